@@ -1,0 +1,138 @@
+"""The audit trail's table and its hash chain.
+
+Each record's canonical body is hashed together with its predecessor's hash. The head row says where the chain ends, so that
+cutting off the tail shows too; it is also the lock that makes the order of records the order of commits.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import DDL, BigInteger, Column, Connection, Index, Integer, String, Table, Text, event, select, text
+
+from kernel.canonical import canonical_json, sha256_hex
+from kernel.store.base import UtcDateTime, metadata
+
+GENESIS = "0" * 64
+
+audit_records = Table(
+    "audit_records",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
+    Column("actor", String(80), nullable=False, index=True),
+    Column("action", String(80), nullable=False, index=True),
+    Column("target", String(300), nullable=False, index=True),
+    Column("unit", String(80)),
+    Column("outcome", String(20), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Index("ix_audit_records_target_seq", "target", "seq"),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+# Append-only also for whoever holds the application's database account. Alembic runs the same statements.
+PROTECTION: Mapping[str, Sequence[str]] = {
+    "sqlite": (
+        "CREATE TRIGGER audit_records_no_update BEFORE UPDATE ON audit_records "
+        "BEGIN SELECT RAISE(ABORT, 'audit records are append-only'); END",
+        "CREATE TRIGGER audit_records_no_delete BEFORE DELETE ON audit_records "
+        "BEGIN SELECT RAISE(ABORT, 'audit records are append-only'); END",
+    ),
+    "postgresql": (
+        "CREATE OR REPLACE FUNCTION audit_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'audit records are append-only'; END $$",
+        "CREATE TRIGGER audit_records_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_records "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_append_only()",
+    ),
+}
+
+for _dialect, _statements in PROTECTION.items():
+    for _statement in _statements:
+        event.listen(audit_records, "after_create", DDL(_statement.replace("%", "%%")).execute_if(dialect=_dialect))
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One act before it has a place in the chain."""
+
+    at: datetime
+    actor: str
+    actor_name: str
+    roles: tuple[str, ...]
+    action: str
+    target: str
+    unit: str | None
+    outcome: str
+    reason: str | None
+    details: Mapping[str, Any]
+
+
+def append_entries(connection: Connection, entries: Sequence[AuditEntry]) -> None:
+    """Lock the chain, then add the entries; the lock is held until the transaction ends."""
+    seq, previous = lock_head(connection)
+    if not entries:
+        return
+    rows = []
+    for entry in entries:
+        seq += 1
+        body = canonical_json(_body(seq, entry)).decode()
+        digest = chain_hash(previous, body)
+        rows.append(_row(seq, entry, body, previous, digest))
+        previous = digest
+    connection.execute(audit_records.insert(), rows)
+    connection.execute(audit_head.update().values(seq=seq, hash=previous))
+
+
+def chain_hash(previous: str, body: str) -> str:
+    """SHA-256 over the predecessor's hash (64 hex digits) followed by the record's canonical body."""
+    return sha256_hex(previous.encode() + body.encode())
+
+
+def lock_head(connection: Connection) -> tuple[int, str]:
+    """Return (sequence number, hash) of the newest record and keep other writers out until the commit."""
+    connection.execute(
+        text(f"INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '{GENESIS}') ON CONFLICT DO NOTHING")  # noqa: S608
+    )
+    row = connection.execute(select(audit_head.c.seq, audit_head.c.hash).with_for_update()).one()
+    return row.seq, row.hash
+
+
+def _body(seq: int, entry: AuditEntry) -> dict[str, Any]:
+    return {
+        "seq": seq,
+        "at": entry.at,
+        "actor": entry.actor,
+        "actor_name": entry.actor_name,
+        "roles": list(entry.roles),
+        "action": str(entry.action),
+        "target": entry.target,
+        "unit": entry.unit,
+        "outcome": entry.outcome,
+        "reason": entry.reason,
+        "details": dict(entry.details),
+    }
+
+
+def _row(seq: int, entry: AuditEntry, body: str, previous: str, digest: str) -> dict[str, Any]:
+    return {
+        "seq": seq,
+        "at": entry.at,
+        "actor": entry.actor,
+        "action": str(entry.action),
+        "target": entry.target[:300],
+        "unit": entry.unit,
+        "outcome": entry.outcome,
+        "body": body,
+        "previous": previous,
+        "hash": digest,
+    }

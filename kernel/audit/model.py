@@ -1,0 +1,64 @@
+"""Names of everything that is audited, and the faults a chain can have."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class AuditAction(StrEnum):
+    """``room:object:verb``; rooms add theirs here so that the auditor has one list."""
+
+    # identity
+    ACCESS_DENIED = "identity:access:deny"
+    SIGN_IN = "identity:session:sign-in"
+    SIGN_OUT = "identity:session:sign-out"
+    SESSION_END = "identity:session:end"
+    SETUP = "identity:suite:set-up"
+    UNIT_CREATE = "identity:unit:create"
+    USER_CREATE = "identity:user:create"
+    USER_DISABLE = "identity:user:disable"
+    USER_ENABLE = "identity:user:enable"
+    USER_UNLOCK = "identity:user:unlock"
+    USER_PASSWORD = "identity:user:set-password"  # noqa: S105 - a name, no password
+    USER_CERTIFICATE = "identity:user:bind-certificate"
+    ROLE_GRANT = "identity:role:grant"
+    APPROVAL_OPEN = "identity:approval:open"
+    APPROVAL_DECIDE = "identity:approval:decide"
+    CREDENTIAL_SET = "identity:credential:set"
+    # suite
+    AUDIT_VERIFY = "audit:chain:verify"
+    AUDIT_EXPORT = "audit:trail:export"
+    JOB_ENQUEUE = "jobs:job:enqueue"
+    JOB_CANCEL = "jobs:job:cancel"
+    JOB_FAIL = "jobs:job:fail"
+
+
+class FaultKind(StrEnum):
+    """What is wrong with one place of the chain."""
+
+    CHANGED = "changed"
+    REMOVED = "removed"
+    INSERTED = "inserted"
+    REORDERED = "reordered"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One broken place: the record's sequence number and what was done to it."""
+
+    kind: FaultKind
+    seq: int
+    explanation: str
+
+
+@dataclass(frozen=True)
+class ChainReport:
+    """Result of a verification: how many records were read, the head they end at, and every fault found."""
+
+    records: int
+    head_seq: int
+    head_hash: str
+    faults: tuple[Fault, ...]
+
+    @property
+    def intact(self) -> bool:
+        return not self.faults

@@ -1,0 +1,168 @@
+"""The relational store and its unit of work.
+
+SQLite on one machine, PostgreSQL beyond, one set of statements for both. A unit of work is one transaction; what it audits,
+announces and enqueues is written in that same transaction, just before the commit, so that none exists without the others.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event
+from sqlalchemy.engine import make_url
+
+from kernel.audit.chain import AuditEntry, append_entries
+from kernel.audit.model import AuditAction
+from kernel.clock import Clock
+from kernel.errors import NotPermitted
+from kernel.events import Event, append_events
+from kernel.ids import new_id
+from kernel.jobs.store import insert_job
+from kernel.store.base import metadata
+
+if TYPE_CHECKING:
+    from kernel.identity.model import Principal
+    from kernel.jobs.model import JobRequest
+
+_active: ContextVar[bool] = ContextVar("transaction_active", default=False)
+
+
+class UnitOfWork:
+    """One transaction. Made by Database.begin(); committed when the block ends, rolled back when it raises."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self.connection = connection
+        self._clock = clock
+        self._audit: list[AuditEntry] = []
+        self._events: list[Event] = []
+
+    def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        """Run one statement (or many, when ``parameters`` is a list) in this transaction."""
+        result: CursorResult[Any] = self.connection.execute(statement, parameters)  # type: ignore[assignment]
+        return result
+
+    def audit(
+        self,
+        principal: "Principal",
+        action: AuditAction,
+        target: str,
+        *,
+        unit: str | None = None,
+        outcome: str = "success",
+        reason: str | None = None,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record who did what to which object; ``details`` must be JSON values and hold no secret."""
+        self._audit.append(
+            AuditEntry(
+                at=self._clock.now(),
+                actor=principal.id,
+                actor_name=principal.name,
+                roles=tuple(sorted(principal.roles)),
+                action=action,
+                target=target,
+                unit=unit,
+                outcome=outcome,
+                reason=reason,
+                details=dict(details or {}),
+            )
+        )
+
+    def emit(self, announced: Event) -> None:
+        """Announce an event; its id and time are filled in here, subscribers get it after the commit."""
+        self._events.append(
+            replace(
+                announced,
+                id=announced.id or new_id("evt"),
+                occurred_at=announced.occurred_at or self._clock.now(),
+            )
+        )
+
+    def enqueue(self, request: "JobRequest") -> str:
+        """Queue a job and return its id; a job with the same ``key`` that is still open is returned instead."""
+        return insert_job(self.connection, request, self._clock.now())
+
+    def flush(self) -> None:
+        """Write what was audited and announced. Last in the transaction: it takes the chain's lock."""
+        if self._audit or self._events:
+            append_entries(self.connection, self._audit)
+            append_events(self.connection, self._events)
+            self._audit, self._events = [], []
+
+
+class Database:
+    """A relational store by URL: ``sqlite:///path`` or ``postgresql+psycopg://user@host/name``."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        self.url = url
+        self.clock = clock
+        self.engine = _engine(url)
+
+    @contextmanager
+    def begin(self) -> Iterator[UnitOfWork]:
+        """Open a unit of work. Nesting one in another is refused: it would deadlock on SQLite."""
+        if _active.get():
+            raise RuntimeError("a unit of work is already open in this context")
+        token = _active.set(True)
+        try:
+            with self.engine.begin() as connection:
+                uow = UnitOfWork(connection, self.clock)
+                yield uow
+                uow.flush()
+        except NotPermitted as denied:
+            _active.reset(token)
+            token = None
+            self.record_denial(denied)
+            raise
+        finally:
+            if token is not None:
+                _active.reset(token)
+
+    def record_denial(self, denied: NotPermitted) -> None:
+        """Audit a refused act. Inside a unit of work that is put off until its roll-back, which would undo it."""
+        denial = denied.__dict__.get("denial")
+        if denial is None or _active.get():
+            return
+        denied.__dict__["denial"] = None
+        principal, action, target, unit = denial
+        with self.begin() as uow:
+            uow.audit(principal, action, target, unit=unit, outcome="denied")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read-only look that sees one consistent state and blocks no writer."""
+        with self.engine.connect().execution_options(read_only=True) as connection:
+            yield connection
+
+    def create_all(self) -> None:
+        """Make all known tables at once: for tests and scratch copies; installations are migrated with Alembic."""
+        metadata.create_all(self.engine)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(url, connect_args={"check_same_thread": False})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # transactions are begun by _begin_sqlite, not by the driver's guess
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "busy_timeout=30000", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("read_only")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
