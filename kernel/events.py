@@ -144,7 +144,7 @@ class EventBus:
                 subscription.handler(uow, current)
                 _move_cursor(uow, subscription.name, row.seq)
                 return 1
-        except Exception as error:  # noqa: BLE001 - a subscriber's fault must not stop the others
+        except Exception as error:  # a subscriber's fault must not stop the others
             if current is None:
                 raise
             self._on_error(subscription.name, current, error)
@@ -162,7 +162,12 @@ class EventBus:
                 return None
             seq = uow.execute(select(event_outbox.c.seq).where(event_outbox.c.id == failed.id)).scalar_one()
             now = self._database.clock.now()
-            row = {"subscriber": subscription.name, "seq": seq, "error": type(error).__name__, "parked_at": now}
+            row = {
+                "subscriber": subscription.name,
+                "seq": seq,
+                "error": type(error).__name__,
+                "parked_at": now,
+            }
             uow.execute(event_parked.insert().values(row))
             _move_cursor(uow, subscription.name, seq)
             return 0
@@ -202,5 +207,11 @@ def _row(event: Event) -> dict[str, Any]:
 
 def _event(row: Row[Any]) -> Event:
     return Event(
-        EventKind(row.kind), row.subject, row.data, row.unit, row.severity, id=row.id, occurred_at=row.occurred_at
+        EventKind(row.kind),
+        row.subject,
+        row.data,
+        row.unit,
+        row.severity,
+        id=row.id,
+        occurred_at=row.occurred_at,
     )

@@ -9,7 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DDL, BigInteger, Column, Connection, Index, Integer, String, Table, Text, event, select, text
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    event,
+    select,
+    text,
+)
 
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.store.base import UtcDateTime, metadata
@@ -58,7 +71,11 @@ PROTECTION: Mapping[str, Sequence[str]] = {
 
 for _dialect, _statements in PROTECTION.items():
     for _statement in _statements:
-        event.listen(audit_records, "after_create", DDL(_statement.replace("%", "%%")).execute_if(dialect=_dialect))
+        event.listen(
+            audit_records,
+            "after_create",
+            DDL(_statement.replace("%", "%%")).execute_if(dialect=_dialect),  # type: ignore[no-untyped-call]
+        )
 
 
 @dataclass(frozen=True)

@@ -117,20 +117,26 @@ def _faults_of_body(row: Row[Any]) -> list[Fault]:
     if body is None or chain_hash(row.previous, row.body) != row.hash:
         return [Fault(FaultKind.CHANGED, row.seq, N_("the record's content does not match its hash"))]
     if body.get("seq") != row.seq:
-        return [Fault(FaultKind.REORDERED, row.seq, N_("the record was written at another place of the chain"))]
+        return [
+            Fault(FaultKind.REORDERED, row.seq, N_("the record was written at another place of the chain"))
+        ]
     if not _columns_match(row, body):
-        return [Fault(FaultKind.CHANGED, row.seq, N_("the record's searchable columns differ from its content"))]
+        return [
+            Fault(FaultKind.CHANGED, row.seq, N_("the record's searchable columns differ from its content"))
+        ]
     return []
 
 
-def _faults_of_end(last_seq: int, last_hash: str, head: Row[Any] | None) -> list[Fault]:
+def _faults_of_end(last_seq: int, last_hash: str, head: "Row[int, str] | None") -> list[Fault]:
     head_seq, head_hash = (head.seq, head.hash) if head else (0, GENESIS)
     if head_seq > last_seq:
         return [Fault(FaultKind.REMOVED, last_seq + 1, N_("the end of the chain was cut off"))]
     if head_seq < last_seq:
         return [Fault(FaultKind.INSERTED, head_seq + 1, N_("records were added behind the chain's head"))]
     if head_hash != last_hash:
-        return [Fault(FaultKind.CHANGED, last_seq, N_("the last record is not the one the chain's head names"))]
+        return [
+            Fault(FaultKind.CHANGED, last_seq, N_("the last record is not the one the chain's head names"))
+        ]
     return []
 
 
@@ -151,7 +157,12 @@ def _parse(body: str) -> dict[str, Any] | None:
 def _rows(connection: Connection) -> Iterator[Row[Any]]:
     last = -1
     while True:
-        query = select(audit_records).where(audit_records.c.seq > last).order_by(audit_records.c.seq).limit(_BATCH)
+        query = (
+            select(audit_records)
+            .where(audit_records.c.seq > last)
+            .order_by(audit_records.c.seq)
+            .limit(_BATCH)
+        )
         rows = connection.execute(query).all()
         if not rows:
             return

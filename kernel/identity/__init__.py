@@ -1,0 +1,1 @@
+"""Who may do what: units, users, roles, permissions, sessions, approvals."""

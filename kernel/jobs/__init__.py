@@ -1,0 +1,1 @@
+"""The transactional job queue: leases, retries, schedules, progress, cancellation."""

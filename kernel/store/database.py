@@ -41,7 +41,7 @@ class UnitOfWork:
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Run one statement (or many, when ``parameters`` is a list) in this transaction."""
-        result: CursorResult[Any] = self.connection.execute(statement, parameters)  # type: ignore[assignment]
+        result: CursorResult[Any] = self.connection.execute(statement, parameters)
         return result
 
     def audit(
@@ -107,19 +107,19 @@ class Database:
         if _active.get():
             raise RuntimeError("a unit of work is already open in this context")
         token = _active.set(True)
+        denied: NotPermitted | None = None
         try:
             with self.engine.begin() as connection:
                 uow = UnitOfWork(connection, self.clock)
                 yield uow
                 uow.flush()
-        except NotPermitted as denied:
-            _active.reset(token)
-            token = None
-            self.record_denial(denied)
+        except NotPermitted as error:
+            denied = error
             raise
         finally:
-            if token is not None:
-                _active.reset(token)
+            _active.reset(token)
+            if denied is not None:
+                self.record_denial(denied)
 
     def record_denial(self, denied: NotPermitted) -> None:
         """Audit a refused act. Inside a unit of work that is put off until its roll-back, which would undo it."""

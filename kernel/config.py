@@ -1,0 +1,166 @@
+"""Settings: one TOML file, ``WEICHENG_*`` variables over it, secret files over those; validated whole at start.
+
+``WEICHENG_DATABASE_URL`` sets ``database_url``, ``WEICHENG_WEB__PORT`` sets ``web.port``. A secret is a file in ``secrets_dir``
+named like its setting (``signer__passphrase``), never an entry of the settings file.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from kernel.errors import Invalid
+from kernel.i18n import N_
+
+CONFIG_VARIABLE = "WEICHENG_CONFIG"
+Port = Field(ge=1, le=65535)
+
+
+class Section(BaseModel):
+    """A table of the settings file; an unknown entry is an error, not a typing slip that goes unnoticed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Web(Section):
+    """The console: HTTPS with a certificate of our own CA."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8443, ge=1, le=65535)
+    certificate: Path | None = None
+    key: Path | None = None
+    client_ca: Path | None = None
+    threads: int = Field(default=8, ge=1, le=64)
+    idle_minutes: int = Field(default=15, ge=1, le=480)
+    session_hours: int = Field(default=10, ge=1, le=24)
+
+
+class Identity(Section):
+    """Sign-in rules; a level-3 system locks after few failures."""
+
+    lock_after: int = Field(default=5, ge=3, le=20)
+    lock_minutes: int = Field(default=15, ge=1, le=1440)
+    password_length: int = Field(default=12, ge=8, le=128)
+
+
+class Signer(Section):
+    """The process that holds the private keys."""
+
+    socket: Path | None = None
+    keys: Path | None = None
+    passphrase: SecretStr | None = None
+
+
+class Status(Section):
+    """The public status service: CRL, OCSP, time-stamps."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=1, le=65535)
+    public_url: str = "http://127.0.0.1:8080"
+
+
+class Collector(Section):
+    """Receivers of logs and traps; ports above 1024, so that the collector needs no privilege."""
+
+    host: str = "127.0.0.1"
+    udp_port: int = Field(default=5514, ge=1, le=65535)
+    tcp_port: int = Field(default=5514, ge=1, le=65535)
+    tls_port: int = Field(default=6514, ge=1, le=65535)
+    trap_port: int = Field(default=1162, ge=1, le=65535)
+    certificate: Path | None = None
+    key: Path | None = None
+    client_ca: Path | None = None
+
+
+class Retention(Section):
+    """How long things are kept; logs at least six months (Cybersecurity Law of the PRC, article 21)."""
+
+    events_days: int = Field(default=190, ge=1)
+    samples_days: int = Field(default=400, ge=1)
+
+    @field_validator("events_days")
+    @classmethod
+    def _six_months(cls, days: int) -> int:
+        if days < 183:
+            raise ValueError("logs are kept at least six months: 183 days or more")
+        return days
+
+
+class Settings(BaseSettings):
+    """All settings with safe defaults: one machine, everything below ``data_dir``."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="WEICHENG_", env_nested_delimiter="__", extra="forbid", frozen=True, secrets_dir=None
+    )
+
+    data_dir: Path = Path("var")
+    database_url: str = ""
+    events_url: str = ""
+    language: Literal["zh_CN", "en"] = "zh_CN"
+    timezone: str = "Asia/Shanghai"
+    organisation: str = "卫城市大数据局"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    web: Web = Web()
+    identity: Identity = Identity()
+    signer: Signer = Signer()
+    status: Status = Status()
+    collector: Collector = Collector()
+    retention: Retention = Retention()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = os.environ.get(CONFIG_VARIABLE)
+        toml = (TomlConfigSettingsSource(settings_cls, toml_file=file),) if file else ()
+        return (init_settings, file_secret_settings, env_settings, *toml)
+
+    @property
+    def database(self) -> str:
+        """The relational store's URL; SQLite below the data folder unless set."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'weicheng.sqlite'}"
+
+    @property
+    def events(self) -> str:
+        """The event store's URL; embedded below the data folder unless set."""
+        return self.events_url or f"tantivy:///{(self.data_dir / 'events').absolute()}"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read and validate everything; Invalid names each wrong entry by its place, and never its value."""
+    secrets_dir = os.environ.get("WEICHENG_SECRETS_DIR")
+    file = os.environ.get(CONFIG_VARIABLE)
+    if file and not Path(file).is_file():
+        raise Invalid(
+            N_("The settings file does not exist."),
+            mend=N_("Correct the path in WEICHENG_CONFIG."),
+            place=file,
+        )
+    try:
+        return Settings(_secrets_dir=secrets_dir, **overrides)  # type: ignore[call-arg]
+    except ValidationError as error:
+        places = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
+            for fault in error.errors(include_input=False)
+        )
+        raise Invalid(
+            N_("The settings are wrong: %(places)s"),
+            mend=N_("Correct them and run weicheng config check."),
+            places=places,
+        ) from None
+    except ValueError as error:  # a TOML syntax error
+        raise Invalid(
+            N_("The settings file is not valid TOML: %(detail)s"), place=file or "", detail=error
+        ) from None

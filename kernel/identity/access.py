@@ -1,0 +1,80 @@
+"""May this principal do this to something of that unit? Services ask here before they act."""
+
+from sqlalchemy import Connection, select
+
+from kernel.audit.model import AuditAction
+from kernel.errors import NotPermitted
+from kernel.i18n import N_
+from kernel.identity.model import Principal, Unit
+from kernel.identity.permissions import APPROVING, Permission, permissions_of, roles_with
+from kernel.identity.store import units
+from kernel.store import Database
+
+
+class Access:
+    """Permission and unit checks; a refusal is audited."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def allows(self, principal: Principal, permission: Permission) -> bool:
+        """Whether the principal holds the permission at all, whatever the unit; decides what menus show."""
+        if principal.is_system:
+            return permission not in APPROVING
+        return permission in permissions_of(principal.roles)
+
+    def require(self, principal: Principal, permission: Permission, *, unit: str | None = None) -> None:
+        """Raise NotPermitted (audited) unless the principal holds the permission and ``unit`` is in its subtree."""
+        if not self.allows(principal, permission):
+            raise self._denial(
+                principal,
+                permission,
+                unit,
+                N_("%(name)s may not do this (%(permission)s)."),
+                mend=N_("Roles that may: %(roles)s."),
+                roles=", ".join(sorted(roles_with(permission))),
+            )
+        if unit is not None and not self.covers(principal, unit):
+            raise self._denial(
+                principal,
+                permission,
+                unit,
+                N_("Unit %(unit)s is not one of %(name)s's units."),
+                mend=N_("Ask a colleague of that unit or of a superior one."),
+            )
+
+    def covers(self, principal: Principal, unit: str) -> bool:
+        """Whether ``unit`` is the principal's own or lies below it."""
+        visible = self.visible_units(principal)
+        return visible is None or unit in visible
+
+    def visible_units(self, principal: Principal) -> frozenset[str] | None:
+        """Ids of the principal's unit and those below it; None for internal actors, who see all."""
+        if principal.is_system:
+            return None
+        with self._database.read() as connection:
+            return frozenset(unit.id for unit in _subtree(connection, principal.unit))
+
+    def _denial(
+        self,
+        principal: Principal,
+        permission: Permission,
+        unit: str | None,
+        message: str,
+        mend: str,
+        **params: str,
+    ) -> NotPermitted:
+        error = NotPermitted(
+            message, mend=mend, name=principal.name, permission=str(permission), unit=unit, **params
+        )
+        error.__dict__["denial"] = (principal, AuditAction.ACCESS_DENIED, str(permission), unit)
+        self._database.record_denial(error)
+        return error
+
+
+def _subtree(connection: Connection, root: str) -> list[Unit]:
+    path = connection.execute(select(units.c.path).where(units.c.id == root)).scalar_one_or_none()
+    if path is None:
+        return []
+    below = select(units).where(units.c.path.startswith(path, autoescape=True)).order_by(units.c.path)
+    return [Unit(row.id, row.parent, row.name, row.path) for row in connection.execute(below)]

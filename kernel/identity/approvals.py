@@ -1,0 +1,150 @@
+"""Four eyes as a service: an act waits until enough other people have approved exactly that act."""
+
+from sqlalchemy import select
+
+from kernel.audit.model import AuditAction
+from kernel.clock import Clock
+from kernel.errors import Conflict, Invalid, NotFound, NotPermitted
+from kernel.events import Event, EventKind
+from kernel.i18n import N_
+from kernel.identity.access import Access
+from kernel.identity.model import Approval, ApprovalState, Principal
+from kernel.identity.permissions import Permission
+from kernel.identity.store import approval_votes, approvals
+from kernel.ids import new_id
+from kernel.store import UnitOfWork
+
+
+class Approvals:
+    """Opens and decides approvals in the caller's transaction, so that the decision and its effect are one."""
+
+    def __init__(self, clock: Clock, access: Access) -> None:
+        self._clock = clock
+        self._access = access
+
+    def open(
+        self,
+        uow: UnitOfWork,
+        *,
+        kind: str,
+        subject: str,
+        digest: str,
+        requested_by: Principal,
+        permission: Permission,
+        unit: str | None = None,
+        needed: int = 1,
+    ) -> Approval:
+        """Ask for ``needed`` other people who hold ``permission``; ``digest`` (SHA-256 hex) binds what they approve."""
+        if needed < 1:
+            raise Invalid(N_("An approval needs at least one person."), place=subject)
+        approval = Approval(
+            new_id("apr"),
+            kind,
+            subject,
+            digest,
+            requested_by.id,
+            str(permission),
+            unit,
+            needed,
+            ApprovalState.PENDING,
+        )
+        row = {name: getattr(approval, name) for name in _COLUMNS}
+        uow.execute(approvals.insert().values(**row, state=str(approval.state), opened_at=self._clock.now()))
+        details = {"kind": kind, "digest": digest, "needed": needed}
+        uow.audit(requested_by, AuditAction.APPROVAL_OPEN, subject, unit=unit, details=details)
+        uow.emit(
+            Event(EventKind.APPROVAL_OPENED, subject, {"approval": approval.id, "kind": kind}, unit=unit)
+        )
+        return approval
+
+    def get(self, uow: UnitOfWork, approval_id: str) -> Approval:
+        """The approval as it stands in this transaction; NotFound otherwise."""
+        query = select(approvals).where(approvals.c.id == approval_id).with_for_update()
+        row = uow.execute(query).one_or_none()
+        if row is None:
+            raise NotFound(N_("There is no approval %(id)s."), id=approval_id)
+        votes = select(approval_votes.c.person).where(
+            approval_votes.c.approval == approval_id, approval_votes.c.approve.is_(True)
+        )
+        people = tuple(sorted(uow.execute(votes).scalars()))
+        values = {name: getattr(row, name) for name in _COLUMNS}
+        return Approval(**values, state=ApprovalState(row.state), approved_by=people)
+
+    def decide(
+        self, uow: UnitOfWork, approval_id: str, principal: Principal, *, approve: bool, reason: str = ""
+    ) -> Approval:
+        """Record one person's decision and return the approval's new state.
+
+        NotPermitted for the requester and for whoever lacks the permission, Conflict when it is decided already or the
+        same person decides twice, Invalid for a rejection without a reason.
+        """
+        approval = self.get(uow, approval_id)
+        self._check(approval, principal, approve, reason)
+        now = self._clock.now()
+        vote = {
+            "approval": approval_id,
+            "person": principal.id,
+            "approve": approve,
+            "reason": reason,
+            "at": now,
+        }
+        uow.execute(approval_votes.insert().values(vote))
+        state = self._state_after(approval, approve)
+        if state is not ApprovalState.PENDING:
+            done = approvals.update().where(approvals.c.id == approval_id)
+            uow.execute(done.values(state=str(state), decided_at=now))
+        details = {"approve": approve, "digest": approval.digest, "state": str(state)}
+        uow.audit(
+            principal,
+            AuditAction.APPROVAL_DECIDE,
+            approval.subject,
+            unit=approval.unit,
+            reason=reason,
+            details=details,
+        )
+        uow.emit(
+            Event(
+                EventKind.APPROVAL_DECIDED,
+                approval.subject,
+                {"approval": approval_id, "state": str(state)},
+                approval.unit,
+            )
+        )
+        return self.get(uow, approval_id)
+
+    def _check(self, approval: Approval, principal: Principal, approve: bool, reason: str) -> None:
+        self._access.require(principal, Permission(approval.permission), unit=approval.unit)
+        if principal.id == approval.requested_by:
+            denied = NotPermitted(
+                N_("%(name)s asked for this and can not approve it."),
+                mend=N_("A second person has to decide."),
+                place=approval.subject,
+                name=principal.name,
+            )
+            denied.__dict__["denial"] = (
+                principal,
+                AuditAction.APPROVAL_DECIDE,
+                approval.subject,
+                approval.unit,
+            )
+            raise denied
+        if approval.state is not ApprovalState.PENDING:
+            raise Conflict(
+                N_("This is decided already (%(state)s)."), place=approval.subject, state=approval.state
+            )
+        if principal.id in approval.approved_by:
+            raise Conflict(
+                N_("%(name)s has approved this already."), place=approval.subject, name=principal.name
+            )
+        if not approve and not reason.strip():
+            raise Invalid(N_("A rejection needs a reason."), place=approval.subject)
+
+    @staticmethod
+    def _state_after(approval: Approval, approve: bool) -> ApprovalState:
+        if not approve:
+            return ApprovalState.REJECTED
+        enough = len(approval.approved_by) + 1 >= approval.needed
+        return ApprovalState.APPROVED if enough else ApprovalState.PENDING
+
+
+_COLUMNS = ("id", "kind", "subject", "digest", "requested_by", "permission", "unit", "needed")

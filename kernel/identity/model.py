@@ -1,0 +1,123 @@
+"""People, their units and roles; which roles exclude one another."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """The roles of the suite's users."""
+
+    SYSTEM_ADMINISTRATOR = "system_administrator"
+    SECURITY_OFFICER = "security_officer"
+    AUDITOR = "auditor"
+    REGISTRAR = "registrar"
+    NETWORK_ADMINISTRATOR = "network_administrator"
+    SOC_ANALYST = "soc_analyst"
+    DR_ADMINISTRATOR = "dr_administrator"
+    ASSESSOR = "assessor"
+
+
+def _pairs() -> frozenset[frozenset[Role]]:
+    three = (Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_OFFICER, Role.AUDITOR)
+    pairs = {frozenset((a, b)) for a in three for b in three if a != b}
+    for alone in (Role.AUDITOR, Role.ASSESSOR):  # both judge the others' work, so they do none of it
+        pairs |= {frozenset((alone, other)) for other in Role if other != alone}
+    # who registers does not approve, and who runs the machines does neither
+    pairs.add(frozenset((Role.SECURITY_OFFICER, Role.REGISTRAR)))
+    pairs.add(frozenset((Role.SYSTEM_ADMINISTRATOR, Role.REGISTRAR)))
+    return frozenset(pairs)
+
+
+INCOMPATIBLE = _pairs()
+
+
+def clashes(roles: frozenset[Role]) -> list[tuple[Role, Role]]:
+    """Every pair among ``roles`` that nobody may hold together (三员分立), in a fixed order."""
+    found = [tuple(sorted(pair)) for pair in INCOMPATIBLE if pair <= roles]
+    return sorted((a, b) for a, b in found)
+
+
+class UserState(StrEnum):
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Whoever acts: a signed-in user, or a part of the suite itself (``method`` "system")."""
+
+    id: str
+    name: str
+    roles: frozenset[Role]
+    unit: str
+    method: str
+
+    @classmethod
+    def system(cls, part: str) -> "Principal":
+        """An internal actor such as the worker: holds every permission except those that approve."""
+        return cls(f"system:{part}", part, frozenset(), "", "system")
+
+    @property
+    def is_system(self) -> bool:
+        return self.method == "system"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """An organisation unit; ``path`` is ``/root/.../id/`` and makes subtrees a prefix test."""
+
+    id: str
+    parent: str | None
+    name: str
+    path: str
+
+
+@dataclass(frozen=True)
+class User:
+    """An account, without its secrets."""
+
+    id: str
+    login: str
+    name: str
+    unit: str
+    state: UserState
+    roles: frozenset[Role]
+    locked_until: datetime | None = None
+    expires_at: datetime | None = None
+    has_totp: bool = False
+
+
+@dataclass(frozen=True)
+class Session:
+    """A signed-in browser, API client or terminal; its token exists only on the client's side."""
+
+    id: str
+    user: str
+    method: str
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    origin: str = ""
+
+
+class ApprovalState(StrEnum):
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A four-eyes case: what is to be approved (kind, subject, digest of it), by how many, and how far it is."""
+
+    id: str
+    kind: str
+    subject: str
+    digest: str
+    requested_by: str
+    permission: str
+    unit: str | None
+    needed: int
+    state: ApprovalState
+    approved_by: tuple[str, ...] = field(default=())

@@ -1,0 +1,85 @@
+"""Every permission of the suite (``scope:resource:action``) and the roles that hold it.
+
+Deny by default: a permission missing from ROLE_PERMISSIONS is held by nobody.
+"""
+
+from enum import StrEnum
+
+from kernel.identity.model import Role
+
+
+class Permission(StrEnum):
+    # identity and the suite
+    IDENTITY_READ = "identity:user:read"
+    IDENTITY_USER_WRITE = "identity:user:write"
+    IDENTITY_ROLE_GRANT = "identity:role:grant"
+    IDENTITY_SESSION_END = "identity:session:end"
+    CREDENTIAL_WRITE = "identity:credential:write"
+    AUDIT_READ = "audit:record:read"
+    AUDIT_VERIFY = "audit:chain:verify"
+    AUDIT_EXPORT = "audit:trail:export"
+    JOB_READ = "jobs:job:read"
+    JOB_CANCEL = "jobs:job:cancel"
+    HEALTH_READ = "suite:health:read"
+    ASSET_READ = "assets:asset:read"
+    ASSET_WRITE = "assets:asset:write"
+    EVIDENCE_READ = "evidence:record:read"
+    EVIDENCE_SEAL = "evidence:record:seal"
+
+
+# Permissions by which a second person approves: never held by an internal actor.
+APPROVING: frozenset[Permission] = frozenset({Permission.IDENTITY_ROLE_GRANT})
+
+_P = Permission
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.SYSTEM_ADMINISTRATOR: frozenset(
+        {
+            _P.IDENTITY_READ,
+            _P.IDENTITY_USER_WRITE,
+            _P.IDENTITY_SESSION_END,
+            _P.JOB_READ,
+            _P.JOB_CANCEL,
+            _P.HEALTH_READ,
+        }
+        | {_P.ASSET_READ}
+    ),
+    Role.SECURITY_OFFICER: frozenset(
+        {
+            _P.IDENTITY_READ,
+            _P.IDENTITY_ROLE_GRANT,
+            _P.CREDENTIAL_WRITE,
+            _P.ASSET_READ,
+            _P.EVIDENCE_READ,
+            _P.EVIDENCE_SEAL,
+        }
+        | {_P.JOB_READ, _P.HEALTH_READ}
+    ),
+    Role.AUDITOR: frozenset({_P.AUDIT_READ, _P.AUDIT_VERIFY, _P.AUDIT_EXPORT}),
+    Role.REGISTRAR: frozenset({_P.ASSET_READ}),
+    Role.NETWORK_ADMINISTRATOR: frozenset(
+        {
+            _P.ASSET_READ,
+            _P.ASSET_WRITE,
+            _P.CREDENTIAL_WRITE,
+            _P.JOB_READ,
+            _P.JOB_CANCEL,
+            _P.EVIDENCE_READ,
+            _P.HEALTH_READ,
+        }
+    ),
+    Role.SOC_ANALYST: frozenset({_P.ASSET_READ, _P.EVIDENCE_READ, _P.JOB_READ, _P.HEALTH_READ}),
+    Role.DR_ADMINISTRATOR: frozenset(
+        {_P.ASSET_READ, _P.EVIDENCE_READ, _P.JOB_READ, _P.JOB_CANCEL, _P.HEALTH_READ}
+    ),
+    Role.ASSESSOR: frozenset({_P.ASSET_READ, _P.EVIDENCE_READ}),
+}
+
+
+def permissions_of(roles: frozenset[Role]) -> frozenset[Permission]:
+    """The union of what the roles hold."""
+    return frozenset().union(*(ROLE_PERMISSIONS[role] for role in roles)) if roles else frozenset()
+
+
+def roles_with(permission: Permission) -> frozenset[Role]:
+    """Who may do this: shown to the person who may not."""
+    return frozenset(role for role, held in ROLE_PERMISSIONS.items() if permission in held)

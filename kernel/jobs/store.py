@@ -1,0 +1,104 @@
+"""The job table and the schedule table."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Connection, Index, Integer, Row, String, Table, Text, select, text
+
+from kernel.ids import new_id
+from kernel.jobs.model import Job, JobRequest, JobState
+from kernel.store.base import Json, UtcDateTime, metadata
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("kind", String(80), nullable=False),
+    Column("payload", Json, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("key", String(200)),
+    Column("run_at", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("max_attempts", Integer, nullable=False),
+    Column("lease_token", String(60)),
+    Column("lease_until", UtcDateTime),
+    Column("worker", String(120)),
+    Column("done", Integer, nullable=False, default=0),
+    Column("total", Integer, nullable=False, default=0),
+    Column("message", Text, nullable=False, default=""),
+    Column("error", Text, nullable=False, default=""),
+    Column("result", Json),
+    Column("cancel_requested", Boolean, nullable=False, default=False),
+    Column("unit", String(80)),
+    Column("requested_by", String(80), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+    Index("ix_jobs_claim", "state", "run_at"),
+    # one open job a key: the database itself refuses a second one
+    Index(
+        "uq_jobs_open_key",
+        "key",
+        unique=True,
+        sqlite_where=text("key IS NOT NULL AND state IN ('queued', 'running')"),
+        postgresql_where=text("key IS NOT NULL AND state IN ('queued', 'running')"),
+    ),
+)
+
+schedules = Table(
+    "job_schedules",
+    metadata,
+    Column("name", String(120), primary_key=True),
+    Column("cron", String(120), nullable=False),
+    Column("kind", String(80), nullable=False),
+    Column("payload", Json, nullable=False),
+    Column("next_run_at", UtcDateTime, nullable=False),
+    Column("enabled", Boolean, nullable=False, default=True),
+)
+
+OPEN = (str(JobState.QUEUED), str(JobState.RUNNING))
+
+
+def insert_job(connection: Connection, request: JobRequest, now: datetime) -> str:
+    """Queue the job, or return the id of the open one with the same key."""
+    if request.key is not None:
+        same = select(jobs.c.id).where(jobs.c.key == request.key, jobs.c.state.in_(OPEN))
+        existing: str | None = connection.execute(same).scalar_one_or_none()
+        if existing is not None:
+            return existing
+    job_id = new_id("job")
+    connection.execute(
+        jobs.insert().values(
+            id=job_id,
+            kind=request.kind,
+            payload=dict(request.payload),
+            state=str(JobState.QUEUED),
+            key=request.key,
+            run_at=request.run_at or now,
+            max_attempts=request.max_attempts,
+            unit=request.unit,
+            requested_by=request.requested_by,
+            created_at=now,
+        )
+    )
+    return job_id
+
+
+def job_of(row: Row[Any]) -> Job:
+    return Job(
+        id=row.id,
+        kind=row.kind,
+        payload=row.payload,
+        state=JobState(row.state),
+        run_at=row.run_at,
+        attempts=row.attempts,
+        max_attempts=row.max_attempts,
+        done=row.done,
+        total=row.total,
+        message=row.message,
+        error=row.error,
+        result=row.result,
+        unit=row.unit,
+        requested_by=row.requested_by,
+        lease_token=row.lease_token,
+        cancel_requested=row.cancel_requested,
+    )

@@ -1,0 +1,140 @@
+"""Secrets at rest: sealed with AES-256-GCM (NIST SP 800-38D) under a key file that only the suite's account can read."""
+
+import json
+import os
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from kernel.audit.model import AuditAction
+from kernel.clock import Clock
+from kernel.errors import IntegrityFailed, NotFound, Unavailable
+from kernel.i18n import N_
+from kernel.identity.access import Access
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.identity.store import credentials
+from kernel.store import Database
+
+_NONCE = 12
+_KEY = 32
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner can read (0600), whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+class SecretBox:
+    """Seals and opens small secrets. The key file is made at first use; losing it loses the secrets."""
+
+    def __init__(self, key_file: Path) -> None:
+        if not key_file.exists():
+            write_private(key_file, secrets.token_bytes(_KEY))
+        self._check(key_file)
+        self._key = key_file.read_bytes()
+
+    def seal(self, secret: bytes, *, context: str = "") -> str:
+        """Text form of nonce + ciphertext + tag; ``context`` must be given again to open it."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        nonce = os.urandom(_NONCE)
+        return urlsafe_b64encode(nonce + AESGCM(self._key).encrypt(nonce, secret, context.encode())).decode()
+
+    def open(self, sealed: str, *, context: str = "") -> bytes:
+        """The secret; IntegrityFailed when the text was changed or sealed under another key or context."""
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+        try:
+            raw = urlsafe_b64decode(sealed)
+            return AESGCM(self._key).decrypt(raw[:_NONCE], raw[_NONCE:], context.encode())
+        except (InvalidTag, ValueError) as error:
+            raise IntegrityFailed(
+                N_("A stored secret can not be opened."),
+                mend=N_("Check that the key file is the one it was sealed with."),
+            ) from error
+
+    @staticmethod
+    def _check(key_file: Path) -> None:
+        status = key_file.stat()
+        if status.st_mode & 0o077:
+            raise Unavailable(
+                N_("The key file can be read by others."),
+                mend=N_("Run chmod 600 on it."),
+                place=str(key_file),
+            )
+        if status.st_size != _KEY:
+            raise Unavailable(N_("The key file does not hold a 256-bit key."), place=str(key_file))
+
+
+@dataclass(frozen=True, repr=False)
+class Credential:
+    """What logs in to a device. Its text form shows no secret."""
+
+    username: str = ""
+    password: str = ""
+    enable: str = ""
+    key_file: str = ""
+    snmp_user: str = ""
+    snmp_auth: str = ""
+    snmp_priv: str = ""
+    snmp_community: str = ""
+
+    def __repr__(self) -> str:
+        return f"Credential(username={self.username!r}, …)"
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret text in it, for masking."""
+        values = (self.password, self.enable, self.snmp_auth, self.snmp_priv, self.snmp_community)
+        return tuple(value for value in values if value)
+
+
+class Credentials:
+    """Device credentials by name, sealed in the database."""
+
+    def __init__(self, database: Database, clock: Clock, access: Access, box: SecretBox) -> None:
+        self._database = database
+        self._clock = clock
+        self._access = access
+        self._box = box
+
+    def get(self, name: str) -> Credential:
+        """For adapters that log in; NotFound when there is none of that name."""
+        with self._database.read() as connection:
+            query = select(credentials.c.sealed).where(credentials.c.name == name)
+            sealed = connection.execute(query).scalar_one_or_none()
+        if sealed is None:
+            raise NotFound(
+                N_("There is no credential %(name)s."),
+                mend=N_("Set it with: weicheng credential set."),
+                name=name,
+            )
+        return Credential(**json.loads(self._box.open(sealed, context=f"credential:{name}")))
+
+    def put(self, principal: Principal, name: str, credential: Credential) -> None:
+        """Store or replace a credential; only its name is audited."""
+        self._access.require(principal, Permission.CREDENTIAL_WRITE)
+        sealed = self._box.seal(json.dumps(asdict(credential)).encode(), context=f"credential:{name}")
+        with self._database.begin() as uow:
+            uow.execute(credentials.delete().where(credentials.c.name == name))
+            uow.execute(credentials.insert().values(name=name, sealed=sealed, changed_at=self._clock.now()))
+            uow.audit(principal, AuditAction.CREDENTIAL_SET, f"credential:{name}")
+
+    def names(self) -> list[str]:
+        with self._database.read() as connection:
+            return list(connection.execute(select(credentials.c.name).order_by(credentials.c.name)).scalars())
