@@ -1,0 +1,1 @@
+"""Helpers for the edges of the rooms: command line."""

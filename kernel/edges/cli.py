@@ -1,0 +1,196 @@
+"""What every command line of the suite shares: output formats, progress, bilingual help.
+
+Data goes to standard output, everything else to standard error, so that ``--output json`` can be piped.
+"""
+
+import csv
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from typing import Any, TypeVar
+
+import click
+
+from kernel.canonical import iso_utc
+from kernel.i18n import N_, translate
+
+FORMATS = ("table", "json", "yaml", "csv")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Output:
+    """Writes results in the format the user asked for."""
+
+    def __init__(self, form: str = "table") -> None:
+        self.form = form
+
+    def rows(self, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+        """A list: columns are keys of the rows and, translated, the heads of the table."""
+        listed = [dict(row) for row in rows]
+        if self.form == "json":
+            self._line(json.dumps(listed, ensure_ascii=False, indent=2, default=_plain))
+        elif self.form == "yaml":
+            self._yaml(listed)
+        elif self.form == "csv":
+            writer = csv.writer(sys.stdout, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows([[_cell(row.get(column), guard=True) for column in columns] for row in listed])
+        else:
+            self._table(listed, columns)
+
+    def record(self, record: Mapping[str, Any]) -> None:
+        """One object."""
+        if self.form == "table":
+            pairs = [{N_("field"): key, N_("value"): value} for key, value in record.items()]
+            self._table(pairs, ("field", "value"))
+        elif self.form == "csv":
+            self.rows([record], list(record))
+        elif self.form == "yaml":
+            self._yaml(dict(record))
+        else:
+            self._line(json.dumps(dict(record), ensure_ascii=False, indent=2, default=_plain))
+
+    def text(self, text: str) -> None:
+        """A finished text, such as a configuration or a diff."""
+        self._line(text)
+
+    def note(self, message: str, /, **params: Any) -> None:
+        """Tell the user something that is not data."""
+        click.echo(translate(message, **params), err=True)
+
+    def progress(self, total: int, label: str) -> "Progress":
+        """A bar on a terminal, JSON lines otherwise; both on standard error."""
+        return Progress(total, label)
+
+    def _yaml(self, value: Any) -> None:
+        import yaml
+
+        plain = json.loads(json.dumps(value, default=_plain))
+        self._line(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False).rstrip())
+
+    def _table(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for column in columns:
+            table.add_column(translate(column), overflow="fold")
+        for row in rows:
+            table.add_row(*[_cell(row.get(column)) for column in columns])
+        console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200)
+        console.print(table)
+
+    @staticmethod
+    def _line(text: str) -> None:
+        click.echo(text)
+
+
+class Progress:
+    """Progress of long work: ``step`` after each part."""
+
+    def __init__(self, total: int, label: str) -> None:
+        self._total = total
+        self._label = label
+        self._done = 0
+
+    def step(self, message: str = "") -> None:
+        self._done += 1
+        if sys.stderr.isatty():
+            filled = 24 * self._done // max(self._total, 1)
+            bar = "█" * filled + "░" * (24 - filled)
+            end = "\n" if self._done >= self._total else ""
+            click.echo(
+                f"\r{self._label} {bar} {self._done}/{self._total} {message[:60]:<60}{end}",
+                nl=False,
+                err=True,
+            )
+        else:
+            line = {"progress": self._label, "done": self._done, "total": self._total, "message": message}
+            click.echo(json.dumps(line, ensure_ascii=False), err=True)
+
+
+class Command(click.Command):
+    """A command whose help speaks the user's language."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with _translated(self):
+            super().format_help_text(ctx, formatter)
+
+    def get_short_help_str(self, limit: int = 60) -> str:
+        return translate(" ".join((self.help or "").split()))
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        parameters = super().get_params(ctx)
+        for parameter in parameters:
+            if isinstance(parameter, click.Option) and parameter.help:
+                parameter.help = translate(parameter.help)
+        return parameters
+
+
+class Group(Command, click.Group):
+    """A group of such commands."""
+
+    command_class = Command
+    group_class = type
+
+
+def group(name: str, help_text: str) -> click.Group:
+    """A room's command group; ``help_text`` is a message id marked with N_."""
+    return Group(name=name, help=help_text)
+
+
+def pass_app(function: F) -> F:
+    """Hand the application (``ctx.obj``) to the command as its first argument."""
+    return click.pass_obj(function)  # type: ignore[return-value]
+
+
+dry_run_option = click.option("--dry-run", is_flag=True, help=N_("Only say what would be done."))
+reason_option = click.option("--reason", required=True, help=N_("Why; goes into the audit trail."))
+
+
+@contextmanager
+def _translated(command: click.Command) -> Iterator[None]:
+    original = command.help
+    command.help = translate(" ".join((original or "").split()))
+    try:
+        yield
+    finally:
+        command.help = original
+
+
+def _cell(value: Any, *, guard: bool = False) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        text = ", ".join(_cell(item) for item in value)
+    elif isinstance(value, dict):
+        text = json.dumps(value, ensure_ascii=False, default=_plain)
+    else:
+        text = str(_plain(value)) if not isinstance(value, (str, int, float, bool)) else str(value)
+    # a spreadsheet must not take a cell for a formula (CSV injection)
+    return (
+        f"'{text}" if guard and text[:1] in ("=", "+", "-", "@", "\t", "\r") and not _number(text) else text
+    )
+
+
+def _number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if hasattr(value, "tzinfo"):
+        return iso_utc(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)

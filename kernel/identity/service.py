@@ -1,0 +1,217 @@
+"""Accounts, roles and first-run set-up (ID-1).
+
+The system administrator makes accounts, the security officer grants roles, the auditor reads what both did: no one can
+bring a new person into power alone.
+"""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kernel.audit.model import AuditAction
+from kernel.clock import Clock
+from kernel.errors import Conflict, Invalid
+from kernel.i18n import N_
+from kernel.identity.access import Access
+from kernel.identity.model import Principal, Role, Unit, User, UserState, clashes
+from kernel.identity.passwords import Passwords, new_totp_secret, provisioning_uri
+from kernel.identity.permissions import Permission
+from kernel.identity.ports import AccountStore
+from kernel.secrets import SecretBox
+from kernel.store import Database, UnitOfWork
+
+THREE_ADMINISTRATORS = (Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_OFFICER, Role.AUDITOR)
+
+
+@dataclass(frozen=True, repr=False)
+class NewAccount:
+    """What is handed to a new user once: the first password and the key for the TOTP app (RFC 6238)."""
+
+    user: User
+    password: str
+    totp_uri: str
+    totp_secret: str
+
+
+class IdentityService:
+    """Use cases of accounts and roles."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        access: Access,
+        accounts: AccountStore,
+        passwords: Passwords,
+        box: SecretBox,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._access = access
+        self._accounts = accounts
+        self._passwords = passwords
+        self._box = box
+
+    # --- set-up
+    def is_set_up(self) -> bool:
+        """Whether anybody can sign in yet."""
+        with self._database.read() as connection:
+            return self._accounts.any_user(connection)
+
+    def set_up(self, organisation: str, logins: dict[Role, tuple[str, str]]) -> list[NewAccount]:
+        """First run: make the root unit and the three administrators; Conflict when anyone exists already.
+
+        ``logins`` maps each of the three roles to (login, name).
+        """
+        if set(logins) != set(THREE_ADMINISTRATORS):
+            raise Invalid(N_("Set-up needs a system administrator, a security officer and an auditor."))
+        actor = Principal.system("set-up")
+        with self._database.begin() as uow:
+            if self._accounts.any_user(uow.connection):
+                raise Conflict(N_("The suite is set up already."), mend=N_("Sign in with weicheng login."))
+            self._accounts.add_unit(uow.connection, Unit("u_city", None, organisation, "/u_city/"))
+            made = [
+                self._add(uow, actor, login, name, "u_city", frozenset({role}))
+                for role, (login, name) in logins.items()
+            ]
+            uow.audit(
+                actor,
+                AuditAction.SETUP,
+                "suite",
+                details={"logins": [account.user.login for account in made]},
+            )
+        return made
+
+    # --- units
+    def create_unit(self, principal: Principal, unit_id: str, parent: str, name: str) -> Unit:
+        """Add a unit below ``parent``, which must be the principal's own or lie below it."""
+        self._access.require(principal, Permission.IDENTITY_USER_WRITE, unit=parent)
+        if not unit_id.replace("_", "").replace("-", "").isalnum() or not unit_id.isascii():
+            raise Invalid(N_("A unit's id has letters, digits, - and _ only."), place=unit_id)
+        with self._database.begin() as uow:
+            above = self._accounts.unit(uow.connection, parent)
+            unit = Unit(unit_id, parent, name, f"{above.path}{unit_id}/")
+            if self._accounts.unit_exists(uow.connection, unit_id):
+                raise Conflict(N_("There is a unit %(id)s already."), id=unit_id)
+            self._accounts.add_unit(uow.connection, unit)
+            uow.audit(
+                principal, AuditAction.UNIT_CREATE, f"unit:{unit_id}", unit=parent, details={"name": name}
+            )
+        return unit
+
+    def units(self, principal: Principal) -> list[Unit]:
+        """The units the principal sees, superior before inferior."""
+        visible = self._access.visible_units(principal)
+        with self._database.read() as connection:
+            return [
+                unit for unit in self._accounts.units(connection) if visible is None or unit.id in visible
+            ]
+
+    # --- accounts
+    def create_user(self, principal: Principal, login: str, name: str, unit: str) -> NewAccount:
+        """Make an account without any role; its first password and TOTP key are returned once."""
+        self._access.require(principal, Permission.IDENTITY_USER_WRITE, unit=unit)
+        if not login.isascii() or not login.replace("-", "").replace(".", "").isalnum() or len(login) > 60:
+            raise Invalid(N_("A login has up to 60 ASCII letters, digits, - and . only."), place=login[:80])
+        if not name.strip() or len(name) > 200:
+            raise Invalid(N_("A name has 1 to 200 characters."), place=login)
+        with self._database.begin() as uow:
+            self._accounts.unit(uow.connection, unit)
+            return self._add(uow, principal, login, name, unit, frozenset())
+
+    def grant_roles(self, principal: Principal, login: str, roles: Iterable[Role]) -> User:
+        """Set a user's roles; Conflict when two of them exclude one another, NotPermitted for one's own account."""
+        wanted = frozenset(roles)
+        with self._database.read() as connection:
+            user = self._accounts.user(connection, login)
+        self._access.require(principal, Permission.IDENTITY_ROLE_GRANT, unit=user.unit)
+        if principal.id == user.id:
+            raise Conflict(
+                N_("Nobody changes their own roles."), mend=N_("Another security officer has to do it.")
+            )
+        pairs = clashes(wanted)
+        if pairs:
+            raise Conflict(
+                N_("%(login)s can not be %(first)s and %(second)s: these roles exclude one another."),
+                mend=N_("Give one of them to another person."),
+                login=login,
+                first=pairs[0][0],
+                second=pairs[0][1],
+            )
+        with self._database.begin() as uow:
+            self._accounts.set_roles(uow.connection, user.id, wanted)
+            uow.audit(
+                principal,
+                AuditAction.ROLE_GRANT,
+                f"user:{login}",
+                unit=user.unit,
+                details={"before": sorted(user.roles), "after": sorted(wanted)},
+            )
+            return self._accounts.user(uow.connection, login)
+
+    def set_state(self, principal: Principal, login: str, state: UserState, reason: str) -> None:
+        """Disable or enable an account; disabling ends its sessions."""
+        user = self._for_writing(principal, login)
+        action = AuditAction.USER_DISABLE if state is UserState.DISABLED else AuditAction.USER_ENABLE
+        with self._database.begin() as uow:
+            self._accounts.set_state(uow.connection, user.id, state)
+            if state is UserState.DISABLED:
+                self._accounts.end_sessions(uow.connection, user.id)
+            uow.audit(principal, action, f"user:{login}", unit=user.unit, reason=reason)
+
+    def unlock(self, principal: Principal, login: str) -> None:
+        """Let a locked-out user try again at once."""
+        user = self._for_writing(principal, login)
+        with self._database.begin() as uow:
+            self._accounts.unlock(uow.connection, user.id)
+            uow.audit(principal, AuditAction.USER_UNLOCK, f"user:{login}", unit=user.unit)
+
+    def bind_certificate(self, principal: Principal, login: str, certificate: bytes) -> None:
+        """Let the user sign in with this certificate (DER) of our own CA."""
+        user = self._for_writing(principal, login)
+        with self._database.begin() as uow:
+            fingerprint = self._accounts.bind_certificate(
+                uow.connection, user.id, certificate, self._clock.now()
+            )
+            details = {"fingerprint": fingerprint}
+            uow.audit(
+                principal, AuditAction.USER_CERTIFICATE, f"user:{login}", unit=user.unit, details=details
+            )
+
+    def users(self, principal: Principal) -> list[User]:
+        """Accounts of the principal's units."""
+        self._access.require(principal, Permission.IDENTITY_READ)
+        visible = self._access.visible_units(principal)
+        with self._database.read() as connection:
+            return [
+                user for user in self._accounts.users(connection) if visible is None or user.unit in visible
+            ]
+
+    def _for_writing(self, principal: Principal, login: str) -> User:
+        with self._database.read() as connection:
+            user = self._accounts.user(connection, login)
+        self._access.require(principal, Permission.IDENTITY_USER_WRITE, unit=user.unit)
+        return user
+
+    def _add(
+        self, uow: UnitOfWork, actor: Principal, login: str, name: str, unit: str, roles: frozenset[Role]
+    ) -> NewAccount:
+        if self._accounts.login_exists(uow.connection, login):
+            raise Conflict(N_("There is a user %(login)s already."), login=login)
+        password, totp = secrets.token_urlsafe(15), new_totp_secret()
+        user = self._accounts.add_user(
+            uow.connection,
+            login=login,
+            name=name,
+            unit=unit,
+            password_hash=self._passwords.hash(password),
+            totp_sealed=self._box.seal(totp.encode(), context=f"totp:{login}"),
+            now=self._clock.now(),
+        )
+        self._accounts.set_roles(uow.connection, user.id, roles)
+        uow.audit(
+            actor, AuditAction.USER_CREATE, f"user:{login}", unit=unit, details={"roles": sorted(roles)}
+        )
+        return NewAccount(
+            self._accounts.user(uow.connection, login), password, provisioning_uri(login, totp), totp
+        )

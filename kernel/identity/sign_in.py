@@ -1,0 +1,232 @@
+"""Signing in, sessions and lock-out (ID-2)."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from kernel.audit.model import AuditAction
+from kernel.canonical import sha256_hex
+from kernel.clock import Clock
+from kernel.errors import Invalid, NotFound, Unauthenticated
+from kernel.events import Event, EventKind
+from kernel.i18n import N_
+from kernel.identity.access import Access
+from kernel.identity.model import Principal, Session, User, UserState
+from kernel.identity.passwords import Passwords, matching_step
+from kernel.identity.permissions import Permission
+from kernel.identity.ports import AccountStore, CertificateCheck
+from kernel.ids import new_id
+from kernel.secrets import SecretBox
+from kernel.store import Database, UnitOfWork
+
+
+@dataclass(frozen=True)
+class SignInRules:
+    """When accounts lock and sessions end."""
+
+    lock_after: int = 5
+    lock_for: timedelta = timedelta(minutes=15)
+    idle: timedelta = timedelta(minutes=15)
+    longest: timedelta = timedelta(hours=10)
+
+
+@dataclass(frozen=True, repr=False)
+class SignedIn:
+    """A new session and its token, which is shown to the client once and stored only as a hash."""
+
+    principal: Principal
+    session: Session
+    token: str
+
+
+class SignIn:
+    """Opens, finds and ends sessions. One message for every failure, so that nobody learns which accounts exist."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        access: Access,
+        accounts: AccountStore,
+        passwords: Passwords,
+        box: SecretBox,
+        certificates: CertificateCheck,
+        rules: SignInRules,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._access = access
+        self._accounts = accounts
+        self._passwords = passwords
+        self._box = box
+        self._certificates = certificates
+        self._rules = rules
+
+    def with_password(self, login: str, password: str, code: str, origin: str = "") -> SignedIn:
+        """Sign in with password and TOTP code; Unauthenticated otherwise, whatever was wrong."""
+        with self._database.begin() as uow:
+            signed_in = self._try_password(uow, login, password, code, origin)
+        if signed_in is None:
+            raise _failed()
+        return signed_in
+
+    def with_certificate(self, certificate: bytes, origin: str = "") -> SignedIn:
+        """Sign in with a client certificate (DER) that TLS has proven possession of."""
+        good = self._certificates.good(certificate)
+        with self._database.begin() as uow:
+            user = self._accounts.user_of_certificate(uow.connection, certificate) if good else None
+            if user is None or not self._usable(user):
+                self._record_failure(uow, f"certificate:{sha256_hex(certificate)}", origin)
+                signed_in = None
+            else:
+                signed_in = self._open(uow, user, "certificate", origin, sha256_hex(certificate))
+        if signed_in is None:
+            raise _failed()
+        return signed_in
+
+    def principal(self, token: str) -> Principal:
+        """Who holds this session; Unauthenticated when it is unknown, idle too long, or its certificate was revoked."""
+        now = self._clock.now()
+        with self._database.read() as connection:
+            session = self._accounts.session(connection, sha256_hex(token.encode()))
+            if session is None:
+                raise Unauthenticated(N_("You are not signed in."), mend=N_("Sign in again."))
+            user = self._accounts.user_by_id(connection, session.user)
+            certificate = self._accounts.session_certificate(connection, session.id)
+        if not self._alive(session, user, certificate):
+            with self._database.begin() as uow:
+                self._accounts.end_session(uow.connection, session.id)
+                uow.audit(_principal(user, session.method), AuditAction.SESSION_END, f"session:{session.id}")
+            raise Unauthenticated(N_("Your session has ended."), mend=N_("Sign in again."))
+        if now - session.last_seen_at > timedelta(seconds=30):
+            with self._database.begin() as uow:
+                self._accounts.touch(uow.connection, session.id, now)
+        return _principal(user, session.method)
+
+    def sign_out(self, token: str) -> None:
+        """End the session; signing out twice is no error."""
+        with self._database.begin() as uow:
+            session = self._accounts.session(uow.connection, sha256_hex(token.encode()))
+            if session is None:
+                return
+            user = self._accounts.user_by_id(uow.connection, session.user)
+            self._accounts.end_session(uow.connection, session.id)
+            uow.audit(_principal(user, session.method), AuditAction.SIGN_OUT, f"session:{session.id}")
+
+    def sessions(self, principal: Principal, *, everyone: bool = False) -> list[Session]:
+        """One's own open sessions, or everybody's with the permission for it."""
+        if everyone:
+            self._access.require(principal, Permission.IDENTITY_SESSION_END)
+        with self._database.read() as connection:
+            return list(self._accounts.sessions(connection, None if everyone else principal.id))
+
+    def end_session(self, principal: Principal, session_id: str, reason: str) -> None:
+        """End one of one's own sessions, or anybody's with the permission for it."""
+        own = {session.id for session in self.sessions(principal)}
+        if session_id not in own:
+            self._access.require(principal, Permission.IDENTITY_SESSION_END)
+        with self._database.begin() as uow:
+            if not self._accounts.end_session(uow.connection, session_id):
+                raise NotFound(N_("There is no session %(id)s."), id=session_id)
+            uow.audit(principal, AuditAction.SESSION_END, f"session:{session_id}", reason=reason)
+
+    def change_password(self, principal: Principal, old: str, new: str) -> None:
+        """Set one's own password; all of one's other sessions end."""
+        with self._database.begin() as uow:
+            user = self._accounts.user_by_id(uow.connection, principal.id)
+            row = self._accounts.secrets_of(uow.connection, user.login)
+            if not self._passwords.verify(row.password_hash, old):
+                raise Invalid(N_("The old password is wrong."))
+            self._passwords.check_rules(new, user.login)
+            self._accounts.set_password(uow.connection, user.id, self._passwords.hash(new))
+            self._accounts.end_sessions(uow.connection, user.id)
+            uow.audit(principal, AuditAction.USER_PASSWORD, f"user:{user.login}")
+
+    # --- how
+    def _try_password(
+        self, uow: UnitOfWork, login: str, password: str, code: str, origin: str
+    ) -> SignedIn | None:
+        row = self._accounts.secrets_of(uow.connection, login)
+        right = self._passwords.verify(row.password_hash if row else None, password)
+        if row is None:
+            self._record_failure(uow, f"user:{login[:80]}", origin)
+            return None
+        user = self._accounts.user(uow.connection, login)
+        if not self._usable(user):
+            self._record_failure(uow, f"user:{login}", origin, user)
+            return None
+        secret = self._box.open(row.totp_sealed, context=f"totp:{login}").decode()
+        step = matching_step(secret, code, self._clock.now().timestamp())
+        if not right or step is None or not self._accounts.succeeded(uow.connection, user.id, step):
+            self._lock_out(uow, user, row.failures + 1)
+            self._record_failure(uow, f"user:{login}", origin, user)
+            return None
+        return self._open(uow, user, "password", origin, None)
+
+    def _lock_out(self, uow: UnitOfWork, user: User, failures: int) -> None:
+        locked = self._clock.now() + self._rules.lock_for if failures >= self._rules.lock_after else None
+        self._accounts.count_failure(uow.connection, user.id, 0 if locked else failures, locked)
+        if locked:
+            uow.emit(
+                Event(
+                    EventKind.USER_LOCKED,
+                    f"user:{user.login}",
+                    {"until": locked.isoformat()},
+                    user.unit,
+                    "medium",
+                )
+            )
+
+    def _record_failure(self, uow: UnitOfWork, target: str, origin: str, user: User | None = None) -> None:
+        anybody = Principal.system("sign-in")
+        unit = user.unit if user else None
+        uow.audit(
+            anybody, AuditAction.SIGN_IN, target, unit=unit, outcome="failure", details={"origin": origin}
+        )
+        uow.emit(Event(EventKind.SIGN_IN_FAILED, target, {"origin": origin}, unit, "low"))
+
+    def _open(
+        self, uow: UnitOfWork, user: User, method: str, origin: str, fingerprint: str | None
+    ) -> SignedIn:
+        now, token = self._clock.now(), secrets.token_urlsafe(32)
+        session = Session(new_id("ses"), user.id, method, now, now, now + self._rules.longest, origin[:200])
+        self._accounts.add_session(uow.connection, session, sha256_hex(token.encode()), fingerprint)
+        principal = _principal(user, method)
+        uow.audit(
+            principal,
+            AuditAction.SIGN_IN,
+            f"session:{session.id}",
+            unit=user.unit,
+            details={"method": method},
+        )
+        uow.emit(
+            Event(EventKind.SIGNED_IN, f"user:{user.login}", {"method": method, "origin": origin}, user.unit)
+        )
+        return SignedIn(principal, session, token)
+
+    def _usable(self, user: User) -> bool:
+        now = self._clock.now()
+        locked = user.locked_until is not None and user.locked_until > now
+        expired = user.expires_at is not None and user.expires_at <= now
+        return user.state is UserState.ACTIVE and not locked and not expired
+
+    def _alive(self, session: Session, user: User, certificate: bytes | None) -> bool:
+        now = self._clock.now()
+        fresh = session.expires_at > now and now - session.last_seen_at <= self._rules.idle
+        trusted = session.method != "certificate" or (
+            certificate is not None and self._certificates.good(certificate)
+        )
+        return fresh and trusted and user.state is UserState.ACTIVE
+
+
+def _principal(user: User, method: str) -> Principal:
+    return Principal(user.id, user.name, user.roles, user.unit, method)
+
+
+def _failed() -> Unauthenticated:
+    return Unauthenticated(
+        N_("Sign-in failed."),
+        mend=N_(
+            "Check login, password and one-time code; after several failures the account is locked for a while."
+        ),
+    )
