@@ -1,13 +1,12 @@
 """What every test stands on: a clock that stands still, fresh stores on both databases, the people of a small city."""
 
-import importlib
-import pkgutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from console.compose.tables import import_all_tables
 from kernel.blobs import MemoryBlobs
 from kernel.clock import FixedClock
 from kernel.identity.access import Access
@@ -25,17 +24,8 @@ UNITS = (
 )
 
 
-def load_all_tables() -> None:
-    """Import every store module, so that the metadata knows every table."""
-    for room in ("kernel", "ca", "netops", "monitor", "siem", "backup", "policies"):
-        package = importlib.import_module(room)
-        for found in pkgutil.walk_packages(package.__path__, f"{room}."):
-            if found.name.rsplit(".", 1)[-1] == "store" or found.name.endswith(".chain"):
-                importlib.import_module(found.name)
-
-
 def fresh(url: str, clock: FixedClock) -> Database:
-    load_all_tables()
+    import_all_tables()
     made = Database(url, clock)
     made.create_all()
     with made.begin() as uow:

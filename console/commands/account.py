@@ -1,0 +1,115 @@
+"""Users, roles and units."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kernel.edges.cli import group, pass_app, reason_option
+from kernel.i18n import N_
+from kernel.identity.model import Role, UserState
+
+commands = group("account", N_("Users, roles and units."))
+
+
+@commands.command("list", help=N_("Accounts of your units."))
+@pass_app
+def list_accounts(app: Any) -> None:
+    columns = ("login", "name", "unit", "roles", "state", "locked_until")
+    app.out.rows(
+        [asdict(user) | {"roles": sorted(user.roles)} for user in app.identity.users(app.principal)], columns
+    )
+
+
+@commands.command("units", help=N_("Your unit and those below it."))
+@pass_app
+def list_units(app: Any) -> None:
+    app.out.rows([asdict(unit) for unit in app.identity.units(app.principal)], ("id", "parent", "name"))
+
+
+@commands.command("add-unit", help=N_("Add a unit below another."))
+@click.argument("unit_id")
+@click.option("--parent", required=True, help=N_("Id of the superior unit."))
+@click.option("--name", required=True, help=N_("Name of the unit."))
+@pass_app
+def add_unit(app: Any, unit_id: str, parent: str, name: str) -> None:
+    app.out.record(asdict(app.identity.create_unit(app.principal, unit_id, parent, name)))
+
+
+@commands.command("add", help=N_("Add an account without roles; its first password is shown once."))
+@click.argument("login")
+@click.option("--name", required=True, help=N_("The person's name."))
+@click.option("--unit", required=True, help=N_("Id of the unit."))
+@pass_app
+def add(app: Any, login: str, name: str, unit: str) -> None:
+    account = app.identity.create_user(app.principal, login, name, unit)
+    app.out.record({"login": login, "password": account.password, "totp": account.totp_uri})
+
+
+@commands.command("grant", help=N_("Set a user's roles; those not named are taken away."))
+@click.argument("login")
+@click.argument("roles", nargs=-1, type=click.Choice([str(role) for role in Role]))
+@pass_app
+def grant(app: Any, login: str, roles: tuple[str, ...]) -> None:
+    user = app.identity.grant_roles(app.principal, login, [Role(role) for role in roles])
+    app.out.record({"login": user.login, "roles": sorted(user.roles)})
+
+
+@commands.command("disable", help=N_("Disable an account and end its sessions."))
+@click.argument("login")
+@reason_option
+@pass_app
+def disable(app: Any, login: str, reason: str) -> None:
+    app.identity.set_state(app.principal, login, UserState.DISABLED, reason)
+
+
+@commands.command("enable", help=N_("Enable a disabled account."))
+@click.argument("login")
+@reason_option
+@pass_app
+def enable(app: Any, login: str, reason: str) -> None:
+    app.identity.set_state(app.principal, login, UserState.ACTIVE, reason)
+
+
+@commands.command("unlock", help=N_("Let a locked-out user try again."))
+@click.argument("login")
+@pass_app
+def unlock(app: Any, login: str) -> None:
+    app.identity.unlock(app.principal, login)
+
+
+@commands.command("bind-certificate", help=N_("Let a user sign in with a certificate (PEM or DER file)."))
+@click.argument("login")
+@click.argument("certificate", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@pass_app
+def bind_certificate(app: Any, login: str, certificate: Path) -> None:
+    from kernel.pki.pem import certificate_der
+
+    app.identity.bind_certificate(
+        app.principal, login, certificate_der(certificate.read_bytes(), str(certificate))
+    )
+
+
+@commands.command("sessions", help=N_("Open sessions: your own, or everybody's."))
+@click.option("--all", "everyone", is_flag=True, help=N_("Everybody's."))
+@pass_app
+def list_sessions(app: Any, everyone: bool) -> None:
+    columns = ("id", "user", "method", "origin", "created_at", "last_seen_at")
+    app.out.rows([asdict(s) for s in app.floor.sign_in.sessions(app.principal, everyone=everyone)], columns)
+
+
+@commands.command("end-session", help=N_("End a session."))
+@click.argument("session_id")
+@reason_option
+@pass_app
+def end_session(app: Any, session_id: str, reason: str) -> None:
+    app.floor.sign_in.end_session(app.principal, session_id, reason)
+
+
+@commands.command("password", help=N_("Change your own password; all your sessions end."))
+@pass_app
+def password(app: Any) -> None:
+    old = click.prompt("Old password", hide_input=True, err=True)
+    new = click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True)
+    app.floor.sign_in.change_password(app.principal, old, new)

@@ -1,0 +1,51 @@
+"""The audit trail, for the auditor."""
+
+from typing import Any
+
+import click
+
+from kernel.edges.cli import group, pass_app
+from kernel.errors import IntegrityFailed
+from kernel.i18n import N_, translate
+
+commands = group("audit", N_("The audit trail: find, verify, export."))
+
+
+@commands.command("find", help=N_("Records, newest first."))
+@click.option("--target", help=N_("All about this object."))
+@click.option("--actor", help=N_("Id of whoever acted."))
+@click.option("--action", help=N_("Name of the act."))
+@click.option("--before", type=int, help=N_("Only records before this number, to page on."))
+@click.option("--limit", default=50, type=click.IntRange(1, 500), help=N_("How many."))
+@pass_app
+def find(
+    app: Any, target: str | None, actor: str | None, action: str | None, before: int | None, limit: int
+) -> None:
+    found = app.audit.find(
+        app.principal, target=target, actor=actor, action=action, before_seq=before, limit=limit
+    )
+    app.out.rows(found, ("seq", "at", "actor_name", "action", "target", "outcome", "reason"))
+
+
+@commands.command(
+    "verify", help=N_("Read the whole chain and name every broken place; exit status 7 if there is one.")
+)
+@pass_app
+def verify(app: Any) -> None:
+    report = app.audit.verify(app.principal)
+    rows = [{"seq": f.seq, "fault": f.kind, "explanation": translate(f.explanation)} for f in report.faults]
+    if rows:
+        app.out.rows(rows, ("seq", "fault", "explanation"))
+        raise IntegrityFailed(
+            N_("%(count)s places of the audit trail are broken."),
+            mend=N_("Compare with the last export."),
+            count=len(rows),
+        )
+    app.out.record({"records": report.records, "head": report.head_hash, "intact": True})
+
+
+@commands.command("export", help=N_("Write every record as a JSON line that an outsider can verify."))
+@click.argument("file", type=click.File("w", encoding="utf-8", atomic=True))
+@pass_app
+def export(app: Any, file: Any) -> None:
+    app.out.note(N_("%(count)s records exported."), count=app.audit.export(app.principal, file))

@@ -1,0 +1,65 @@
+"""Signing in to the command line. The session's token is kept in a file that only its owner can read."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kernel.edges.cli import Command, pass_app
+from kernel.errors import Unauthenticated
+from kernel.i18n import N_
+from kernel.identity.permissions import permissions_of
+from kernel.secrets import write_private
+
+SESSION_VARIABLE = "WEICHENG_SESSION_FILE"
+
+
+def session_file() -> Path:
+    """Where the token lies: WEICHENG_SESSION_FILE, or a file in the home folder."""
+    return Path(os.environ.get(SESSION_VARIABLE) or Path.home() / ".weicheng" / "session")
+
+
+def read_token() -> str:
+    """The token of the last sign-in; Unauthenticated when there is none."""
+    path = session_file()
+    if not path.is_file():
+        raise Unauthenticated(N_("You are not signed in."), mend=N_("Sign in with: weicheng login."))
+    return path.read_text().strip()
+
+
+@click.command(cls=Command, help=N_("Sign in to the command line."))
+@click.option("--user", required=True, help=N_("Login."))
+@click.option(
+    "--password-file", type=click.File("r"), help=N_("File with the password, - for standard input.")
+)
+@click.option("--code", help=N_("One-time code of the authenticator app."))
+@pass_app
+def login(app: Any, user: str, password_file: Any, code: str | None) -> None:
+    password = (
+        password_file.readline().rstrip("\n")
+        if password_file
+        else click.prompt("Password", hide_input=True, err=True)
+    )
+    code = code or click.prompt("Code", err=True)
+    signed_in = app.floor.sign_in.with_password(user, password, code, origin="command line")
+    write_private(session_file(), signed_in.token.encode())
+    app.out.note(N_("Signed in as %(name)s."), name=signed_in.principal.name)
+
+
+@click.command(cls=Command, help=N_("Sign out."))
+@pass_app
+def logout(app: Any) -> None:
+    app.floor.sign_in.sign_out(read_token())
+    session_file().unlink(missing_ok=True)
+    app.out.note(N_("Signed out."))
+
+
+@click.command(cls=Command, help=N_("Show who is signed in and what they may do."))
+@pass_app
+def whoami(app: Any) -> None:
+    me = app.principal
+    permissions = sorted(permissions_of(me.roles))
+    app.out.record(
+        {"id": me.id, "name": me.name, "unit": me.unit, "roles": sorted(me.roles), "permissions": permissions}
+    )

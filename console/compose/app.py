@@ -1,0 +1,106 @@
+"""The application: every room built over one floor, each at its first use."""
+
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from kernel.clock import Clock, SystemClock
+from kernel.config import Settings, load_settings
+from kernel.edges.cli import Output
+from kernel.identity.model import Principal
+
+if TYPE_CHECKING:
+    from backup.service import BackupService
+    from ca.service import CaService
+    from console.compose.floor import Floor
+    from kernel.assets.service import Register
+    from kernel.audit.trail import AuditTrail
+    from kernel.evidence.service import EvidenceService
+    from kernel.identity.service import IdentityService
+    from kernel.jobs.queue import JobQueue
+    from monitor.service import MonitorService
+    from netops.service import NetopsService
+    from policies.service import PoliciesService
+    from siem.service import SiemService
+
+ROOMS = ("ca", "netops", "monitor", "siem", "backup", "policies")
+
+
+class App:
+    """What edges are handed: the rooms' services, the kernel's, who is signed in, and where output goes."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None, output: Output | None = None) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.out = output or Output()
+
+    @classmethod
+    def from_settings(cls, output: Output | None = None) -> "App":
+        """Build from the settings file, variables and secret files of this process."""
+        return cls(load_settings(), output=output)
+
+    # --- the floor
+    @cached_property
+    def floor(self) -> "Floor":
+        from console.compose.floor import build_floor
+        from console.compose.seal import CaCertificates, CaSealer
+
+        return build_floor(
+            self.settings, self.clock, CaCertificates(lambda: self.ca), CaSealer(lambda: self.ca)
+        )
+
+    @property
+    def identity(self) -> "IdentityService":
+        return self.floor.identity
+
+    @property
+    def assets(self) -> "Register":
+        return self.floor.register
+
+    @property
+    def audit(self) -> "AuditTrail":
+        return self.floor.trail
+
+    @property
+    def evidence(self) -> "EvidenceService":
+        return self.floor.evidence
+
+    @property
+    def jobs(self) -> "JobQueue":
+        return self.floor.jobs
+
+    # --- the rooms
+    @cached_property
+    def ca(self) -> "CaService":
+        return self._build("ca")
+
+    @cached_property
+    def netops(self) -> "NetopsService":
+        return self._build("netops")
+
+    @cached_property
+    def monitor(self) -> "MonitorService":
+        return self._build("monitor")
+
+    @cached_property
+    def siem(self) -> "SiemService":
+        return self._build("siem")
+
+    @cached_property
+    def backup(self) -> "BackupService":
+        return self._build("backup")
+
+    @cached_property
+    def policies(self) -> "PoliciesService":
+        return self._build("policies")
+
+    def _build(self, room: str) -> Any:
+        return import_module(f"console.compose.{room}").build(self.floor)
+
+    # --- who acts
+    @cached_property
+    def principal(self) -> Principal:
+        """Who is signed in on this command line; Unauthenticated when nobody is."""
+        from console.commands.session import read_token
+
+        return self.floor.sign_in.principal(read_token())
