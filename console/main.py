@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from importlib import import_module
+from itertools import pairwise
 from typing import Any
 
 import click
@@ -111,9 +112,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit status."""
-    as_json = any(
-        pair in (("-o", "json"), ("--output", "json")) for pair in zip(arguments, arguments[1:], strict=False)
-    )
+    as_json = any(pair in (("-o", "json"), ("--output", "json")) for pair in pairwise(arguments))
     try:
         result = root.main(args=arguments, prog_name="weicheng", standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -132,14 +131,14 @@ def run(arguments: list[str]) -> int:
         # the reader of our output went away (`| head`): nothing is wrong and nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the last resort: logged whole, shown without detail
         _log_internal(error)
         _show(WeichengError(ErrorCode.INTERNAL, N_("An internal error happened; see the log.")), as_json)
         return EXIT_STATUS[ErrorCode.INTERNAL]
 
 
 def _language(arguments: list[str]) -> str:
-    for flag, value in zip(arguments, arguments[1:], strict=False):
+    for flag, value in pairwise(arguments):
         if flag == "--lang":
             return value
     if "WEICHENG_LANGUAGE" in os.environ:
