@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from kernel.audit.chain import PROTECTION, chain_hash
+from kernel.audit.chain import chain_hash
 from kernel.audit.model import AuditAction, FaultKind
 from kernel.audit.trail import AuditTrail, verify_chain
 from kernel.errors import NotPermitted
@@ -25,7 +25,9 @@ def write(database: Database, principal: Principal, count: int) -> None:
 def unprotect(database: Database) -> None:
     """What an intruder with the database owner's rights would do first."""
     sqlite = database.engine.dialect.name == "sqlite"
-    names = ("audit_records_no_update", "audit_records_no_delete") if sqlite else ("audit_records_append_only",)
+    names = (
+        ("audit_records_no_update", "audit_records_no_delete") if sqlite else ("audit_records_append_only",)
+    )
     with database.begin() as uow:
         for name in names:
             uow.execute(text(f"DROP TRIGGER {name}" + ("" if sqlite else " ON audit_records")))
@@ -55,7 +57,11 @@ COPY = (
 @pytest.mark.parametrize(
     ("statements", "kind", "seq"),
     [
-        (("UPDATE audit_records SET body = replace(body, 'unit:2', 'unit:9') WHERE seq = 3",), FaultKind.CHANGED, 3),
+        (
+            ("UPDATE audit_records SET body = replace(body, 'unit:2', 'unit:9') WHERE seq = 3",),
+            FaultKind.CHANGED,
+            3,
+        ),
         (("UPDATE audit_records SET actor = 'somebody' WHERE seq = 3",), FaultKind.CHANGED, 3),
         (("DELETE FROM audit_records WHERE seq = 2",), FaultKind.REMOVED, 2),
         (("DELETE FROM audit_records WHERE seq = 5",), FaultKind.REMOVED, 5),
@@ -75,7 +81,9 @@ def test_tampering_is_found_and_named(
     assert (kind, seq) in faults(any_database)
 
 
-def test_a_forged_record_with_a_right_hash_of_its_own_is_found(database: Database, sysadmin: Principal) -> None:
+def test_a_forged_record_with_a_right_hash_of_its_own_is_found(
+    database: Database, sysadmin: Principal
+) -> None:
     write(database, sysadmin, 5)
     unprotect(database)
     with database.begin() as uow:
@@ -104,7 +112,9 @@ def test_nothing_is_audited_when_the_act_is_rolled_back(database: Database, sysa
         assert verify_chain(connection).records == 0
 
 
-def test_export_can_be_recomputed_by_an_outsider(database: Database, sysadmin: Principal, auditor: Principal) -> None:
+def test_export_can_be_recomputed_by_an_outsider(
+    database: Database, sysadmin: Principal, auditor: Principal
+) -> None:
     write(database, sysadmin, 3)
     out = io.StringIO()
     assert AuditTrail(database, Access(database)).export(auditor, out) == 3
@@ -124,4 +134,8 @@ def test_only_the_auditor_reads_the_trail_and_a_refusal_is_itself_audited(
     with pytest.raises(NotPermitted):
         act(trail, sysadmin)
     newest = trail.find(auditor, limit=1)[0]
-    assert (newest["action"], newest["actor"], newest["outcome"]) == (AuditAction.ACCESS_DENIED, sysadmin.id, "denied")
+    assert (newest["action"], newest["actor"], newest["outcome"]) == (
+        AuditAction.ACCESS_DENIED,
+        sysadmin.id,
+        "denied",
+    )

@@ -1,0 +1,221 @@
+"""Jobs: claimed once, retried, fenced, scheduled; and killed workers lose nothing and do nothing twice."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from sqlalchemy import Column, Integer, String, Table, func, select
+
+from kernel.clock import FixedClock, SystemClock
+from kernel.errors import Conflict, Invalid, NotPermitted
+from kernel.identity.access import Access
+from kernel.identity.model import Principal
+from kernel.jobs.model import JobRequest, JobState
+from kernel.jobs.queue import JobContext, JobQueue, LeaseLost
+from kernel.jobs.store import jobs
+from kernel.store import Database, metadata
+
+written = metadata.tables.get("test_written")
+if written is None:
+    written = Table(
+        "test_written",
+        metadata,
+        Column("id", Integer, primary_key=True, autoincrement=True),
+        Column("job", String(60)),
+    )
+
+
+def queue_on(database: Database) -> JobQueue:
+    return JobQueue(database, database.clock, Access(database))
+
+
+def write(context: JobContext) -> None:
+    with context.finish({"wrote": 1}) as uow:
+        uow.execute(written.insert().values(job=context.job.id))
+
+
+def rows(database: Database) -> int:
+    with database.read() as connection:
+        return connection.execute(select(func.count()).select_from(written)).scalar_one()
+
+
+def state(database: Database, job_id: str) -> tuple[str, int, str]:
+    with database.read() as connection:
+        row = connection.execute(select(jobs).where(jobs.c.id == job_id)).one()
+    return row.state, row.attempts, row.error
+
+
+@pytest.fixture
+def queue(any_database: Database) -> JobQueue:
+    return queue_on(any_database)
+
+
+def test_a_job_and_its_result_are_one_transaction(queue: JobQueue, network_admin: Principal) -> None:
+    queue.register({"write": write})
+    job_id = queue.enqueue(network_admin, JobRequest("write"))
+    assert queue.run_next("w1")
+    assert not queue.run_next("w1")
+    job = queue.get(network_admin, job_id)
+    assert (job.state, job.result, rows(queue.database)) == (JobState.SUCCEEDED, {"wrote": 1}, 1)
+
+
+def test_many_workers_do_each_job_once(queue: JobQueue, network_admin: Principal) -> None:
+    queue.register({"write": write})
+    for _ in range(40):
+        queue.enqueue(network_admin, JobRequest("write"))
+
+    def work(name: str) -> None:
+        while queue.run_next(name):
+            pass
+
+    workers = [threading.Thread(target=work, args=(f"w{n}",)) for n in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert rows(queue.database) == 40
+
+
+def test_a_failing_job_is_tried_again_later_and_then_given_up(
+    queue: JobQueue, clock: FixedClock, network_admin: Principal
+) -> None:
+    def fail(_context: JobContext) -> None:
+        raise Invalid("the list is empty")
+
+    queue.register({"fail": fail})
+    job_id = queue.enqueue(network_admin, JobRequest("fail", max_attempts=2))
+    assert queue.run_next("w")
+    assert state(queue.database, job_id) == ("queued", 1, "the list is empty")
+    assert not queue.run_next("w"), "the retry waits"
+    clock.advance(minutes=1)
+    assert queue.run_next("w")
+    assert state(queue.database, job_id) == ("failed", 2, "the list is empty")
+
+
+def test_an_unexpected_fault_leaves_no_detail_in_the_job(queue: JobQueue, network_admin: Principal) -> None:
+    def fault(_context: JobContext) -> None:
+        raise RuntimeError("password=hunter2")
+
+    queue.register({"fault": fault})
+    job_id = queue.enqueue(network_admin, JobRequest("fault", max_attempts=1))
+    queue.run_next("w")
+    assert state(queue.database, job_id) == ("failed", 1, "RuntimeError")
+
+
+def test_a_worker_that_comes_back_late_can_finish_nothing(
+    queue: JobQueue, clock: FixedClock, network_admin: Principal
+) -> None:
+    queue.register({"write": write})
+    queue.enqueue(network_admin, JobRequest("write"))
+    late = queue.claim("late")
+    assert late is not None
+    clock.advance(minutes=5)
+    assert queue.run_next("other"), "the lease ran out, another worker does it"
+    with pytest.raises(LeaseLost), JobContext(queue, late).finish() as uow:
+        uow.execute(written.insert().values(job=late.id))
+    assert rows(queue.database) == 1
+
+
+def test_the_same_key_is_queued_once_while_it_is_open(queue: JobQueue, network_admin: Principal) -> None:
+    queue.register({"write": write})
+    first = queue.enqueue(network_admin, JobRequest("write", key="collect:core"))
+    assert queue.enqueue(network_admin, JobRequest("write", key="collect:core")) == first
+    queue.run_next("w")
+    assert queue.enqueue(network_admin, JobRequest("write", key="collect:core")) != first
+
+
+def test_cancelling(queue: JobQueue, network_admin: Principal, analyst: Principal) -> None:
+    def stops(context: JobContext) -> None:
+        queue.cancel(network_admin, context.job.id, "not needed")
+        assert context.cancelled()
+
+    queue.register({"write": write, "stops": stops})
+    waiting = queue.enqueue(network_admin, JobRequest("write"))
+    with pytest.raises(NotPermitted):
+        queue.cancel(analyst, waiting, "no")
+    queue.cancel(network_admin, waiting, "not needed")
+    running = queue.enqueue(network_admin, JobRequest("stops"))
+    queue.run_next("w")
+    assert state(queue.database, waiting)[0] == state(queue.database, running)[0] == "cancelled"
+    with pytest.raises(Conflict):
+        queue.cancel(network_admin, waiting, "again")
+
+
+def test_schedules_queue_what_is_due_and_make_up_missed_runs_once(queue: JobQueue, clock: FixedClock) -> None:
+    queue.register({"write": write})
+    queue.schedule("nightly", "0 2 * * *", "write")
+    assert queue.run_schedules() == 0
+    clock.advance(days=3)
+    assert queue.run_schedules() == 1
+    assert queue.run_schedules() == 0
+    with pytest.raises(Invalid, match="no cron expression"):
+        queue.schedule("wrong", "every day", "write")
+
+
+VICTIM = """
+import os, sys
+from kernel.clock import SystemClock
+from kernel.identity.access import Access
+from kernel.jobs.queue import JobQueue
+from kernel.store import Database
+from tests.unit.kernel.test_jobs import written
+database = Database(sys.argv[1], SystemClock())
+queue = JobQueue(database, database.clock, Access(database))
+def work(context):
+    with context.finish() as uow:
+        uow.execute(written.insert().values(job=context.job.id))
+        print("written", flush=True)
+        if sys.argv[2] == "inside":
+            sys.stdin.read()
+    print("committed", flush=True)
+    sys.stdin.read()
+queue.register({"write": work})
+queue.run_next("victim")
+"""
+
+
+@pytest.mark.parametrize(("moment", "kept"), [("inside", 0), ("after", 1)])
+def test_kill_9_loses_nothing_and_repeats_nothing(
+    any_database: Database, network_admin: Principal, moment: str, kept: int
+) -> None:
+    url = any_database.engine.url.render_as_string(hide_password=False)
+    queue_on(any_database).enqueue(network_admin, JobRequest("write"))
+    command = [sys.executable, "-c", VICTIM, url, moment]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as victim:
+        assert victim.stdout is not None
+        assert victim.stdout.readline() == "written\n"
+        if moment == "after":
+            assert victim.stdout.readline() == "committed\n"
+        os.kill(victim.pid, signal.SIGKILL)
+    wait_until_rolled_back(any_database)
+    assert rows(any_database) == kept
+    later = Later()
+    survivor = JobQueue(any_database, later, Access(any_database))
+    survivor.register({"write": write})
+    while survivor.run_next("survivor"):
+        pass
+    assert rows(any_database) == 1
+
+
+class Later(SystemClock):
+    """Five minutes on: every lease of now has run out."""
+
+    def now(self):  # type: ignore[no-untyped-def]
+        from datetime import timedelta
+
+        return super().now() + timedelta(minutes=5)
+
+
+def wait_until_rolled_back(database: Database) -> None:
+    """PostgreSQL notices a dead client when it next writes to it; a write of ours waits for its locks."""
+    for _ in range(100):
+        try:
+            with database.begin():
+                return
+        except Exception:  # noqa: BLE001
+            time.sleep(0.1)
+    raise AssertionError("the victim's transaction is still open")
