@@ -1,1 +1,67 @@
-"""Fixtures that start real servers for tests."""
+"""Fixtures that start real servers for tests.
+
+``postgres_url``       a new, empty PostgreSQL database for each test
+``elasticsearch_url``  one Elasticsearch node for the whole session; use names of your own, data streams stay
+
+Where a server's programs are missing the test is skipped and says what to install; under CI that is a failure.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import NoReturn, Protocol, TypeVar
+
+import pytest
+
+from tests.support.elasticsearch import Elasticsearch
+from tests.support.postgres import Postgres
+from tests.support.process import Missing
+
+
+class Startable(Protocol):
+    def start(self) -> object: ...
+
+
+S = TypeVar("S", bound=Startable)
+
+
+def started(make: Callable[[], S]) -> S:
+    """Make and start the server; skip (fail under CI) when its programs are missing."""
+    try:
+        server = make()
+        server.start()
+    except Missing as missing:
+        lacking(str(missing))
+    return server
+
+
+def lacking(reason: str) -> NoReturn:
+    """Skip the test for what this machine lacks; CI has everything, so there it is a failure."""
+    if os.environ.get("CI"):
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    server = started(Postgres)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> Iterator[str]:
+    url = postgres.fresh_database()
+    yield url
+    postgres.drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def elasticsearch() -> Iterator[Elasticsearch]:
+    server = started(Elasticsearch)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_url(elasticsearch: Elasticsearch) -> str:
+    return elasticsearch.url

@@ -1,0 +1,115 @@
+"""A real PostgreSQL for the tests: Debian's server, in a temporary folder, on a unix socket and a free loopback port."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import uuid
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from tests.support.process import Missing, Server, server_folder, stepping_down
+
+SERVERS = Path("/usr/lib/postgresql")
+USER = "weicheng"
+
+
+def programs() -> Path:
+    """The folder of the newest installed server's programs; Missing if there is none."""
+    found = [path for path in SERVERS.glob("*/bin/initdb") if path.parts[-3].isdigit()]
+    if not found:
+        raise Missing("PostgreSQL's server is missing: apt-get install postgresql")
+    return max(found, key=lambda path: int(path.parts[-3])).parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Postgres:
+    """One server for a test session; ``fresh_database`` gives each test an empty database of its own."""
+
+    def __init__(self) -> None:
+        self._programs = programs()
+        self._folder = server_folder("weicheng-postgres-")
+        self._password = secrets.token_urlsafe(16)
+        self._server: Server | None = None
+        self.port = free_port()
+
+    def start(self) -> "Postgres":
+        """Make the cluster and wait until it answers; clean up and raise if it does not."""
+        try:
+            self._initialise()
+            self._launch().wait_until(self._answers, 60)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _initialise(self) -> None:
+        password = self._folder / "password"
+        password.touch(mode=0o600)
+        password.write_text(self._password)
+        if os.geteuid() == 0:
+            shutil.chown(password, "nobody", "nogroup")
+        where = ["--pgdata", str(self._folder / "data"), "--encoding", "UTF8", "--locale", "C.UTF-8"]
+        who = ["--username", USER, "--pwfile", str(password), "--auth", "scram-sha-256"]
+        command = [str(self._programs / "initdb"), *where, *who, "--no-sync"]
+        done = subprocess.run(stepping_down(command), cwd="/", capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
+
+    def _launch(self) -> Server:
+        settings = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": self._folder,
+            "fsync": "off",  # the data is thrown away; tests kill the server's clients, they don't cut its power
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+            "shared_buffers": "64MB",
+            "max_connections": 60,
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        command = [str(self._programs / "postgres"), "-D", str(self._folder / "data"), *options]
+        log = self._folder / "log"
+        self._server = Server("PostgreSQL", command, log, dict(os.environ), signal.SIGINT)  # fast shutdown
+        return self._server
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self._address("postgres")).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def fresh_database(self) -> str:
+        """Create an empty database and return its SQLAlchemy URL."""
+        name = f"test_{uuid.uuid4().hex}"
+        self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return self._address(name).replace("postgresql:", "postgresql+psycopg:")
+
+    def drop_database(self, url: str) -> None:
+        """Drop it again, with whoever still holds a connection."""
+        name = sql.Identifier(url.rsplit("/", 1)[1])
+        self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+    def _execute(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+    def _address(self, database: str) -> str:
+        return f"postgresql://{USER}:{self._password}@127.0.0.1:{self.port}/{database}"
+
+    def stop(self) -> None:
+        """End the server and remove all its files."""
+        if self._server is not None:
+            self._server.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
