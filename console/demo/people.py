@@ -1,0 +1,71 @@
+"""The people of the demo: made, given roles and signed in exactly as real ones are."""
+
+import json
+from dataclasses import dataclass
+
+from console.compose.floor import Floor
+from kernel.identity.model import Principal, Role
+from kernel.identity.passwords import totp_code
+from kernel.identity.service import NewAccount
+from kernel.secrets import write_private
+
+
+@dataclass(frozen=True)
+class Person:
+    key: str  # how steps name this person
+    login: str
+    name: str
+    unit: str
+    role: Role
+
+
+THREE = (
+    Person("sysadmin", "wang.wei", "王伟(系统管理员)", "u_city", Role.SYSTEM_ADMINISTRATOR),
+    Person("officer", "li.na", "李娜(安全保密管理员)", "u_city", Role.SECURITY_OFFICER),
+    Person("auditor", "zhang.min", "张敏(安全审计员)", "u_city", Role.AUDITOR),
+)
+OTHERS = (
+    Person("second_officer", "chen.jie", "陈杰(安全保密管理员)", "u_city", Role.SECURITY_OFFICER),
+    Person("registrar", "liu.yang", "刘洋(临江县注册审核员)", "u_county", Role.REGISTRAR),
+    Person("city_registrar", "zhao.lei", "赵磊(市注册审核员)", "u_city", Role.REGISTRAR),
+    Person("network_admin", "huang.qiang", "黄强(网络管理员)", "u_city", Role.NETWORK_ADMINISTRATOR),
+    Person("analyst", "zhou.fang", "周芳(安全运营)", "u_city", Role.SOC_ANALYST),
+    Person("dr_admin", "wu.jing", "吴静(灾备管理员)", "u_city", Role.DR_ADMINISTRATOR),
+    Person("assessor", "xu.tao", "徐涛(等级测评师)", "u_city", Role.ASSESSOR),
+)
+
+
+def make_people(floor: Floor) -> dict[str, Principal]:
+    """Set the suite up, add the colleagues and sign everybody in; the first passwords go to a private file."""
+    made = floor.identity.set_up(
+        floor.settings.organisation, {person.role: (person.login, person.name) for person in THREE}
+    )
+    accounts = {person.key: _account(made, person) for person in THREE}
+    principals = {key: _sign_in(floor, account) for key, account in accounts.items()}
+    sysadmin, officer = principals["sysadmin"], principals["officer"]
+    floor.identity.create_unit(sysadmin, "u_county", "u_city", "临江县大数据中心")
+    for person in OTHERS:
+        accounts[person.key] = floor.identity.create_user(sysadmin, person.login, person.name, person.unit)
+        floor.identity.grant_roles(officer, person.login, [person.role])
+        principals[person.key] = _sign_in(floor, accounts[person.key])
+    _write_accounts(floor, accounts)
+    return principals
+
+
+def _account(made: list[NewAccount], person: Person) -> NewAccount:
+    return next(account for account in made if account.user.login == person.login)
+
+
+def _sign_in(floor: Floor, account: NewAccount) -> Principal:
+    # one code a person: a code works once, and its step is over long before anybody uses the console
+    code = totp_code(account.totp_secret, floor.clock.now().timestamp())
+    return floor.sign_in.with_password(account.user.login, account.password, code, origin="demo").principal
+
+
+def _write_accounts(floor: Floor, accounts: dict[str, NewAccount]) -> None:
+    rows = [
+        {"login": a.user.login, "name": a.user.name, "password": a.password, "totp": a.totp_uri}
+        for a in accounts.values()
+    ]
+    path = floor.settings.data_dir.parent / "secrets" / "accounts.json"
+    write_private(path, json.dumps(rows, ensure_ascii=False, indent=1).encode())
