@@ -19,7 +19,7 @@ demo: setup-demo ## 在演练网络上完整演示一遍 | the main job, whole, 
 	@$(BIN)/weicheng demo
 
 serve: setup-demo ## 启动控制台（使用演示数据） | the console on the demo's data
-	@$(BIN)/weicheng serve
+	@WEICHENG_CONFIG=$${WEICHENG_CONFIG:-var/demo/weicheng.toml} $(BIN)/weicheng serve
 
 test: setup-test ## 日常测试 | the everyday tests
 	@$(BIN)/pytest -m "not slow"

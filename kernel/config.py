@@ -1,7 +1,8 @@
 """Settings: one TOML file, ``WEICHENG_*`` variables over it, secret files over those; validated whole at start.
 
-``WEICHENG_DATABASE_URL`` sets ``database_url``, ``WEICHENG_WEB__PORT`` sets ``web.port``. A secret is a file in ``secrets_dir``
-named like its setting (``signer__passphrase``), never an entry of the settings file.
+``WEICHENG_CONFIG`` names the file, ``WEICHENG_DATABASE_URL`` sets ``database_url``, ``WEICHENG_WEB__PORT`` sets ``web.port``.
+A secret is a file named like its setting (``signer__passphrase``) in WEICHENG_SECRETS_DIR, or else in the folder ``secrets``
+beside the settings file; it is never an entry of the settings file.
 """
 
 import os
@@ -11,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NestedSecretsSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -20,6 +22,7 @@ from kernel.errors import Invalid
 from kernel.i18n import N_
 
 CONFIG_VARIABLE = "WEICHENG_CONFIG"
+SECRETS_VARIABLE = "WEICHENG_SECRETS_DIR"
 Port = Field(ge=1, le=65535)
 
 
@@ -125,7 +128,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = os.environ.get(CONFIG_VARIABLE)
         toml = (TomlConfigSettingsSource(settings_cls, toml_file=file),) if file else ()
-        return (init_settings, file_secret_settings, env_settings, *toml)
+        secrets = NestedSecretsSettingsSource(
+            file_secret_settings, secrets_prefix="", secrets_nested_delimiter="__"
+        )
+        return (init_settings, secrets, env_settings, *toml)
 
     @property
     def database(self) -> str:
@@ -140,13 +146,19 @@ class Settings(BaseSettings):
 
 def load_settings(**overrides: Any) -> Settings:
     """Read and validate everything; Invalid names each wrong entry by its place, and never its value."""
-    secrets_dir = os.environ.get("WEICHENG_SECRETS_DIR")
+    secrets_dir = os.environ.get(SECRETS_VARIABLE)
     file = os.environ.get(CONFIG_VARIABLE)
     if file and not Path(file).is_file():
         raise Invalid(
             N_("The settings file does not exist."),
             mend=N_("Correct the path in WEICHENG_CONFIG."),
             place=file,
+        )
+    if secrets_dir and not Path(secrets_dir).is_dir():
+        raise Invalid(
+            N_("The folder of secret files does not exist."),
+            mend=N_("Correct the path in WEICHENG_SECRETS_DIR."),
+            place=secrets_dir,
         )
     try:
         return Settings(_secrets_dir=secrets_dir, **overrides)  # type: ignore[call-arg]
@@ -164,3 +176,8 @@ def load_settings(**overrides: Any) -> Settings:
         raise Invalid(
             N_("The settings file is not valid TOML: %(detail)s"), place=file or "", detail=error
         ) from None
+
+
+def _secrets_dir(file: str | None) -> str | None:
+    beside = Path(file).parent / "secrets" if file else None
+    return os.environ.get("WEICHENG_SECRETS_DIR") or (str(beside) if beside and beside.is_dir() else None)

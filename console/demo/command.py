@@ -124,7 +124,6 @@ key = "{tls / "collector.key"}"
 """
         write_private(self._folder / "weicheng.toml", toml.encode())
         os.environ[CONFIG_VARIABLE] = str(self._folder / "weicheng.toml")
-        os.environ["WEICHENG_SECRETS_DIR"] = str(keys)
 
     @contextmanager
     def _practice_network(self) -> Iterator[None]:
