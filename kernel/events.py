@@ -31,6 +31,12 @@ class EventKind(StrEnum):
     APPROVAL_OPENED = "identity:approval:opened"
     APPROVAL_DECIDED = "identity:approval:decided"
     JOB_FAILED = "jobs:job:failed"
+    NETOPS_CONFIG_COLLECTED = "netops:config:collected"
+    NETOPS_CONFIG_CHANGED = "netops:config:changed"
+    NETOPS_COLLECT_FAILED = "netops:config:failed"
+    NETOPS_HOSTKEY_CHANGED = "netops:hostkey:changed"
+    NETOPS_FINDING_OPENED = "netops:finding:opened"
+    NETOPS_FINDING_FIXED = "netops:finding:fixed"
 
 
 @dataclass(frozen=True)

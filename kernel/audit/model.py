@@ -31,6 +31,16 @@ class AuditAction(StrEnum):
     JOB_CANCEL = "jobs:job:cancel"
     JOB_FAIL = "jobs:job:fail"
 
+    # device configurations
+    NETOPS_COLLECT = "netops:config:collect"
+    NETOPS_RESTORE = "netops:config:restore"
+    NETOPS_TRUST = "netops:hostkey:trust"
+    NETOPS_ARCHIVE_VERIFY = "netops:archive:verify"
+    NETOPS_FINDING_ACKNOWLEDGE = "netops:finding:acknowledge"
+    NETOPS_FINDING_EXCEPT = "netops:finding:except"
+    NETOPS_FINDING_EXPIRE = "netops:finding:expire"
+    NETOPS_FINDING_VERIFY = "netops:finding:verify"
+
 
 class FaultKind(StrEnum):
     """What is wrong with one place of the chain."""

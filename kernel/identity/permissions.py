@@ -25,6 +25,16 @@ class Permission(StrEnum):
     ASSET_WRITE = "assets:asset:write"
     EVIDENCE_READ = "evidence:record:read"
     EVIDENCE_SEAL = "evidence:record:seal"
+    # device configurations
+    NETOPS_CONFIG_READ = "netops:config:read"
+    NETOPS_CONFIG_COLLECT = "netops:config:collect"
+    NETOPS_CONFIG_RESTORE = "netops:config:restore"
+    NETOPS_HOSTKEY_TRUST = "netops:hostkey:trust"
+    NETOPS_ARCHIVE_VERIFY = "netops:archive:verify"
+    NETOPS_FINDING_READ = "netops:finding:read"
+    NETOPS_FINDING_ACKNOWLEDGE = "netops:finding:acknowledge"
+    NETOPS_FINDING_EXCEPT = "netops:finding:except"
+    NETOPS_FINDING_VERIFY = "netops:finding:verify"
 
 
 # Permissions by which a second person approves: never held by an internal actor.
@@ -73,6 +83,27 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
     ),
     Role.ASSESSOR: frozenset({_P.ASSET_READ, _P.EVIDENCE_READ}),
 }
+
+
+# Device configurations: the network administrator works with them, the security officer decides on exceptions and confirms
+# what is mended, the analyst may ask for a fresh copy, the DR administrator proves the archive whole.
+_NETOPS_READ = frozenset({_P.NETOPS_CONFIG_READ, _P.NETOPS_FINDING_READ})
+_NETOPS: dict[Role, frozenset[Permission]] = {
+    Role.NETWORK_ADMINISTRATOR: _NETOPS_READ
+    | {
+        _P.NETOPS_CONFIG_COLLECT,
+        _P.NETOPS_CONFIG_RESTORE,
+        _P.NETOPS_HOSTKEY_TRUST,
+        _P.NETOPS_ARCHIVE_VERIFY,
+        _P.NETOPS_FINDING_ACKNOWLEDGE,
+    },
+    Role.SECURITY_OFFICER: _NETOPS_READ | {_P.NETOPS_FINDING_EXCEPT, _P.NETOPS_FINDING_VERIFY},
+    Role.SOC_ANALYST: _NETOPS_READ | {_P.NETOPS_CONFIG_COLLECT},
+    Role.DR_ADMINISTRATOR: frozenset({_P.NETOPS_CONFIG_READ, _P.NETOPS_ARCHIVE_VERIFY}),
+    Role.ASSESSOR: _NETOPS_READ,
+}
+for _role, _held in _NETOPS.items():
+    ROLE_PERMISSIONS[_role] |= _held
 
 
 def permissions_of(roles: frozenset[Role]) -> frozenset[Permission]:

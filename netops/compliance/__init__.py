@@ -1,0 +1,1 @@
+"""Baseline rules as data, how they are detected, findings and their states."""
