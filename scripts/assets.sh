@@ -29,7 +29,8 @@ install() {
     case $from in '' | '#'*) continue ;; esac
     command install -D -m 644 "$work/node_modules/$from" "$work/vendor/$to"
   done <"$SOURCE/files"
-  (cd "$work/vendor" && find . -type f -printf '%P\n' | sort | xargs sha256sum >MANIFEST)
+  (cd "$work/vendor" && find . -type f -printf '%P\n' | sort | xargs sha256sum >"$work/MANIFEST")
+  mv "$work/MANIFEST" "$work/vendor"
   form >"$work/vendor/.stamp"
   rm -rf "$TARGET"
   mv "$work/vendor" "$TARGET"
