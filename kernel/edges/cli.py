@@ -120,7 +120,8 @@ class Command(click.Command):
             super().format_help_text(ctx, formatter)
 
     def get_short_help_str(self, limit: int = 60) -> str:
-        return translate(" ".join((self.help or "").split()))
+        summary = " ".join((self.help or "").split())
+        return translate(summary)
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         parameters = super().get_params(ctx)
@@ -154,7 +155,8 @@ reason_option = click.option("--reason", required=True, help=N_("Why; goes into 
 @contextmanager
 def _translated(command: click.Command) -> Iterator[None]:
     original = command.help
-    command.help = translate(" ".join((original or "").split()))
+    summary = " ".join((original or "").split())
+    command.help = translate(summary)
     try:
         yield
     finally:
