@@ -146,8 +146,8 @@ class Settings(BaseSettings):
 
 def load_settings(**overrides: Any) -> Settings:
     """Read and validate everything; Invalid names each wrong entry by its place, and never its value."""
-    secrets_dir = os.environ.get(SECRETS_VARIABLE)
     file = os.environ.get(CONFIG_VARIABLE)
+    secrets_dir = _secrets_dir(file)
     if file and not Path(file).is_file():
         raise Invalid(
             N_("The settings file does not exist."),
@@ -180,4 +180,4 @@ def load_settings(**overrides: Any) -> Settings:
 
 def _secrets_dir(file: str | None) -> str | None:
     beside = Path(file).parent / "secrets" if file else None
-    return os.environ.get("WEICHENG_SECRETS_DIR") or (str(beside) if beside and beside.is_dir() else None)
+    return os.environ.get(SECRETS_VARIABLE) or (str(beside) if beside and beside.is_dir() else None)
