@@ -1,0 +1,1 @@
+"""Event stores and receivers: everything of this room that does I/O."""
