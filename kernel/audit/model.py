@@ -27,9 +27,19 @@ class AuditAction(StrEnum):
     # suite
     AUDIT_VERIFY = "audit:chain:verify"
     AUDIT_EXPORT = "audit:trail:export"
+    EVIDENCE_SEAL = "evidence:record:seal"
+    EVIDENCE_VERIFY = "evidence:record:verify"
     JOB_ENQUEUE = "jobs:job:enqueue"
     JOB_CANCEL = "jobs:job:cancel"
     JOB_FAIL = "jobs:job:fail"
+    # the register
+    ASSET_PUT = "assets:asset:put"
+    ASSET_RETIRE = "assets:asset:retire"
+    ASSET_IMPORT = "assets:table:import"
+    ASSET_EXPORT = "assets:table:export"
+    ZONE_PUT = "assets:zone:put"
+    LINK_PUT = "assets:link:put"
+    LINK_REMOVE = "assets:link:remove"
 
     # device configurations
     NETOPS_COLLECT = "netops:config:collect"
@@ -40,6 +50,13 @@ class AuditAction(StrEnum):
     NETOPS_FINDING_EXCEPT = "netops:finding:except"
     NETOPS_FINDING_EXPIRE = "netops:finding:expire"
     NETOPS_FINDING_VERIFY = "netops:finding:verify"
+    # backup
+    BACKUP_RUN = "backup:run:start"
+    BACKUP_REPLICATE = "backup:replica:copy"
+    BACKUP_MEND = "backup:replica:mend"
+    BACKUP_VERIFY = "backup:replica:verify"
+    BACKUP_DRILL = "backup:drill:run"
+    BACKUP_RETAIN = "backup:set:retain"
 
 
 class FaultKind(StrEnum):

@@ -1,0 +1,106 @@
+"""What is wrong with a record, its place in the chain, or its seal. Pure: rows and certificates in, faults out."""
+
+import hashlib
+from datetime import datetime
+from typing import Protocol
+
+from kernel.canonical import sha256_hex
+from kernel.errors import WeichengError
+from kernel.evidence.model import GENESIS, EvidenceFault, EvidenceFaultKind, Seal, parse_record, sm3_hex
+from kernel.evidence.ports import SealCertificates
+from kernel.i18n import N_
+from kernel.pki import chain, cms, tsp
+
+
+class Row(Protocol):
+    """A stored record: its canonical body and the columns beside it."""
+
+    seq: int
+    id: str
+    kind: str
+    subject: str
+    unit: str | None
+    collected_at: datetime
+    body: str
+    sha256: str
+    sm3: str
+
+
+def record_faults(row: Row, before: Row | None) -> list[EvidenceFault]:
+    """Digests, form, columns, and whether the record names its predecessor (None: there is none)."""
+    body = row.body.encode()
+    if sha256_hex(body) != row.sha256 or sm3_hex(body) != row.sm3:
+        return [_fault(EvidenceFaultKind.CHANGED, row, N_("the record's content does not match its digests"))]
+    try:
+        record = parse_record(body)
+    except ValueError:
+        return [_fault(EvidenceFaultKind.CHANGED, row, N_("the record's content can not be read"))]
+    columns = (row.seq, row.id, row.kind, row.subject, row.unit, row.collected_at)
+    written = (record.seq, record.id, record.kind, record.subject[:300], record.unit, record.collected_at)
+    if columns != written:
+        return [
+            _fault(
+                EvidenceFaultKind.CHANGED, row, N_("the record's searchable columns differ from its content")
+            )
+        ]
+    if record.previous != (before.sha256 if before else GENESIS):
+        return [_fault(EvidenceFaultKind.CHAIN, row, N_("the record does not continue its predecessor"))]
+    return []
+
+
+def chain_faults(
+    row: Row | None, last: Row | None, head: tuple[int, str] | None = None
+) -> list[EvidenceFault]:
+    """Records missing before ``row``; at the end (``row`` None) whether the chain ends where ``head`` says."""
+    expected = last.seq + 1 if last else 1
+    if row is not None:
+        missing = range(expected, min(row.seq, expected + 100))
+        return [_gap(seq) for seq in missing]
+    assert head is not None
+    if head[0] >= expected:
+        return [_gap(expected)]
+    if last is not None and head != (last.seq, last.sha256):
+        return [
+            _fault(EvidenceFaultKind.CHAIN, last, N_("the last record is not the one the chain's head names"))
+        ]
+    return []
+
+
+def seal_faults(
+    row: Row, seal: Seal | None, known: SealCertificates
+) -> tuple[list[EvidenceFault], datetime | None]:
+    """Check the time-stamp over the signature, then the signature and its chain at the stamped time.
+
+    Returns the faults and the stamped time (None without a valid stamp).
+    """
+    if seal is None:
+        return [_fault(EvidenceFaultKind.UNSEALED, row, N_("the record has not been sealed yet"))], None
+    try:
+        digest = hashlib.sha256(seal.cms).digest()
+        stamp = tsp.verify_token(
+            seal.token,
+            digest,
+            anchors=known.anchors,
+            intermediates=(*seal.certificates, *known.intermediates),
+        )
+    except WeichengError as error:
+        return [_fault(EvidenceFaultKind.TIMESTAMP, row, error.message)], None
+    try:
+        signed = cms.verify(seal.cms, row.body.encode())
+        chain.verify_chain(
+            signed.signer_der,
+            [*signed.certificates_der, *seal.certificates, *known.intermediates],
+            known.anchors,
+            stamp.at,
+        )
+    except WeichengError as error:
+        return [_fault(EvidenceFaultKind.SIGNATURE, row, error.message)], stamp.at
+    return [], stamp.at
+
+
+def _fault(kind: EvidenceFaultKind, row: Row, explanation: str) -> EvidenceFault:
+    return EvidenceFault(kind, row.id, explanation)
+
+
+def _gap(seq: int) -> EvidenceFault:
+    return EvidenceFault(EvidenceFaultKind.MISSING, "", N_("a record is missing"), f"#{seq}")

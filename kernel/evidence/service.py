@@ -1,0 +1,261 @@
+"""Recording, finding, sealing and checking evidence."""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from kernel.audit.model import AuditAction
+from kernel.blobs import BlobStore
+from kernel.clock import Clock
+from kernel.errors import IntegrityFailed, Invalid, NotFound, WeichengError
+from kernel.evidence import store
+from kernel.evidence.check import chain_faults, record_faults, seal_faults
+from kernel.evidence.model import (
+    Attachment,
+    EvidenceFault,
+    EvidenceFaultKind,
+    EvidenceKind,
+    EvidenceRecord,
+    EvidenceReport,
+    Seal,
+    as_row,
+    attachment_ref,
+    parse_record,
+    validity_end,
+)
+from kernel.evidence.ports import Sealer
+from kernel.i18n import N_
+from kernel.identity.access import Access
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.ids import new_id
+from kernel.store import Database, UnitOfWork
+
+SUITE = Principal.system("evidence")
+_FILE_NAME = re.compile(r"[\w.()@+ -]{1,120}")
+
+
+class EvidenceService:
+    """Evidence of all rooms. ``by`` is who asks; the suite's own parts leave it out."""
+
+    def __init__(
+        self, database: Database, clock: Clock, access: Access, blobs: BlobStore, sealer: Sealer
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._access = access
+        self._blobs = blobs
+        self._sealer = sealer
+
+    def record(
+        self,
+        uow: UnitOfWork,
+        *,
+        kind: EvidenceKind,
+        subject: str,
+        source: str,
+        summary: Mapping[str, Any],
+        attachments: Sequence[Attachment] = (),
+        collected_at: datetime | None = None,
+        effective_until: datetime | None = None,
+        unit: str | None = None,
+    ) -> str:
+        """Write a record in the caller's transaction and return its id; its seal follows (``seal_pending``).
+
+        ``subject`` names what it speaks of (an asset id, a backup set), ``source`` the collector and its version;
+        ``summary`` holds JSON values and no secret. Without ``effective_until`` the kind's rule decides.
+        """
+        kept = [(attachment, attachment_ref(attachment)) for attachment in attachments]
+        _check_names([attachment.name for attachment in attachments])
+        for attachment, _ in kept:
+            self._blobs.put(attachment.data)
+        now = self._clock.now()
+        collected = collected_at or now
+        seq, previous = store.lock_head(uow.connection)
+        record = EvidenceRecord(
+            id=new_id("evd"),
+            seq=seq + 1,
+            previous=previous,
+            kind=kind,
+            subject=subject,
+            source=source,
+            summary=summary,
+            attachments=tuple(reference for _, reference in kept),
+            collected_at=collected,
+            recorded_at=now,
+            effective_until=effective_until or validity_end(kind, collected),
+            unit=unit,
+        )
+        store.insert_record(uow.connection, record)
+        return record.id
+
+    def get(self, evidence_id: str, *, by: Principal = SUITE) -> EvidenceRecord:
+        """The record; NotFound when absent or of a unit the asker does not see, IntegrityFailed when unreadable."""
+        return _parsed(self._row(evidence_id, by))
+
+    def find(
+        self,
+        kind: EvidenceKind | None = None,
+        subject: str | None = None,
+        since: datetime | None = None,
+        *,
+        by: Principal = SUITE,
+        limit: int = 1000,
+    ) -> list[EvidenceRecord]:
+        """Newest first, at most ``limit`` (1 to 10,000); ``since`` is a collection time."""
+        return [_parsed(row) for row in self._rows(kind, subject, since, by, limit)]
+
+    def rows(
+        self,
+        kind: EvidenceKind | None = None,
+        subject: str | None = None,
+        *,
+        by: Principal = SUITE,
+        limit: int = 100,
+    ) -> list[dict[str, Any]]:
+        """Like ``find``, as plain values that also tell whether each record is sealed."""
+        return [as_row(_parsed(row), sealed=row.sealed) for row in self._rows(kind, subject, None, by, limit)]
+
+    def seal_of(self, evidence_id: str, *, by: Principal = SUITE) -> Seal | None:
+        """The record's seal, None while it waits for one."""
+        row = self._row(evidence_id, by)
+        with self._database.read() as connection:
+            return store.fetch_seal(connection, row.seq)
+
+    def body(self, evidence_id: str, *, by: Principal = SUITE) -> bytes:
+        """The canonical bytes that were digested and signed."""
+        body: str = self._row(evidence_id, by).body
+        return body.encode()
+
+    def attachment(self, digest: str) -> bytes:
+        """The bytes of an attachment by its SHA-256."""
+        return self._blobs.get(digest)
+
+    # --- sealing
+    def seal_pending(self, *, by: Principal = SUITE) -> int:
+        """Sign and time-stamp every record that waits; returns how many. Nothing happens before the CA has its keys.
+
+        Each seal is stored by itself, so that an interruption loses none and repeats at most one signature.
+        """
+        self._access.require(by, Permission.EVIDENCE_SEAL)
+        if not self._sealer.ready:
+            return 0
+        sealed = 0
+        while waiting := self._waiting():
+            for row in waiting:
+                sealed += self._seal(row)
+        if sealed:
+            with self._database.begin() as uow:
+                uow.audit(by, AuditAction.EVIDENCE_SEAL, "evidence", details={"records": sealed})
+        return sealed
+
+    def _waiting(self) -> list[Any]:
+        with self._database.read() as connection:
+            return store.unsealed(connection, 100)
+
+    def _seal(self, row: Any) -> bool:
+        cms = self._sealer.sign(row.body.encode())
+        token = self._sealer.timestamp(hashlib.sha256(cms).digest())
+        known = self._sealer.certificates()
+        seal = Seal(cms, token, (*known.intermediates, *known.anchors))
+        with self._database.begin() as uow:
+            return store.insert_seal(uow.connection, row.seq, seal, self._clock.now())
+
+    # --- checking
+    def verify(self, evidence_id: str, *, by: Principal = SUITE) -> EvidenceReport:
+        """Check digests, predecessor, attachments, signature and time-stamp of one record; the report names each fault."""
+        row = self._row(evidence_id, by)
+        with self._database.read() as connection:
+            before = store.fetch_number(connection, row.seq - 1)
+            seal = store.fetch_seal(connection, row.seq)
+        faults = [*record_faults(row, before), *self._attachment_faults(row)]
+        seals, stamped = seal_faults(row, seal, self._sealer.certificates())
+        report = EvidenceReport(1, (*faults, *seals), stamped)
+        self._audit_check(by, evidence_id, report)
+        return report
+
+    def verify_all(self, *, by: Principal = SUITE) -> EvidenceReport:
+        """Check every record, the chain between them and its end."""
+        self._access.require(by, Permission.EVIDENCE_READ)
+        faults: list[EvidenceFault] = []
+        known, count, last = self._sealer.certificates(), 0, None
+        with self._database.read() as connection:
+            for row in store.walk(connection):
+                count += 1
+                faults += [*record_faults(row, last), *self._attachment_faults(row)]
+                faults += chain_faults(row, last)
+                faults += seal_faults(row, store.fetch_seal(connection, row.seq), known)[0]
+                last = row
+            faults += chain_faults(None, last, store.head(connection))
+        report = EvidenceReport(count, tuple(faults))
+        self._audit_check(by, "evidence", report)
+        return report
+
+    def _attachment_faults(self, row: Any) -> list[EvidenceFault]:
+        try:
+            record = parse_record(row.body.encode())
+        except ValueError:
+            return []  # record_faults names it
+        faults = []
+        for reference in record.attachments:
+            try:
+                self._blobs.get(reference.sha256)
+            except WeichengError as error:
+                faults.append(
+                    EvidenceFault(EvidenceFaultKind.ATTACHMENT, record.id, error.text("en"), reference.name)
+                )
+        return faults
+
+    def _audit_check(self, by: Principal, target: str, report: EvidenceReport) -> None:
+        with self._database.begin() as uow:
+            uow.audit(
+                by,
+                AuditAction.EVIDENCE_VERIFY,
+                target,
+                outcome="success" if report.intact else "failure",
+                details={"records": report.records, "faults": len(report.faults)},
+            )
+
+    # --- reading
+    def _rows(
+        self,
+        kind: EvidenceKind | None,
+        subject: str | None,
+        since: datetime | None,
+        by: Principal,
+        limit: int,
+    ) -> list[Any]:
+        self._access.require(by, Permission.EVIDENCE_READ)
+        units = self._access.visible_units(by)
+        with self._database.read() as connection:
+            bounded = max(1, min(limit, 10_000))
+            return store.query(
+                connection, kind=kind, subject=subject, since=since, units=units, limit=bounded
+            )
+
+    def _row(self, evidence_id: str, by: Principal) -> Any:
+        self._access.require(by, Permission.EVIDENCE_READ)
+        with self._database.read() as connection:
+            row = store.fetch(connection, evidence_id)
+        if row is None or (row.unit is not None and not self._access.covers(by, row.unit)):
+            raise NotFound(N_("There is no evidence %(id)s."), id=evidence_id)
+        return row
+
+
+def _parsed(row: Any) -> EvidenceRecord:
+    try:
+        return parse_record(row.body.encode())
+    except ValueError as error:
+        raise IntegrityFailed(
+            N_("Evidence %(id)s can not be read."), mend=N_("Restore it from a backup."), id=row.id
+        ) from error
+
+
+def _check_names(names: Sequence[str]) -> None:
+    for name in names:
+        if not _FILE_NAME.fullmatch(name) or name.startswith("."):
+            raise Invalid(N_("%(name)s is no plain file name."), name=repr(name)[:80])
+    if len(set(names)) != len(names):
+        raise Invalid(N_("Two attachments have the same name."), place=", ".join(sorted(names)))
