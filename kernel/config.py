@@ -96,6 +96,14 @@ class Retention(Section):
         return days
 
 
+class Backup(Section):
+    """Disaster recovery: where the sites are mounted, how much one look at a replica may read."""
+
+    sites: dict[str, Path] = Field(default_factory=dict)  # site of the plans -> folder; below data_dir unless named
+    password: SecretStr | None = None  # opens the repositories; also keep it on paper at two places
+    timeout_hours: int = Field(default=12, ge=1, le=168)
+
+
 class Settings(BaseSettings):
     """All settings with safe defaults: one machine, everything below ``data_dir``."""
 
@@ -116,6 +124,7 @@ class Settings(BaseSettings):
     status: Status = Status()
     collector: Collector = Collector()
     retention: Retention = Retention()
+    backup: Backup = Backup()
 
     @classmethod
     def settings_customise_sources(

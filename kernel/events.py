@@ -31,12 +31,22 @@ class EventKind(StrEnum):
     APPROVAL_OPENED = "identity:approval:opened"
     APPROVAL_DECIDED = "identity:approval:decided"
     JOB_FAILED = "jobs:job:failed"
+    ASSET_CHANGED = "assets:asset:changed"
+    ASSET_RETIRED = "assets:asset:retired"
+    ZONE_CHANGED = "assets:zone:changed"
+    LINK_CHANGED = "assets:link:changed"
     NETOPS_CONFIG_COLLECTED = "netops:config:collected"
     NETOPS_CONFIG_CHANGED = "netops:config:changed"
     NETOPS_COLLECT_FAILED = "netops:config:failed"
     NETOPS_HOSTKEY_CHANGED = "netops:hostkey:changed"
     NETOPS_FINDING_OPENED = "netops:finding:opened"
     NETOPS_FINDING_FIXED = "netops:finding:fixed"
+    BACKUP_STORED = "backup:run:stored"
+    BACKUP_FAILED = "backup:run:failed"
+    BACKUP_REPLICA_VERIFIED = "backup:replica:verified"
+    BACKUP_REPLICA_DAMAGED = "backup:replica:damaged"
+    BACKUP_DRILL_PASSED = "backup:drill:passed"
+    BACKUP_DRILL_FAILED = "backup:drill:failed"
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,12 @@ class Permission(StrEnum):
     NETOPS_FINDING_ACKNOWLEDGE = "netops:finding:acknowledge"
     NETOPS_FINDING_EXCEPT = "netops:finding:except"
     NETOPS_FINDING_VERIFY = "netops:finding:verify"
+    # disaster recovery
+    BACKUP_READ = "backup:plan:read"
+    BACKUP_RUN = "backup:run:start"
+    BACKUP_VERIFY = "backup:replica:verify"
+    BACKUP_MEND = "backup:replica:mend"
+    BACKUP_DRILL = "backup:drill:run"
 
 
 # Permissions by which a second person approves: never held by an internal actor.
@@ -103,6 +109,18 @@ _NETOPS: dict[Role, frozenset[Permission]] = {
     Role.ASSESSOR: _NETOPS_READ,
 }
 for _role, _held in _NETOPS.items():
+    ROLE_PERMISSIONS[_role] |= _held
+
+# Disaster recovery: the DR administrator works with it; who assesses or answers for the machines may look.
+_BACKUP: dict[Role, frozenset[Permission]] = {
+    Role.DR_ADMINISTRATOR: frozenset(
+        {_P.BACKUP_READ, _P.BACKUP_RUN, _P.BACKUP_VERIFY, _P.BACKUP_MEND, _P.BACKUP_DRILL}
+    ),
+    Role.SECURITY_OFFICER: frozenset({_P.BACKUP_READ}),
+    Role.SYSTEM_ADMINISTRATOR: frozenset({_P.BACKUP_READ}),
+    Role.ASSESSOR: frozenset({_P.BACKUP_READ}),
+}
+for _role, _held in _BACKUP.items():
     ROLE_PERMISSIONS[_role] |= _held
 
 
