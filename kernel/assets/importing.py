@@ -1,0 +1,59 @@
+"""How a table of entries, zones or links is taken over, whichever of them it is."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kernel.assets import store
+from kernel.assets.rows import Known, RowReader
+from kernel.assets.tables import Columns, RowError
+from kernel.errors import Invalid, WeichengError
+from kernel.i18n import N_
+from kernel.store import UnitOfWork
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did: how many rows are good, every fault of the others, and whether the good ones were stored."""
+
+    rows_ok: int
+    rows_bad: tuple[RowError, ...]
+    stored: bool
+
+
+@dataclass(frozen=True)
+class Import:
+    """How one kind of table is taken over."""
+
+    columns: Columns
+    read: RowReader
+    put: Callable[[UnitOfWork, Any], None]
+    key: Callable[[Any], Any]
+    column: str
+
+    def refuse_repeated(self, value: Any, number: int, seen: dict[Any, int]) -> None:
+        first = seen.setdefault(self.key(value), number)
+        if first != number:
+            raise Invalid(
+                N_("The same entry stands in row %(row)s."),
+                mend=N_("Delete one of the two rows."),
+                place=self.column,
+                row=first,
+            )
+
+
+def known_names(uow: UnitOfWork) -> Known:
+    units = {name: unit for unit, title in store.read_units(uow.connection).items() for name in (title, unit)}
+    zones = {name: zone.id for zone in store.read_zones(uow.connection) for name in (zone.name, zone.id)}
+    assets = {
+        name: asset.id for asset in store.read_assets(uow.connection) for name in (asset.name, asset.id)
+    }
+    return Known(units, zones, assets)
+
+
+def row_error(number: int, error: WeichengError, heads: Mapping[str, str]) -> RowError:
+    return RowError(number, heads.get(error.place, error.place), error.message, error.mend, error.params)
+
+
+def in_order(faults: Iterable[RowError]) -> tuple[RowError, ...]:
+    return tuple(sorted(faults, key=lambda fault: fault.row))

@@ -1,0 +1,199 @@
+"""Tables of the register and the statements on them."""
+
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    and_,
+    or_,
+    select,
+    text,
+)
+
+from kernel.assets.model import Asset, AssetKind, Link, Network, Zone
+from kernel.identity.store import units
+from kernel.store.base import Json, UtcDateTime, metadata
+
+zones = Table(
+    "assets_zones",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("name", String(100), nullable=False),
+    Column("network", String(20), nullable=False),
+    Column("prefixes", Json, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+assets = Table(
+    "assets_assets",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("kind", String(20), nullable=False, index=True),
+    Column("name", String(100), nullable=False),
+    Column("unit", String(80), ForeignKey("identity_units.id"), nullable=False, index=True),
+    Column("zone", String(60), ForeignKey("assets_zones.id")),
+    Column("address", String(45), nullable=False, index=True),
+    Column("platform", String(40), nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("attributes", Json, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("retired_at", UtcDateTime),
+    # a name may be used again once its bearer has retired
+    Index(
+        "uq_assets_assets_name_in_use",
+        "name",
+        unique=True,
+        sqlite_where=text("retired_at IS NULL"),
+        postgresql_where=text("retired_at IS NULL"),
+    ),
+)
+
+links = Table(
+    "assets_links",
+    metadata,
+    Column("a", String(60), ForeignKey("assets_assets.id"), primary_key=True),
+    Column("a_port", String(100), primary_key=True),
+    Column("b", String(60), ForeignKey("assets_assets.id"), primary_key=True),
+    Column("b_port", String(100), primary_key=True),
+)
+
+ONE_ADDRESS = (AssetKind.DEVICE, AssetKind.GATEWAY)  # kinds whose management address nobody else may have
+
+
+def read_assets(
+    connection: Connection, kind: AssetKind | None = None, units_seen: frozenset[str] | None = None
+) -> list[Asset]:
+    """Entries in use, by name; ``units_seen`` None means all."""
+    query = select(assets).where(assets.c.retired_at.is_(None)).order_by(assets.c.name)
+    if kind is not None:
+        query = query.where(assets.c.kind == str(kind))
+    if units_seen is not None:
+        query = query.where(assets.c.unit.in_(sorted(units_seen)))
+    return [_asset(row) for row in connection.execute(query)]
+
+
+def read_asset(connection: Connection, id_or_name: str) -> Asset | None:
+    """An entry by id (a retired one too) or by the name in use."""
+    in_use = (assets.c.name == id_or_name) & assets.c.retired_at.is_(None)
+    query = select(assets).where(or_(assets.c.id == id_or_name, in_use)).order_by(assets.c.id == id_or_name)
+    rows = connection.execute(query).all()
+    return _asset(rows[-1]) if rows else None
+
+
+def name_taken(connection: Connection, asset: Asset) -> bool:
+    """Whether another entry in use bears this name."""
+    other = (assets.c.name == asset.name) & (assets.c.id != asset.id) & assets.c.retired_at.is_(None)
+    return connection.execute(select(assets.c.id).where(other)).first() is not None
+
+
+def address_holder(connection: Connection, asset: Asset) -> str | None:
+    """Name of another device or gateway that has this management address."""
+    if not asset.address or asset.kind not in ONE_ADDRESS:
+        return None
+    query = select(assets.c.name).where(
+        assets.c.address == asset.address,
+        assets.c.kind.in_([str(kind) for kind in ONE_ADDRESS]),
+        assets.c.id != asset.id,
+        assets.c.retired_at.is_(None),
+    )
+    holder: str | None = connection.execute(query).scalar()
+    return holder
+
+
+def insert_asset(connection: Connection, asset: Asset, now: Any) -> None:
+    connection.execute(assets.insert().values(**_row(asset), changed_at=now))
+
+
+def update_asset(connection: Connection, asset: Asset, now: Any) -> bool:
+    """Replace version ``asset.version - 1``; False when that is not the stored one."""
+    same = (assets.c.id == asset.id) & (assets.c.version == asset.version - 1)
+    changed = assets.update().where(same, assets.c.retired_at.is_(None)).values(**_row(asset), changed_at=now)
+    return connection.execute(changed).rowcount == 1
+
+
+def read_zones(connection: Connection) -> list[Zone]:
+    return [_zone(row) for row in connection.execute(select(zones).order_by(zones.c.id))]
+
+
+def write_zone(connection: Connection, zone: Zone) -> bool:
+    """Insert (version 1) or replace the version before; False when somebody else was first."""
+    row = {
+        "name": zone.name,
+        "network": str(zone.network),
+        "prefixes": list(zone.prefixes),
+        "level": zone.level,
+        "version": zone.version,
+    }
+    if zone.version == 1:
+        connection.execute(zones.insert().values(id=zone.id, **row))
+        return True
+    same = (zones.c.id == zone.id) & (zones.c.version == zone.version - 1)
+    return connection.execute(zones.update().where(same).values(**row)).rowcount == 1
+
+
+def read_links(connection: Connection) -> list[Link]:
+    query = select(links).order_by(links.c.a, links.c.a_port, links.c.b, links.c.b_port)
+    return [Link(row.a, row.a_port, row.b, row.b_port) for row in connection.execute(query)]
+
+
+def link_exists(connection: Connection, link: Link) -> bool:
+    return connection.execute(select(links.c.a).where(_same(link))).first() is not None
+
+
+def insert_link(connection: Connection, link: Link) -> None:
+    connection.execute(links.insert().values(**link.__dict__))
+
+
+def delete_link(connection: Connection, link: Link) -> bool:
+    return connection.execute(links.delete().where(_same(link))).rowcount == 1
+
+
+def delete_links_of(connection: Connection, asset_id: str) -> int:
+    touching = (links.c.a == asset_id) | (links.c.b == asset_id)
+    return connection.execute(links.delete().where(touching)).rowcount
+
+
+def read_units(connection: Connection) -> dict[str, str]:
+    """Id -> name of every unit."""
+    return {row.id: row.name for row in connection.execute(select(units.c.id, units.c.name))}
+
+
+def _same(link: Link) -> ColumnElement[bool]:
+    return and_(
+        links.c.a == link.a, links.c.a_port == link.a_port, links.c.b == link.b, links.c.b_port == link.b_port
+    )
+
+
+def _row(asset: Asset) -> dict[str, Any]:
+    fields = {**asset.__dict__, "kind": str(asset.kind), "zone": asset.zone or None}
+    return fields | {"attributes": dict(asset.attributes)}
+
+
+def _asset(row: Row[Any]) -> Asset:
+    return Asset(
+        row.id,
+        AssetKind(row.kind),
+        row.name,
+        row.unit,
+        row.zone or "",
+        row.address,
+        row.platform,
+        row.level,
+        row.attributes,
+        row.version,
+        row.retired_at,
+    )
+
+
+def _zone(row: Row[Any]) -> Zone:
+    return Zone(row.id, row.name, Network(row.network), tuple(row.prefixes), row.level, row.version)

@@ -1,0 +1,179 @@
+"""The ONE register as its users meet it: look up, change, retire."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+
+from kernel.assets import Asset, AssetKind, Link, Network, Zone
+from kernel.assets.model import zone_of
+from kernel.assets.service import Register
+from kernel.audit.chain import audit_records
+from kernel.clock import FixedClock
+from kernel.errors import Conflict, Invalid, NotFound, NotPermitted
+from kernel.events import event_outbox
+from kernel.identity.access import Access
+from kernel.identity.model import Principal, Role
+from kernel.store import Database
+
+CORE = Zone("intranet-core", "内网核心区", Network.INTRANET, ("10.1.0.0/24",), 3)
+WIDE = Zone("intranet", "内网", Network.INTRANET, ("10.1.0.0/16", "2001:db8:1::/48"), 3)
+
+
+@pytest.fixture
+def register(any_database: Database, clock: FixedClock, network_admin: Principal) -> Register:
+    made = Register(any_database, clock, Access(any_database))
+    for zone in (CORE, WIDE):
+        made.put_zone(network_admin, zone)
+    return made
+
+
+def switch(name: str = "nw-core", address: str = "10.1.0.1", **more: object) -> Asset:
+    fields = {"zone": "intranet-core", "platform": "huawei_vrp", "level": 3, **more}
+    return Asset("", AssetKind.DEVICE, name, "u_city", address=address, **fields)  # type: ignore[arg-type]
+
+
+def test_an_entry_is_found_by_name_and_by_id(register: Register, network_admin: Principal) -> None:
+    made = register.put_asset(network_admin, switch(attributes={"snmp_port": 1161, "site": "一号机房"}))
+    assert made.version == 1
+    assert register.asset("nw-core") == register.asset(made.id) == made
+    assert register.assets(AssetKind.GATEWAY) == register.gateways() == []
+    with pytest.raises(NotFound):
+        register.asset("nowhere")
+
+
+def test_who_changed_it_in_the_meantime_is_not_overwritten(
+    register: Register, network_admin: Principal
+) -> None:
+    read = register.put_asset(network_admin, switch())
+    changed = register.put_asset(network_admin, replace(read, level=2))
+    assert changed.version == 2
+    with pytest.raises(Conflict, match="somebody else"):
+        register.put_asset(network_admin, replace(read, level=1))
+    assert register.asset("nw-core").level == 2
+
+
+def test_a_change_is_audited_and_announced_in_one_transaction(
+    register: Register, any_database: Database, network_admin: Principal
+) -> None:
+    made = register.put_asset(network_admin, switch())
+    with pytest.raises(Conflict):
+        register.put_asset(network_admin, switch("other"))  # the same address
+    with any_database.read() as connection:
+        audited = connection.execute(
+            select(audit_records.c.target).where(audit_records.c.action == "assets:asset:put")
+        )
+        assert audited.scalars().all() == [f"asset:{made.id}"]
+        told = connection.execute(
+            select(event_outbox.c.subject).where(event_outbox.c.kind == "assets:asset:changed")
+        )
+        assert told.scalars().all() == [made.id]
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"name": "a b"}, "name"),
+        ({"name": ""}, "name"),
+        ({"level": 9}, "level"),
+        ({"zone": "nowhere"}, "zone"),
+        ({"unit": "u_nowhere"}, "unit"),
+        ({"address": "10.1.0.300"}, "address"),
+        ({"address": "10.9.0.1"}, "address"),
+        ({"platform": "Cisco IOS"}, "platform"),
+        ({"attributes": {"ssh_port": 70000}}, "ssh_port"),
+        ({"attributes": {"ssh_port": True}}, "ssh_port"),
+        ({"attributes": {"snmp_community": "public"}}, "snmp_community"),
+    ],
+)
+def test_a_wrong_entry_names_the_wrong_field(
+    register: Register, change: dict[str, object], place: str
+) -> None:
+    with pytest.raises(Invalid) as fault:
+        register.put_asset(Principal.system("test"), replace(switch(), **change))  # type: ignore[arg-type]
+    assert fault.value.place == place
+    assert register.assets() == []
+
+
+def test_a_retired_name_is_free_again_and_its_links_go(register: Register, network_admin: Principal) -> None:
+    old = register.put_asset(network_admin, switch())
+    peer = register.put_asset(network_admin, switch("nw-acc", "10.1.0.2"))
+    register.put_link(network_admin, Link(peer.id, "GE1/0/1", old.id, "GE0/0/1"))
+    assert len(register.links()) == 1
+    register.retire(network_admin, "nw-core", version=old.version, reason="scrapped")
+    assert register.links() == []
+    assert [asset.name for asset in register.assets()] == ["nw-acc"]
+    assert register.asset(old.id).retired_at is not None
+    again = register.put_asset(network_admin, switch())
+    assert register.asset("nw-core").id == again.id != old.id
+    with pytest.raises(Conflict):
+        register.retire(network_admin, old.id, version=2, reason="twice")
+
+
+def test_a_link_is_the_same_from_both_ends(register: Register, network_admin: Principal) -> None:
+    a = register.put_asset(network_admin, switch())
+    b = register.put_asset(network_admin, switch("nw-acc", "10.1.0.2"))
+    register.put_link(network_admin, Link(a.id, "1", b.id, "2"))
+    with pytest.raises(Conflict):
+        register.put_link(network_admin, Link(b.id, "2", a.id, "1"))
+    with pytest.raises(Invalid):
+        register.put_link(network_admin, Link(a.id, "1", "asset_unknown", "1"))
+    register.remove_link(network_admin, Link(b.id, "2", a.id, "1"), "moved")
+    assert register.list_links(network_admin) == []
+
+
+def test_the_zone_with_the_longest_prefix_holds_an_address(register: Register) -> None:
+    expected = {"10.1.0.7": "intranet-core", "10.1.9.7": "intranet", "2001:db8:1::5": "intranet"}
+    for address, zone in expected.items():
+        found = register.zone_of(address)
+        assert found is not None
+        assert found.id == zone
+    assert zone_of(register.zones(), "192.0.2.1") is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prefixes": ("10.1.0.1/16",)},
+        {"id": "Not Good"},
+        {"level": 7},
+        {"name": " "},
+    ],
+)
+def test_a_wrong_zone_is_refused(
+    register: Register, network_admin: Principal, change: dict[str, object]
+) -> None:
+    with pytest.raises(Invalid):
+        register.put_zone(network_admin, replace(CORE, version=1, **change))  # type: ignore[arg-type]
+    assert {zone.id for zone in register.zones()} == {"intranet", "intranet-core"}
+
+
+def test_a_county_sees_and_changes_its_own_entries_only(register: Register, network_admin: Principal) -> None:
+    local = Principal("usr_local", "local", frozenset({Role.NETWORK_ADMINISTRATOR}), "u_county", "password")
+    register.put_asset(network_admin, switch())
+    own = register.put_asset(local, replace(switch("county-sw", "10.1.0.9"), unit="u_county"))
+    assert [asset.name for asset in register.list_assets(local)] == ["county-sw"]
+    assert len(register.list_assets(network_admin)) == 2
+    with pytest.raises(NotFound):
+        register.show(local, "nw-core")
+    for act in (
+        lambda: register.put_asset(local, switch("more", "10.1.0.8")),
+        lambda: register.put_asset(local, replace(own, unit="u_other")),
+        lambda: register.retire(local, "nw-core", version=1, reason="mine"),
+        lambda: register.list_assets(local, unit="u_city"),
+    ):
+        with pytest.raises(NotPermitted):
+            act()
+
+
+def test_without_the_permission_nothing_is_changed(
+    register: Register, any_database: Database, analyst: Principal, auditor: Principal
+) -> None:
+    assert register.list_assets(analyst) == []
+    with pytest.raises(NotPermitted):
+        register.put_asset(analyst, switch())
+    with pytest.raises(NotPermitted):
+        register.list_assets(auditor)
+    with any_database.read() as connection:
+        denied = select(audit_records.c.actor).where(audit_records.c.outcome == "denied")
+        assert connection.execute(denied).scalars().all() == [analyst.id, auditor.id]
