@@ -97,11 +97,21 @@ class Retention(Section):
 
 
 class Backup(Section):
-    """Disaster recovery: where the sites are mounted, how much one look at a replica may read."""
+    """Disaster recovery: where the sites are, what opens their repositories, how long an engine may take."""
 
-    sites: dict[str, Path] = Field(default_factory=dict)  # site of the plans -> folder; below data_dir unless named
+    # site of the plans -> folder where it is mounted; below data_dir unless named here
+    sites: dict[str, Path] = Field(default_factory=dict)
     password: SecretStr | None = None  # opens the repositories; also keep it on paper at two places
     timeout_hours: int = Field(default=12, ge=1, le=168)
+
+
+class Netops(Section):
+    """Collecting device configurations; ``baselines`` replaces the rules that come with the suite."""
+
+    threads: int = Field(default=50, ge=1, le=500)
+    connect_seconds: float = Field(default=10.0, gt=0, le=120)
+    read_seconds: float = Field(default=60.0, gt=0, le=1800)
+    baselines: Path | None = None
 
 
 class Settings(BaseSettings):
@@ -124,6 +134,7 @@ class Settings(BaseSettings):
     status: Status = Status()
     collector: Collector = Collector()
     retention: Retention = Retention()
+    netops: Netops = Netops()
     backup: Backup = Backup()
 
     @classmethod
