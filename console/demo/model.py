@@ -11,7 +11,7 @@ from console.compose.app import App
 from console.compose.floor import Floor
 from kernel.identity.model import Principal
 
-FAULTS = Path(__file__).parent.parent.parent / "tests" / "range" / "faults.yaml"
+RANGE = Path(__file__).parent.parent.parent / "tests" / "range"
 
 
 @dataclass(frozen=True)
@@ -66,5 +66,5 @@ class Demo:
 
     def planted(self, room: str) -> list[str]:
         """Ids of the planted faults that ``room`` is expected to find."""
-        faults = yaml.safe_load(FAULTS.read_text(encoding="utf-8"))["faults"]
+        faults = yaml.safe_load((RANGE / "faults.yaml").read_text(encoding="utf-8"))["faults"]
         return [fault["id"] for fault in faults if any(entry["room"] == room for entry in fault["expected"])]

@@ -16,6 +16,7 @@ from console.commands.db import upgrade_database
 from console.commands.range import ROOT
 from console.compose.app import App
 from console.demo.model import Demo, StepResult
+from console.demo.network import register_network
 from console.demo.people import make_people
 from console.demo.processes import Processes
 from kernel.config import CONFIG_VARIABLE, load_settings
@@ -140,6 +141,8 @@ key = "{tls / "collector.key"}"
         upgrade_database(settings.database)
         app = App(settings)
         people = make_people(app.floor)
+        entries = register_network(app.floor, people["network_admin"], self._folder / "range" / "state.json")
+        self._note(N_("The register has %(count)s entries."), count=entries)
         return Demo(app, self._folder, people, lambda text: self._note("  " + text))
 
     # --- the job
