@@ -5,16 +5,21 @@ import re
 from kernel.errors import Invalid
 from kernel.i18n import N_
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_NAME = re.compile(r"[\w.\-()%]{1,300}")
 _VERSION = re.compile(r"[0-9a-f]{4,64}")
+
+
+def archive_name(device: str) -> str:
+    """The archive name of a registered device: a slash in it must not make folders."""
+    return device.replace("%", "%25").replace("/", "%2F")
 
 
 def checked_name(device: str) -> str:
     """``device`` itself; Invalid when it is no archive name."""
-    if not _NAME.fullmatch(device) or ".." in device or device.endswith((".lock", ".")):
+    if not _NAME.fullmatch(device):
         raise Invalid(
             N_("%(device)s can not be an archive name."),
-            mend=N_("Use letters, digits, point, dash and underscore."),
+            mend=N_("Use letters, digits and . - _ ( ) alone."),
             device=repr(device)[:60],
         )
     return device

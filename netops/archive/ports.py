@@ -7,7 +7,7 @@ from netops.archive.model import ArchiveReport, Stored, Version
 
 
 class Archive(Protocol):
-    """Versions of masked texts, one line of history per device. Device names are ``[A-Za-z0-9][A-Za-z0-9._-]*``."""
+    """Versions of masked texts, one line of history per device. Names are ``archive_name`` of a device."""
 
     def put(self, device: str, text: str, *, author: str, source: str, at: datetime) -> Stored:
         """Keep ``text`` if it differs from the newest version; durable on return, whole or not at all."""

@@ -43,7 +43,7 @@ class DeclaredConnection(NoEnable, NoConfig, BaseConnection):
         return r"(?:^|[\r\n])" + self.vendor.prompt.removeprefix("^").removesuffix("$") + r"\s*$"
 
 
-class ReadingHuawei(HuaweiSSH):  # type: ignore[misc]
+class ReadingHuawei(HuaweiSSH):
     """Huawei without the answer that saves the configuration: every question at login is answered with N."""
 
     def special_login_handler(self, delay_factor: float = 1.0) -> None:
@@ -62,7 +62,7 @@ def connection_class(vendor: Vendor) -> type[Any]:
         return type(f"{vendor.platform.title()}Connection", (DeclaredConnection,), {"vendor": vendor})
     if vendor.driver == "huawei_vrp":
         return ReadingHuawei
-    return CLASS_MAPPER[vendor.driver]  # type: ignore[no-any-return]
+    return CLASS_MAPPER[vendor.driver]
 
 
 def extra_arguments(vendor: Vendor) -> dict[str, Any]:

@@ -182,7 +182,6 @@ class RunReport:
     started_at: datetime
     finished_at: datetime
     results: tuple[DeviceResult, ...]
-    evidence: str = ""
     findings: Mapping[str, int] = field(default_factory=dict)
 
     @property

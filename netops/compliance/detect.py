@@ -35,6 +35,7 @@ class Checker:
         unread = [*facts.unread, *(rule.line for rule in acl if rule.box is None)]
         return CheckReport(
             platform=vendor.platform,
+            text=masked.text,
             lines=len(config.lines),
             deviations=tuple(self._masked(rule, hit, masked.secrets) for rule, hit in hits),
             unread=tuple(sorted((line.number, masked.lines[line.number - 1].strip()) for line in unread)),
@@ -89,8 +90,8 @@ def _hits(rule_id: str, detector: Detector, subject: Subject) -> Iterator[Hit]:
     elif detector.lacking is not None:
         yield from _lacking(rule_id, detector, subject)
     elif detector.check is not None:
-        for line, groups in CHECKS[detector.check](subject, detector.options):
-            yield _hit(rule_id, detector, line, groups)
+        for place, groups in CHECKS[detector.check](subject, detector.options):
+            yield _hit(rule_id, detector, place, groups)
 
 
 def _lacking(rule_id: str, detector: Detector, subject: Subject) -> Iterator[Hit]:
@@ -123,18 +124,10 @@ def _is_over(detector: Detector, groups: dict[str, str]) -> bool:
 def _hit(rule_id: str, detector: Detector, line: Line | None, groups: dict[str, str]) -> Hit:
     text = line.text if line else ""
     header = line.path[-1] if line and line.path else text
-    values = {"line": text, "header": header, "negated": _negated(text), **groups}
+    values = {"line": text, "header": header, **groups}
     mend = tuple(_filled(command, values) for command in detector.mend)
     return Hit(rule_id, line.number if line else 0, text, line.path if line else (), mend)
 
 
 def _filled(template: str, values: dict[str, str]) -> str:
     return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), template)
-
-
-def _negated(text: str) -> str:
-    """The command's opposite, still without the platform's word for it (``no``, ``undo``): templates put that before."""
-    return re.sub(r"^(?:no|undo) ", "", text)
-
-
-__all__ = ["Checker", "Circumstances", "run_rule"]

@@ -110,6 +110,7 @@ class CheckReport:
     """All deviations of one configuration, how much of it was understood, and the rules that did not run."""
 
     platform: str
+    text: str  # the configuration with its secrets masked
     lines: int
     deviations: tuple[Deviation, ...]
     unread: tuple[tuple[int, str], ...]

@@ -46,9 +46,7 @@ class Detector(_Data):
     )
     over: Over | None = None
     options: Mapping[str, Any] = Field(default_factory=dict, description="handed to the check")
-    mend: tuple[str, ...] = Field(
-        min_length=1, description="commands; {line}, {header}, {negated} and groups filled in"
-    )
+    mend: tuple[str, ...] = Field(min_length=1, description="commands; {line}, {header} and groups filled in")
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Detector":

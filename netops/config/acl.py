@@ -5,6 +5,7 @@ part in no conclusion. Rules of ``ipaddress`` networks; ports 0-65535 stand for 
 """
 
 import ipaddress
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ ANY4: Network = ipaddress.ip_network("0.0.0.0/0")
 ANY6: Network = ipaddress.ip_network("::/0")
 ALL_PORTS = (0, 65535)
 PORT_NAMES: Mapping[str, int] = {
-    "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "domain": 53, "dns": 53, "tftp": 69, "www": 80,
+    "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "domain": 53, "dns": 53, "bootps": 67, "bootpc": 68, "tftp": 69, "www": 80,
     "http": 80, "pop3": 110, "sunrpc": 111, "ntp": 123, "netbios-ns": 137, "netbios-dgm": 138, "netbios-ssn": 139,
     "imap4": 143, "snmp": 161, "snmptrap": 162, "bgp": 179, "ldap": 389, "https": 443, "ldaps": 636, "syslog": 514,
     "login": 513, "exec": 512, "cmd": 514, "sqlnet": 1521, "radius": 1645, "radius-acct": 1646, "isakmp": 500,
@@ -66,7 +67,7 @@ class AclRule:
     standard: bool = False
 
 
-class _Unread(Exception):  # noqa: N818 - never leaves this module
+class _Unread(Exception):
     """The rule uses something this reader does not know."""
 
 
@@ -81,6 +82,8 @@ def _rules(facts: Facts, reader: "Callable[[str, list[str]], tuple[Box, bool]]")
         words = fact.values["rule"].split()
         kind = words.pop(0) if words[0] in ("extended", "standard", "webtype", "ethertype") else ""
         if not words or words[0] not in ("permit", "deny", "accept"):
+            continue
+        if "inactive" in words:  # ASA keeps such a rule without applying it
             continue
         acl, permits = _list_of(fact), words[0] != "deny"
         try:
@@ -194,8 +197,8 @@ def _rule_network(words: list[str]) -> Network:
 
 def _topsec(kind: str, words: list[str]) -> tuple[Box, bool]:
     """``firewall policy add action accept [src …] [dst …] [service …]``; named objects other than any stay unread."""
-    limits = [word for word in ("src", "dst", "service", "orig_dst") if word in words]
-    named = [words[words.index(word) + 1].strip("'\"") for word in limits]
+    words = shlex.split(" ".join(words))
+    named = [words[words.index(word) + 1].strip() for word in ("src", "dst", "service") if word in words]
     if any(name.lower() not in ("any", "all") for name in named):
         raise _Unread
     return Box("ip", ANY4, ANY4), False
@@ -219,7 +222,7 @@ def _without_log(words: list[str]) -> list[str]:
     """What is left of a rule once logging (and its level and interval) is taken off."""
     if words and words[0] in ("log", "log-input"):
         return []
-    return [word for word in words if word != "inactive"]
+    return words
 
 
 def _inside(inner: Network, outer: Network) -> bool:

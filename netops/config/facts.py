@@ -9,6 +9,7 @@ from netops.config.tree import ConfigTree, Line
 from netops.vendors import Vendor
 
 IPInterface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
+_Pattern = tuple[str, re.Pattern[str], re.Pattern[str] | None]
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ class Facts:
 
 def extract(tree: ConfigTree, vendor: Vendor) -> Facts:
     """Apply the platform's patterns to every line; the first that fits wins."""
-    patterns = [(p.kind, re.compile(p.line), re.compile(p.under) if p.under else None) for p in vendor.facts]
+    patterns: list[_Pattern] = [
+        (p.kind, re.compile(p.line), re.compile(p.under) if p.under else None) for p in vendor.facts
+    ]
     scope = re.compile(vendor.scope) if vendor.scope else None
     facts: list[Fact] = []
     unread: list[Line] = []
@@ -76,7 +79,7 @@ def read_address(address: str, mask: str | None) -> IPInterface | None:
         return None
 
 
-def _fact(line: Line, patterns: list[tuple[str, re.Pattern[str], re.Pattern[str] | None]]) -> Fact | None:
+def _fact(line: Line, patterns: list[_Pattern]) -> Fact | None:
     for kind, regex, under in patterns:
         match = regex.search(line.text)
         if match and (under is None or any(under.search(header) for header in line.path)):

@@ -1,0 +1,67 @@
+"""Building the room of device configurations."""
+
+import secrets
+from pathlib import Path
+
+from console.compose.floor import Floor
+from kernel.errors import Unavailable
+from kernel.i18n import N_
+from kernel.secrets import write_private
+from netops.archive.git import GitArchive
+from netops.archive.service import ArchiveService
+from netops.collection.netmiko_collector import NetmikoCollector
+from netops.collection.service import CollectionService
+from netops.compliance.detect import Checker
+from netops.compliance.rules import load_rules
+from netops.compliance.service import FindingService
+from netops.config.masking import Masker
+from netops.service import NetopsService
+from netops.vendors import load_vendors
+
+BASELINES = Path(__file__).parent.parent.parent / "policies" / "data" / "baselines"
+
+
+def build(floor: Floor) -> NetopsService:
+    """The service over one floor: archive and masking key lie below the data folder, rules come from policies."""
+    settings, data = floor.settings.netops, floor.settings.data_dir
+    masker = Masker(_masking_key(data / "secrets" / "netops-mask.key"))
+    checker = Checker(load_rules(settings.baselines or BASELINES), masker)
+    vendors = load_vendors()
+    archive = GitArchive(data / "netops" / "archive.git")
+    findings = FindingService(floor.database, floor.clock, floor.access)
+    collection = CollectionService(
+        database=floor.database,
+        clock=floor.clock,
+        access=floor.access,
+        register=floor.register,
+        credentials=floor.credentials,
+        evidence=floor.evidence,
+        findings=findings,
+        collector=NetmikoCollector(settings.threads, settings.connect_seconds),
+        archive=archive,
+        blobs=floor.blobs,
+        box=floor.box,
+        checker=checker,
+        vendors=vendors,
+        read_seconds=settings.read_seconds,
+    )
+    reading = ArchiveService(
+        database=floor.database,
+        access=floor.access,
+        register=floor.register,
+        archive=archive,
+        blobs=floor.blobs,
+        box=floor.box,
+    )
+    return NetopsService(collection, reading, findings, checker, vendors)
+
+
+def _masking_key(path: Path) -> bytes:
+    """The key of this installation, made at first use; another key would make every secret look changed."""
+    if not path.exists():
+        write_private(path, secrets.token_bytes(32))
+    if path.stat().st_mode & 0o077:
+        raise Unavailable(
+            N_("The key file can be read by others."), mend=N_("Run chmod 600 on it."), place=str(path)
+        )
+    return path.read_bytes()

@@ -1,0 +1,395 @@
+"""The use case of collecting: registered devices → whole, masked, versioned configurations → findings → evidence.
+
+Order of what is kept, so that a killed run loses nothing and repeats nothing: the original sealed (blob), the masked text
+(archive), then one transaction with version, result, host key, findings, events and audit. Whatever a kill cuts off is done
+by the next run, which finds the text already in the archive.
+"""
+
+import ipaddress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from kernel.assets.model import Asset, AssetKind, Zone
+from kernel.assets.service import Register
+from kernel.audit.model import AuditAction
+from kernel.blobs import BlobStore
+from kernel.clock import Clock
+from kernel.errors import Invalid, NotFound, WeichengError
+from kernel.events import Event, EventKind
+from kernel.evidence.service import EvidenceService
+from kernel.i18n import N_
+from kernel.identity.access import Access
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.ids import new_id
+from kernel.secrets import Credentials, SecretBox
+from kernel.store import Database, UnitOfWork
+from netops.archive.model import Version
+from netops.archive.names import archive_name
+from netops.archive.ports import Archive
+from netops.collection import store
+from netops.collection.evidence import record_checked, record_collected
+from netops.collection.model import (
+    DeviceResult,
+    DeviceState,
+    Fetched,
+    HostKey,
+    HostKeyChanged,
+    NotFetched,
+    Outcome,
+    RunReport,
+    Source,
+    Target,
+)
+from netops.collection.ports import Collector
+from netops.compliance.checks import Circumstances
+from netops.compliance.detect import Checker
+from netops.compliance.model import CheckReport, Finding
+from netops.compliance.service import FindingService, Place, Synced
+from netops.config.text import CleanConfig, check_size, clean
+from netops.vendors import Vendor
+
+DEFAULT_SSH_PORT = 22
+Finish = Callable[[Mapping[str, Any]], AbstractContextManager[UnitOfWork]]
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What one device's outcome led to, for report and evidence."""
+
+    asset: Asset
+    result: DeviceResult
+    present: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """The running collection."""
+
+    id: str
+    source: Source
+    principal: Principal
+    accept_shrink: bool
+    started_at: datetime
+
+
+class CollectionService:
+    """Collects, and keeps the pinned host keys."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        access: Access,
+        register: Register,
+        credentials: Credentials,
+        evidence: EvidenceService,
+        findings: FindingService,
+        collector: Collector,
+        archive: Archive,
+        blobs: BlobStore,
+        box: SecretBox,
+        checker: Checker,
+        vendors: Mapping[str, Vendor],
+        read_seconds: float = 60.0,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._access = access
+        self._register = register
+        self._credentials = credentials
+        self._evidence = evidence
+        self._findings = findings
+        self._collector = collector
+        self._archive = archive
+        self._blobs = blobs
+        self._box = box
+        self._checker = checker
+        self._vendors = vendors
+        self._read_seconds = read_seconds
+
+    def collect(
+        self,
+        principal: Principal,
+        devices: Sequence[str] = (),
+        *,
+        source: Source = Source.ON_DEMAND,
+        accept_shrink: bool = False,
+        progress: Progress | None = None,
+        finish: Finish | None = None,
+    ) -> RunReport:
+        """Collect the named devices (none named: all of the principal's units) at once.
+
+        One result per device; a failed device stops no other. ``finish`` opens the last transaction (a job's own).
+        """
+        self._access.require(principal, Permission.NETOPS_CONFIG_COLLECT)
+        assets = self._chosen(principal, devices)
+        run = Run(new_id("run"), source, principal, accept_shrink, self._clock.now())
+        rules = self._checker.book.version
+        with self._database.begin() as uow:
+            store.insert_run(uow, run.id, source, principal.id, len(assets), rules, run.started_at)
+            uow.audit(
+                principal, AuditAction.NETOPS_COLLECT, f"run:{run.id}", details={"devices": len(assets)}
+            )
+        kept: list[Kept] = []
+        for item in self._outcomes(run, assets):
+            kept.append(item)
+            if progress is not None:
+                progress(len(kept), len(assets), f"{item.result.device}: {item.result.state.value}")
+        return self._finish(run, sorted(kept, key=lambda item: item.result.device), finish)
+
+    def trust(self, principal: Principal, device: str, fingerprint: str, *, reason: str) -> None:
+        """Pin another host key after somebody has made sure that it is the device's (``SHA256:…`` as OpenSSH shows it)."""
+        asset = self._device(device)
+        self._access.require(principal, Permission.NETOPS_HOSTKEY_TRUST, unit=asset.unit)
+        if not fingerprint.startswith("SHA256:") or len(fingerprint) != 50:
+            raise Invalid(
+                N_("%(fingerprint)s is no fingerprint."),
+                mend=N_("Give it as ssh-keygen -lf shows it: SHA256: and 43 characters."),
+                fingerprint=fingerprint[:60],
+            )
+        with self._database.begin() as uow:
+            before = store.pinned_key(uow.connection, asset.id)
+            store.pin_key(uow, asset.id, HostKey("", fingerprint), principal.id, self._clock.now())
+            details = {"before": before.fingerprint if before else "", "after": fingerprint}
+            uow.audit(
+                principal, AuditAction.NETOPS_TRUST, f"device:{asset.name}", unit=asset.unit, reason=reason,
+                details=details,
+            )  # fmt: skip
+
+    # --- before
+    def _chosen(self, principal: Principal, devices: Sequence[str]) -> list[Asset]:
+        if devices:
+            chosen = [self._device(name) for name in dict.fromkeys(devices)]
+            for asset in chosen:
+                self._access.require(principal, Permission.NETOPS_CONFIG_COLLECT, unit=asset.unit)
+            return chosen
+        visible = self._access.visible_units(principal)
+        return [asset for asset in self._collectable() if visible is None or asset.unit in visible]
+
+    def _collectable(self) -> list[Asset]:
+        found = [
+            *self._register.assets(kind=AssetKind.DEVICE),
+            *self._register.assets(kind=AssetKind.GATEWAY),
+        ]
+        return [asset for asset in found if asset.platform and asset.address and asset.retired_at is None]
+
+    def _device(self, name: str) -> Asset:
+        asset = self._register.asset(name)
+        if asset.kind not in (AssetKind.DEVICE, AssetKind.GATEWAY):
+            raise NotFound(N_("%(name)s is no device."), name=name)
+        return asset
+
+    def _target(self, asset: Asset) -> Target:
+        vendor = self._vendors.get(asset.platform)
+        if vendor is None:
+            raise Invalid(
+                N_("The platform %(platform)s is not known."),
+                mend=N_("Known are: %(known)s."),
+                place=asset.name,
+                platform=asset.platform,
+                known=", ".join(sorted(self._vendors)),
+            )
+        with self._database.read() as connection:
+            pinned = store.pinned_key(connection, asset.id)
+        return Target(
+            device_id=asset.id,
+            name=asset.name,
+            address=asset.address,
+            port=int(asset.attributes.get("ssh_port", DEFAULT_SSH_PORT)),
+            vendor=vendor,
+            credential=self._credentials.get(str(asset.attributes.get("credential", ""))),
+            pinned=pinned,
+            legacy=_is_legacy(asset),
+            timeout=float(asset.attributes.get("read_seconds", self._read_seconds)),
+        )
+
+    # --- per device
+    def _outcomes(self, run: Run, assets: Sequence[Asset]) -> Iterator[Kept]:
+        by_id = {asset.id: asset for asset in assets}
+        prefixes = _prefixes(zones := self._register.zones())
+        targets = []
+        for asset in assets:
+            try:
+                targets.append(self._target(asset))
+            except WeichengError as error:
+                yield self._failed(run, asset, error, 0.0)
+        for outcome in self._collector.fetch(targets):
+            asset = by_id[outcome.target.device_id]
+            yield self._keep(run, asset, outcome, _circumstances(asset, zones, prefixes))
+
+    def _keep(self, run: Run, asset: Asset, outcome: Outcome, circumstances: Circumstances) -> Kept:
+        if isinstance(outcome, NotFetched):
+            return self._failed(run, asset, outcome.error, outcome.seconds)
+        try:
+            config = clean(outcome.screen, outcome.target.vendor)
+            return self._stored(run, asset, outcome, config, circumstances)
+        except WeichengError as error:
+            return self._failed(run, asset, error, outcome.seconds)
+
+    def _stored(
+        self, run: Run, asset: Asset, fetched: Fetched, config: CleanConfig, circumstances: Circumstances
+    ) -> Kept:
+        self._check_size(run, asset, config)
+        vendor, secrets = fetched.target.vendor, fetched.target.credential.secrets()
+        checker = replace(self._checker, known_secrets=secrets)
+        report = checker.check(config, vendor, circumstances)
+        name, author = archive_name(asset.name), run.principal.name
+        version = self._archive.put(
+            name, report.text, author=author, source=run.source.value, at=self._clock.now()
+        ).version
+        known = self._known(asset, version.id)
+        original = known.original if known else self._seal(asset, config)
+        with self._database.begin() as uow:
+            state = self._keep_version(uow, run, asset, version, original, report)
+            if fetched.target.pinned is None or not fetched.target.pinned.kind:
+                store.pin_key(uow, asset.id, fetched.host_key, run.principal.id, self._clock.now())
+            place = Place(asset.id, asset.name, asset.unit, version.id)
+            synced = self._findings.sync(uow, place, report.deviations)
+            changed = state is DeviceState.CHANGED
+            record_collected(uow, self._evidence, asset, version, report.text, changed=changed)
+            record_checked(uow, self._evidence, asset, version, report, synced.present, checker.book)
+            result = _result(asset, state, fetched.seconds, version, report, synced)
+            self._record(uow, run, asset, result)
+        return Kept(asset, result, synced.present)
+
+    def _known(self, asset: Asset, version: str) -> Any:
+        with self._database.read() as connection:
+            return store.find_version(connection, asset.id, version)
+
+    def _keep_version(
+        self, uow: UnitOfWork, run: Run, asset: Asset, version: Version, original: str, report: CheckReport
+    ) -> DeviceState:
+        is_first = store.newest_version(uow.connection, asset.id) is None
+        is_new = store.keep_version(
+            uow, _version_row(run, asset, version, original, report, self._clock.now())
+        )
+        return DeviceState.FIRST if is_first else DeviceState.CHANGED if is_new else DeviceState.UNCHANGED
+
+    def _check_size(self, run: Run, asset: Asset, config: CleanConfig) -> None:
+        if run.accept_shrink:
+            return
+        with self._database.read() as connection:
+            last = store.newest_version(connection, asset.id)
+        check_size(len(config.lines), last.lines if last else None)
+
+    def _seal(self, asset: Asset, config: CleanConfig) -> str:
+        """Keep the original for a restore, sealed for this device alone; the digest of the sealed blob."""
+        sealed = self._box.seal(config.text.encode(), context=f"netops:{asset.id}")
+        return self._blobs.put(sealed.encode())
+
+    def _failed(self, run: Run, asset: Asset, error: WeichengError, seconds: float) -> Kept:
+        error.place = error.place or asset.name
+        result = DeviceResult(asset.name, DeviceState.FAILED, seconds, error=error)
+        with self._database.begin() as uow:
+            self._record(uow, run, asset, result)
+            if isinstance(error, HostKeyChanged):
+                data = {"device": asset.name, "shown": error.shown.fingerprint, "run": run.id}
+                uow.emit(
+                    Event(EventKind.NETOPS_HOSTKEY_CHANGED, f"device:{asset.name}", data, asset.unit, "high")
+                )
+        return Kept(asset, result)
+
+    def _record(self, uow: UnitOfWork, run: Run, asset: Asset, result: DeviceResult) -> None:
+        """Result, audit and event of one device, in the caller's transaction."""
+        store.insert_result(uow, run.id, asset.id, asset.unit, result, self._clock.now())
+        outcome = "failure" if result.error else "success"
+        details = {"run": run.id, "state": result.state.value, "version": result.version}
+        if result.error:
+            details |= {"error": str(result.error)[:300], "code": result.error.code.value}
+        target = f"device:{asset.name}"
+        uow.audit(
+            run.principal,
+            AuditAction.NETOPS_COLLECT,
+            target,
+            unit=asset.unit,
+            outcome=outcome,
+            details=details,
+        )
+        uow.emit(
+            Event(
+                _KINDS[result.state], target, details | {"device": asset.name}, asset.unit, _severity(result)
+            )
+        )
+
+    # --- after
+    def _finish(self, run: Run, kept: list[Kept], finish: Finish | None) -> RunReport:
+        now = self._clock.now()
+        report = RunReport(
+            run.id,
+            run.source,
+            run.started_at,
+            now,
+            tuple(item.result for item in kept),
+            findings=_by_severity(kept),
+        )
+        outcome = {
+            "run": run.id,
+            "devices": len(kept),
+            "failed": len(report.failed),
+            "findings": dict(report.findings),
+        }
+        with finish(outcome) if finish else self._database.begin() as uow:
+            store.finish_run(uow, run.id, now)
+        return report
+
+
+_KINDS = {
+    DeviceState.FIRST: EventKind.NETOPS_CONFIG_COLLECTED,
+    DeviceState.UNCHANGED: EventKind.NETOPS_CONFIG_COLLECTED,
+    DeviceState.CHANGED: EventKind.NETOPS_CONFIG_CHANGED,
+    DeviceState.FAILED: EventKind.NETOPS_COLLECT_FAILED,
+}
+
+
+def _severity(result: DeviceResult) -> str:
+    return {DeviceState.FAILED: "medium", DeviceState.CHANGED: "low"}.get(result.state, "info")
+
+
+def _is_legacy(asset: Asset) -> bool:
+    return str(asset.attributes.get("ssh_legacy", "")).lower() in ("1", "true", "yes")
+
+
+def _prefixes(zones: Sequence[Zone]) -> tuple[tuple[str, ipaddress.IPv4Network | ipaddress.IPv6Network], ...]:
+    return tuple(
+        (zone.network.value, ipaddress.ip_network(prefix)) for zone in zones for prefix in zone.prefixes
+    )
+
+
+def _circumstances(asset: Asset, zones: Sequence[Zone], prefixes: Any) -> Circumstances:
+    network = next((zone.network.value for zone in zones if zone.id == asset.zone), "")
+    is_gateway = asset.kind is AssetKind.GATEWAY or asset.platform == "isolation_gateway"
+    return Circumstances(network, prefixes, is_gateway, _is_legacy(asset))
+
+
+def _version_row(
+    run: Run, asset: Asset, version: Version, original: str, report: CheckReport, now: datetime
+) -> dict[str, Any]:
+    return {
+        "id": version.id, "device_id": asset.id, "device": asset.name, "unit": asset.unit, "platform": asset.platform,
+        "digest": version.digest, "original": original, "lines": report.lines, "unread": len(report.unread),
+        "legacy_ssh": _is_legacy(asset), "source": run.source.value, "actor": run.principal.id, "collected_at": version.at,
+        "seen_at": now,
+    }  # fmt: skip
+
+
+def _result(
+    asset: Asset, state: DeviceState, seconds: float, version: Version, report: CheckReport, synced: Synced
+) -> DeviceResult:
+    return DeviceResult(
+        device=asset.name, state=state, seconds=seconds, version=version.id, digest=version.digest, lines=report.lines,
+        unread=len(report.unread), opened=len(synced.opened), fixed=len(synced.fixed),
+    )  # fmt: skip
+
+
+def _by_severity(kept: Sequence[Kept]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for item in kept:
+        for finding in item.present:
+            counts[finding.severity.value] = counts.get(finding.severity.value, 0) + 1
+    return counts

@@ -1,0 +1,145 @@
+"""The table of findings."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Connection, Integer, Row, Select, String, Table, Text, UniqueConstraint, select
+
+from kernel.store import Json, UnitOfWork, UtcDateTime, metadata
+from netops.compliance.model import Deviation, Finding, FindingState, Severity
+
+findings = Table(
+    "netops_findings",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("device_id", String(80), nullable=False),
+    Column("identity", String(32), nullable=False),
+    Column("device", String(120), nullable=False),
+    Column("unit", String(80), index=True),
+    Column("rule", String(80), nullable=False, index=True),
+    Column("severity", String(20), nullable=False),
+    Column("controls", Json, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("path", Json, nullable=False),
+    Column("mend", Json, nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("version", String(64), nullable=False),
+    Column("first_seen", UtcDateTime, nullable=False),
+    Column("last_seen", UtcDateTime, nullable=False),
+    Column("owner", String(120), nullable=False, default=""),
+    Column("reason", Text, nullable=False, default=""),
+    Column("until", UtcDateTime),
+    Column("changed_by", String(80), nullable=False, default=""),
+    UniqueConstraint("device_id", "identity"),
+)
+
+
+def of_device(connection: Connection, device_id: str) -> dict[str, Finding]:
+    """All findings ever seen on a device, by identity."""
+    rows = connection.execute(select(findings).where(findings.c.device_id == device_id))
+    return {row.identity: read(row) for row in rows}
+
+
+def one(connection: Connection, finding_id: str) -> Finding | None:
+    row = connection.execute(select(findings).where(findings.c.id == finding_id)).one_or_none()
+    return read(row) if row else None
+
+
+def find(
+    connection: Connection,
+    *,
+    units: frozenset[str] | None,
+    device: str | None = None,
+    rule: str | None = None,
+    states: Iterable[FindingState] | None = None,
+) -> list[Finding]:
+    """Findings of the visible units, heaviest first, then by device and line."""
+    query: Select[Any] = select(findings)
+    if units is not None:
+        query = query.where(findings.c.unit.in_(sorted(units)))
+    if device is not None:
+        query = query.where((findings.c.device == device) | (findings.c.device_id == device))
+    if rule is not None:
+        query = query.where(findings.c.rule == rule)
+    if states is not None:
+        query = query.where(findings.c.state.in_([state.value for state in states]))
+    found = [read(row) for row in connection.execute(query)]
+    return sorted(found, key=lambda item: (-item.severity.rank, item.device, item.line, item.rule))
+
+
+def expired(connection: Connection, now: datetime) -> list[Finding]:
+    due = (findings.c.state == FindingState.EXCEPTED.value) & (findings.c.until <= now)
+    return [read(row) for row in connection.execute(select(findings).where(due))]
+
+
+def insert(uow: UnitOfWork, finding: Finding, identity: str) -> None:
+    uow.execute(findings.insert().values(_row(finding) | {"identity": identity}))
+
+
+def update(uow: UnitOfWork, finding: Finding, before: FindingState) -> bool:
+    """Write a finding if it is still in the state it was read in; False when somebody else was faster."""
+    unchanged = (findings.c.id == finding.id) & (findings.c.state == before.value)
+    return bool(uow.execute(findings.update().where(unchanged).values(_row(finding))).rowcount)
+
+
+def from_deviation(deviation: Deviation) -> Mapping[str, Any]:
+    """What a collection refreshes on a finding that is still there."""
+    return {
+        "severity": deviation.severity,
+        "controls": deviation.controls,
+        "line": deviation.line,
+        "text": deviation.text,
+        "path": deviation.path,
+        "mend": deviation.mend,
+    }
+
+
+def read(row: Row[Any]) -> Finding:
+    return Finding(
+        id=row.id,
+        device_id=row.device_id,
+        device=row.device,
+        unit=row.unit,
+        rule=row.rule,
+        severity=Severity(row.severity),
+        controls=tuple(row.controls),
+        file=f"{row.device}.cfg",
+        line=row.line,
+        text=row.text,
+        path=tuple(row.path),
+        mend=tuple(row.mend),
+        state=FindingState(row.state),
+        version=row.version,
+        first_seen=row.first_seen,
+        last_seen=row.last_seen,
+        owner=row.owner,
+        reason=row.reason,
+        until=row.until,
+        changed_by=row.changed_by,
+    )
+
+
+def _row(finding: Finding) -> dict[str, Any]:
+    return {
+        "id": finding.id,
+        "device_id": finding.device_id,
+        "device": finding.device,
+        "unit": finding.unit,
+        "rule": finding.rule,
+        "severity": finding.severity.value,
+        "controls": list(finding.controls),
+        "line": finding.line,
+        "text": finding.text,
+        "path": list(finding.path),
+        "mend": list(finding.mend),
+        "state": finding.state.value,
+        "version": finding.version,
+        "first_seen": finding.first_seen,
+        "last_seen": finding.last_seen,
+        "owner": finding.owner,
+        "reason": finding.reason,
+        "until": finding.until,
+        "changed_by": finding.changed_by,
+    }

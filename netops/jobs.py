@@ -1,0 +1,42 @@
+"""Background work: collections, on demand and by schedule, and the end of exceptions."""
+
+from collections.abc import Mapping
+
+from kernel.errors import Conflict
+from kernel.i18n import N_
+from kernel.jobs.queue import Handler, JobContext
+from netops.collection.model import Source
+from netops.service import NetopsService
+
+COLLECT = "netops.collect"
+EXPIRE = "netops.expire"
+SCHEDULES: Mapping[str, tuple[str, str]] = {
+    "netops.collect.nightly": ("30 1 * * *", COLLECT),
+    "netops.expire.hourly": ("5 * * * *", EXPIRE),
+}
+
+
+def handlers(service: NetopsService) -> dict[str, Handler]:
+    """Who does which kind of job."""
+
+    def collect(context: JobContext) -> None:
+        """Payload: devices (list of names, none: all), source, accept_shrink; all optional."""
+
+        def step(done: int, total: int, message: str) -> None:
+            context.progress(done, total, message)
+            if context.cancelled():
+                raise Conflict(N_("The collection was cancelled; what was collected so far is kept."))
+
+        service.collection.collect(
+            context.principal,
+            context.payload.get("devices", ()),
+            source=Source(context.payload.get("source", Source.SCHEDULED)),
+            accept_shrink=bool(context.payload.get("accept_shrink", False)),
+            progress=step,
+            finish=context.finish,
+        )
+
+    def expire(context: JobContext) -> None:
+        service.findings.expire(context.principal)
+
+    return {COLLECT: collect, EXPIRE: expire}
