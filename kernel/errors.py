@@ -45,10 +45,11 @@ class WeichengError(Exception):
 
     def text(self, language: str | None = None) -> str:
         """One line in the reader's language: place, message, mend."""
-        parts = [f"{self.place}: " if self.place else "", translate(self.message, language, **self.params)]
-        if self.mend:
-            parts.append(" " + translate(self.mend, language, **self.params))
-        return "".join(parts)
+        place = f"{self.place}: " if self.place else ""
+        message = translate(self.message, language, **self.params)
+        mend = translate(self.mend, language, **self.params)
+        gap = " " if mend and not message.endswith("。") else ""  # Chinese sentences stand without a blank
+        return place + message + gap + mend
 
     def __str__(self) -> str:
         return self.text("en")
