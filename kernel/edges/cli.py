@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -115,20 +116,31 @@ class Progress:
 class Command(click.Command):
     """A command whose help speaks the user's language."""
 
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        pieces = " ".join(self.collect_usage_pieces(ctx))
+        formatter.write_usage(ctx.command_path, pieces, prefix=translate(N_("Usage: ")))
+
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with _translated(self):
             super().format_help_text(ctx, formatter)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        options = [option for option in self.get_params(ctx) if isinstance(option, click.Option)]
+        records = [_spoken(option).get_help_record(ctx) for option in options]
+        with formatter.section(translate(N_("Options"))):
+            formatter.write_dl([record for record in records if record])
+        if isinstance(self, click.Group):
+            self.format_commands(ctx, formatter)
 
     def get_short_help_str(self, limit: int = 60) -> str:
         summary = " ".join((self.help or "").split())
         return translate(summary)
 
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        parameters = super().get_params(ctx)
-        for parameter in parameters:
-            if isinstance(parameter, click.Option) and parameter.help:
-                parameter.help = translate(parameter.help)
-        return parameters
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.help = N_("Show this page.")
+        return option
 
 
 class Group(Command, click.Group):
@@ -136,6 +148,11 @@ class Group(Command, click.Group):
 
     command_class = Command
     group_class = type
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section(translate(N_("Commands"))):
+            formatter.write_dl([(name, command.get_short_help_str()) for name, command in found if command])
 
 
 def group(name: str, help_text: str) -> click.Group:
@@ -150,6 +167,13 @@ def pass_app(function: F) -> F:
 
 dry_run_option = click.option("--dry-run", is_flag=True, help=N_("Only say what would be done."))
 reason_option = click.option("--reason", required=True, help=N_("Why; goes into the audit trail."))
+
+
+def _spoken(option: click.Option) -> click.Option:
+    """The option with its help in the user's language."""
+    spoken = copy(option)
+    spoken.help = translate(option.help) if option.help else None
+    return spoken
 
 
 @contextmanager
