@@ -1,5 +1,6 @@
 """Collecting over SSH with netmiko: a thread per device, every fault a typed error of that device alone."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
@@ -21,6 +22,8 @@ class NetmikoCollector:
             return
         from netops.collection.session import fetch_one  # netmiko takes a quarter of a second to import
 
+        # every fault comes back as an outcome; paramiko would also write its stack traces to the log
+        logging.getLogger("paramiko").setLevel(logging.CRITICAL)
         with ThreadPoolExecutor(min(self._threads, len(targets)), "collect") as pool:
             waiting = [pool.submit(fetch_one, target, self._connect_seconds) for target in targets]
             try:

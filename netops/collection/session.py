@@ -124,7 +124,7 @@ def _open(connection: Any, place: str) -> None:
     except NetmikoAuthenticationException:
         raise LoginFailed(place) from None
     except NetmikoTimeoutException as error:
-        raise Unreachable(place, _reason(error)) from None
+        raise _transport_error(place, error.__context__ or error) from None  # netmiko buries the reason there
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise _transport_error(place, error) from None
     except (ReadException, ReadTimeout, ValueError, NetmikoBaseException) as error:

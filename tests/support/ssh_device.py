@@ -29,8 +29,12 @@ class Behaviour:
 
 
 class _Server(asyncssh.SSHServer):
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: Behaviour, connections: list[asyncssh.SSHServerConnection]) -> None:
         self._behaviour = behaviour
+        self._connections = connections
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connections.append(conn)
 
     def password_auth_supported(self) -> bool:
         return True
@@ -50,6 +54,7 @@ class SshDevice:
         self._key = asyncssh.generate_private_key("ssh-rsa" if legacy else "ssh-ed25519")
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
+        self._connections: list[asyncssh.SSHServerConnection] = []
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def new_host_key(self) -> None:
@@ -83,7 +88,7 @@ class SshDevice:
                 "signature_algs": ["ssh-rsa"],
             }
         self._server = await asyncssh.create_server(
-            lambda: _Server(self.behaviour), "127.0.0.1", self.port, server_host_keys=[self._key],
+            lambda: _Server(self.behaviour, self._connections), "127.0.0.1", self.port, server_host_keys=[self._key],
             process_factory=self._session, line_editor=False, **old,
         )  # fmt: skip
         self.port = self._server.get_port()
@@ -91,6 +96,10 @@ class SshDevice:
     async def _stop(self) -> None:
         self._server.close()
         await self._server.wait_closed()
+        for connection in self._connections:
+            connection.abort()
+            await connection.wait_closed()
+        await asyncio.sleep(0)
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()

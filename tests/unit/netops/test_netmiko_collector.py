@@ -134,6 +134,7 @@ def test_the_prompt_of_another_platform_is_told(device: SshDevice) -> None:
     assert isinstance(error_of(target(device)), WrongPlatform | SessionBroken)
 
 
+@pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
 def test_outdated_algorithms_are_an_opt_in() -> None:
     with SshDevice(Behaviour(config=IOS), legacy=True) as old:
         assert isinstance(error_of(target(old)), LegacyAlgorithmsOnly)

@@ -1,0 +1,82 @@
+"""The room over a real store, with recorded screens instead of devices: the practice network's own configurations."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from console.compose.netops import BASELINES
+from kernel.assets.service import Register
+from kernel.blobs import MemoryBlobs
+from kernel.clock import FixedClock
+from kernel.evidence.ports import NullSealer
+from kernel.evidence.service import EvidenceService
+from kernel.identity.access import Access
+from kernel.identity.model import Principal
+from kernel.secrets import Credential, Credentials, SecretBox
+from kernel.store import Database
+from netops.archive.memory import MemoryArchive
+from netops.archive.service import ArchiveService
+from netops.collection.replay import ReplayCollector
+from netops.collection.service import CollectionService
+from netops.compliance.detect import Checker
+from netops.compliance.rules import load_rules
+from netops.compliance.service import FindingService
+from netops.config.masking import Masker
+from netops.service import NetopsService
+from netops.vendors import load_vendors
+
+RANGE = Path(__file__).parent.parent.parent / "range"
+PASSWORD = "device-Password-93"
+
+
+@dataclass
+class Room:
+    """The service and what tests look at or change behind it."""
+
+    netops: NetopsService
+    collector: ReplayCollector
+    evidence: EvidenceService
+    credentials: Credentials
+    database: Database
+
+
+@pytest.fixture
+def checker() -> Checker:
+    return Checker(load_rules(BASELINES), Masker(b"a key of thirty-two octets at least"))
+
+
+@pytest.fixture
+def room(
+    database: Database,
+    clock: FixedClock,
+    access: Access,
+    blobs: MemoryBlobs,
+    checker: Checker,
+    network_admin: Principal,
+    tmp_path: Path,
+) -> Room:
+    register = Register(database, clock, access)
+    register.import_zones(network_admin, RANGE / "zones.csv", all_or_nothing=True)
+    register.import_table(network_admin, RANGE / "register.csv", all_or_nothing=True)
+    box = SecretBox(tmp_path / "box.key")
+    credentials = Credentials(database, clock, access, box)
+    credentials.put(network_admin, "range", Credential(username="weicheng", password=PASSWORD))
+    evidence = EvidenceService(database, clock, access, blobs, NullSealer())
+    collector = ReplayCollector(recorded_screens())
+    archive, findings = MemoryArchive(), FindingService(database, clock, access)
+    collection = CollectionService(
+        database=database, clock=clock, access=access, register=register, credentials=credentials, evidence=evidence,
+        findings=findings, collector=collector, archive=archive, blobs=blobs, box=box, checker=checker,
+        vendors=load_vendors(),
+    )  # fmt: skip
+    reading = ArchiveService(
+        database=database, access=access, register=register, archive=archive, blobs=blobs, box=box
+    )
+    netops = NetopsService(collection, reading, findings, checker, load_vendors())
+    return Room(netops, collector, evidence, credentials, database)
+
+
+def recorded_screens() -> dict[str, str]:
+    folders = sorted((RANGE / "hosts").iterdir())
+    return {folder.name: (folder / "running-config").read_text("utf-8") for folder in folders}
