@@ -1,0 +1,1 @@
+"""Graded protection: policy data, registered systems, assessments from evidence, packages that outsiders verify."""

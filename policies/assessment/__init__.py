@@ -1,0 +1,1 @@
+"""From evidence to results, and from results to a conclusion."""
