@@ -47,6 +47,10 @@ class EventKind(StrEnum):
     BACKUP_REPLICA_DAMAGED = "backup:replica:damaged"
     BACKUP_DRILL_PASSED = "backup:drill:passed"
     BACKUP_DRILL_FAILED = "backup:drill:failed"
+    ALERT_RAISED = "siem:alert:raised"
+    ALERT_CLOSED = "siem:alert:closed"
+    CASE_OPENED = "siem:case:opened"
+    CASE_MOVED = "siem:case:moved"
 
 
 @dataclass(frozen=True)

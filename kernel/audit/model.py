@@ -58,6 +58,16 @@ class AuditAction(StrEnum):
     BACKUP_DRILL = "backup:drill:run"
     BACKUP_RETAIN = "backup:set:retain"
 
+    # siem
+    EVENTS_IMPORT = "siem:event:import"
+    EVENTS_DELETE = "siem:event:delete"
+    ALERT_ACKNOWLEDGE = "siem:alert:acknowledge"
+    ALERT_CLOSE = "siem:alert:close"
+    CASE_OPEN = "siem:case:open"
+    CASE_MOVE = "siem:case:move"
+    CASE_EXTEND = "siem:case:extend"
+    CASE_NOTE = "siem:case:note"
+
 
 class FaultKind(StrEnum):
     """What is wrong with one place of the chain."""

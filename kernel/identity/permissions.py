@@ -41,6 +41,15 @@ class Permission(StrEnum):
     BACKUP_VERIFY = "backup:replica:verify"
     BACKUP_MEND = "backup:replica:mend"
     BACKUP_DRILL = "backup:drill:run"
+    # logs, alerts and cases
+    SIEM_EVENT_READ = "siem:event:read"
+    SIEM_EVENT_IMPORT = "siem:event:import"
+    SIEM_EVENT_DELETE = "siem:event:delete"
+    SIEM_ALERT_READ = "siem:alert:read"
+    SIEM_ALERT_TRIAGE = "siem:alert:triage"
+    SIEM_CASE_READ = "siem:case:read"
+    SIEM_CASE_WRITE = "siem:case:write"
+    SIEM_RULE_READ = "siem:rule:read"
 
 
 # Permissions by which a second person approves: never held by an internal actor.
@@ -121,6 +130,18 @@ _BACKUP: dict[Role, frozenset[Permission]] = {
     Role.ASSESSOR: frozenset({_P.BACKUP_READ}),
 }
 for _role, _held in _BACKUP.items():
+    ROLE_PERMISSIONS[_role] |= _held
+
+# Logs and alerts: the analyst works with them; logs past their time are deleted by the security officer alone.
+_SIEM_READ = frozenset({_P.SIEM_ALERT_READ, _P.SIEM_CASE_READ, _P.SIEM_RULE_READ})
+_SIEM: dict[Role, frozenset[Permission]] = {
+    Role.SOC_ANALYST: _SIEM_READ
+    | {_P.SIEM_EVENT_READ, _P.SIEM_EVENT_IMPORT, _P.SIEM_ALERT_TRIAGE, _P.SIEM_CASE_WRITE},
+    Role.SECURITY_OFFICER: _SIEM_READ | {_P.SIEM_EVENT_READ, _P.SIEM_EVENT_DELETE},
+    Role.NETWORK_ADMINISTRATOR: frozenset({_P.SIEM_EVENT_READ, _P.SIEM_ALERT_READ}),
+    Role.ASSESSOR: _SIEM_READ,
+}
+for _role, _held in _SIEM.items():
     ROLE_PERMISSIONS[_role] |= _held
 
 

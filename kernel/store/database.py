@@ -18,12 +18,12 @@ from kernel.audit.chain import AuditEntry, append_entries
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
 from kernel.errors import NotPermitted
-from kernel.events import Event, append_events
 from kernel.ids import new_id
 from kernel.jobs.store import insert_job
 from kernel.store.base import metadata
 
 if TYPE_CHECKING:
+    from kernel.events import Event
     from kernel.identity.model import Principal
     from kernel.jobs.model import JobRequest
 
@@ -37,7 +37,7 @@ class UnitOfWork:
         self.connection = connection
         self._clock = clock
         self._audit: list[AuditEntry] = []
-        self._events: list[Event] = []
+        self._events: list["Event"] = []
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Run one statement (or many, when ``parameters`` is a list) in this transaction."""
@@ -71,7 +71,7 @@ class UnitOfWork:
             )
         )
 
-    def emit(self, announced: Event) -> None:
+    def emit(self, announced: "Event") -> None:
         """Announce an event; its id and time are filled in here, subscribers get it after the commit."""
         self._events.append(
             replace(
@@ -87,6 +87,8 @@ class UnitOfWork:
 
     def flush(self) -> None:
         """Write what was audited and announced. Last in the transaction: it takes the chain's lock."""
+        from kernel.events import append_events  # whose tables need this package first
+
         if self._audit or self._events:
             append_entries(self.connection, self._audit)
             append_events(self.connection, self._events)

@@ -1,0 +1,1 @@
+"""Detection at ingest: Sigma rules compiled to predicates, correlations over sliding windows in event time."""

@@ -1,0 +1,268 @@
+"""Sigma rules from text: each document parsed by pySigma, compiled on its own; a broken one is named and the others go on."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+from sigma.correlations import SigmaCorrelationRule, SigmaCorrelationType
+from sigma.exceptions import SigmaError
+from sigma.rule import SigmaRule
+
+from kernel.errors import Invalid, WeichengError
+from kernel.i18n import N_
+from siem.detection.matcher import Literals, Predicate, compile_condition
+from siem.detection.view import View
+
+LEVELS = ("informational", "low", "medium", "high", "critical")
+DEFAULT_GROUP = ("host.name", "source.ip", "user.name")
+
+
+class BrokenRule(Invalid):
+    """A rule that can't be used; ``place`` is file:line."""
+
+
+@dataclass(frozen=True)
+class Info:
+    """What an alert says of its rule. ``titles`` by language; ``tags`` such as attack.t1110."""
+
+    id: str
+    name: str
+    titles: Mapping[str, str]
+    level: str
+    tags: tuple[str, ...]
+    place: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule on one event. ``alerts`` is false for one that only feeds correlations."""
+
+    info: Info
+    product: str | None
+    service: str | None
+    category: str | None
+    predicates: tuple[Predicate, ...]
+    literals: Literals
+    group_by: tuple[str, ...]
+    alerts: bool = True
+
+    def matches(self, view: View) -> bool:
+        """Whether the event fits; the cheap literal test comes first."""
+        if self.literals is not None and not any(literal in view.text for literal in self.literals):
+            return False
+        return any(predicate(view) for predicate in self.predicates)
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """A rule on several events. ``count`` and ``operator`` (gte, gt, eq) are for the counting types; seconds of window."""
+
+    info: Info
+    kind: str
+    rules: tuple[str, ...]  # ids of the rules it counts, in order
+    group_by: tuple[str, ...]
+    seconds: int
+    operator: str = "gte"
+    count: int = 0
+    field: str = ""
+    aliases: Mapping[str, Mapping[str, str]] = None  # type: ignore[assignment]  # alias -> rule id -> field
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """All usable rules, and what is wrong with the others."""
+
+    rules: tuple[Rule, ...]
+    correlations: tuple[Correlation, ...]
+    errors: tuple[BrokenRule, ...]
+
+    def info(self, name: str) -> Info | None:
+        """A rule's description by its id or name."""
+        found = (item.info for item in (*self.rules, *self.correlations))
+        return next((info for info in found if name in (info.id, info.name)), None)
+
+
+@dataclass(frozen=True)
+class _Text:
+    """One YAML document and where it stands."""
+
+    file: str
+    line: int
+    text: str
+
+    def place(self, hint: str = "") -> str:
+        """file:line, of the line that holds a word the error quotes when there is one."""
+        for word in re.findall(r"['\"]([^'\"]+)['\"]", hint):
+            for number, line in enumerate(self.text.splitlines()):
+                if word in line:
+                    return f"{self.file}:{self.line + number}"
+        return f"{self.file}:{self.line}"
+
+
+def load_rules(files: Iterable[tuple[str, str]]) -> RuleSet:
+    """Compile every rule of the files (name, YAML text)."""
+    errors: list[BrokenRule] = []
+    rules: dict[str, Rule] = {}
+    waiting: list[tuple[_Text, SigmaCorrelationRule, dict[str, Any]]] = []
+    for text in (part for name, content in files for part in _documents(name, content)):
+        try:
+            content = _mapping(text)
+            if content is None:
+                continue
+            if "correlation" in content:
+                waiting.append((text, SigmaCorrelationRule.from_dict(content), content))
+                continue
+            rule = _rule(text, content)
+            if rule.info.id in rules:
+                raise BrokenRule(N_("The rule id %(id)s is used twice."), place=text.place(), id=rule.info.id)
+            rules[rule.info.id] = rule
+        except BrokenRule as error:
+            errors.append(error)
+        except (SigmaError, WeichengError) as error:
+            errors.append(_broken(text, error))
+    correlations = _correlations(waiting, rules, errors)
+    return RuleSet(_silenced(rules, waiting, correlations), tuple(correlations), tuple(errors))
+
+
+def _documents(name: str, content: str) -> Iterable[_Text]:
+    line, lines = 1, content.splitlines()
+    start = 0
+    for number, text in enumerate([*lines, "---"]):
+        if text.rstrip() == "---":
+            body = "\n".join(lines[start:number])
+            if body.strip():
+                blank = len(body) - len(body.lstrip("\n"))
+                yield _Text(name, line + blank, body.lstrip("\n"))
+            start, line = number + 1, number + 2
+
+
+def _mapping(text: _Text) -> dict[str, Any] | None:
+    try:
+        content = yaml.safe_load(text.text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = text.line + (mark.line if mark else 0)
+        detail = getattr(error, "problem", None) or error
+        raise BrokenRule(
+            N_("The rule is not valid YAML: %(detail)s"), place=f"{text.file}:{line}", detail=detail
+        ) from None
+    if content is not None and not isinstance(content, dict):
+        raise BrokenRule(N_("A rule is a mapping with title, logsource and detection."), place=text.place())
+    return content
+
+
+def _broken(text: _Text, error: Exception) -> BrokenRule:
+    detail = error.text("en") if isinstance(error, WeichengError) else str(error)
+    return BrokenRule(
+        N_("The rule is broken: %(detail)s"),
+        mend=N_("Mend this rule; the others are in use."),
+        place=text.place(detail),
+        detail=detail,
+    )
+
+
+def _rule(text: _Text, content: dict[str, Any]) -> Rule:
+    parsed = SigmaRule.from_dict(content)
+    compiled = [compile_condition(condition.parsed) for condition in parsed.detection.parsed_condition]
+    known = [literals for _, literals in compiled if literals is not None]
+    own = content.get("weicheng", {})
+    return Rule(
+        info=_info(text, parsed, content),
+        product=parsed.logsource.product,
+        service=parsed.logsource.service,
+        category=parsed.logsource.category,
+        predicates=tuple(predicate for predicate, _ in compiled),
+        literals=frozenset[str]().union(*known) if len(known) == len(compiled) else None,
+        group_by=tuple(own.get("group-by", DEFAULT_GROUP)),
+    )
+
+
+def _info(text: _Text, parsed: Any, content: dict[str, Any]) -> Info:
+    title = str(parsed.title)
+    own = content.get("weicheng", {})
+    level = parsed.level.name.lower() if parsed.level else "medium"
+    name = str(parsed.name or content.get("name") or title)
+    return Info(
+        id=str(parsed.id or name),
+        name=name,
+        titles={"en": title, "zh_CN": str(own.get("title_zh", title))},
+        level=level,
+        tags=tuple(str(tag) for tag in parsed.tags),
+        place=text.place(),
+    )
+
+
+def _correlations(
+    waiting: list[tuple[_Text, SigmaCorrelationRule, dict[str, Any]]],
+    rules: dict[str, Rule],
+    errors: list[BrokenRule],
+) -> list[Correlation]:
+    known = {key: rule.info.id for rule in rules.values() for key in (rule.info.name, rule.info.id)}
+    made = []
+    for text, parsed, content in waiting:
+        try:
+            made.append(_correlation(text, parsed, content, known))
+        except BrokenRule as error:
+            errors.append(error)
+    return made
+
+
+def _correlation(
+    text: _Text, parsed: SigmaCorrelationRule, content: dict[str, Any], known: Mapping[str, str]
+) -> Correlation:
+    names = [reference.reference for reference in parsed.rules]
+    for name in names:
+        if name not in known:
+            raise BrokenRule(
+                N_("The correlation names the rule %(name)s, which is not there."),
+                place=text.place(f"'{name}'"),
+                name=name,
+            )
+    kinds = SigmaCorrelationType
+    if parsed.type not in (kinds.EVENT_COUNT, kinds.VALUE_COUNT, kinds.TEMPORAL, kinds.TEMPORAL_ORDERED):
+        raise BrokenRule(
+            N_("Correlations of the type %(kind)s are not supported."),
+            place=text.place(f"'{parsed.type.name.lower()}'"),
+            kind=parsed.type.name.lower(),
+        )
+    counting = parsed.type in (kinds.EVENT_COUNT, kinds.VALUE_COUNT)
+    operator = parsed.condition.op.name.lower() if counting else "gte"
+    if operator not in ("gte", "gt", "eq"):
+        raise BrokenRule(
+            N_("The condition %(operator)s can't be judged while events still come in; use gte, gt or eq."),
+            place=text.place("'condition'"),
+            operator=operator,
+        )
+    aliases = {
+        alias.alias: {known[reference.reference]: field for reference, field in alias.mapping.items()}
+        for alias in parsed.aliases
+    }
+    return Correlation(
+        info=_info(text, parsed, content),
+        kind=parsed.type.name.lower(),
+        rules=tuple(known[name] for name in names),
+        group_by=tuple(parsed.group_by or ()),
+        seconds=parsed.timespan.seconds,
+        operator=operator,
+        count=int(parsed.condition.count) if counting else 0,
+        field=str(parsed.condition.fieldref or "") if counting else "",
+        aliases=aliases,
+    )
+
+
+def _silenced(
+    rules: dict[str, Rule],
+    waiting: list[tuple[_Text, SigmaCorrelationRule, dict[str, Any]]],
+    correlations: list[Correlation],
+) -> tuple[Rule, ...]:
+    """A rule that a correlation refers to raises no alert of its own unless the correlation says ``generate``."""
+    generating = {
+        str(parsed.id or parsed.name or parsed.title) for _, parsed, _ in waiting if parsed.generate
+    }
+    quiet = {name for made in correlations if made.info.id not in generating for name in made.rules}
+    return tuple(
+        Rule(**{**rule.__dict__, "alerts": False}) if rule.info.id in quiet else rule
+        for rule in rules.values()
+    )
