@@ -1,6 +1,6 @@
 """Four eyes as a service: an act waits until enough other people have approved exactly that act."""
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
@@ -69,6 +69,23 @@ class Approvals:
         people = tuple(sorted(uow.execute(votes).scalars()))
         values = {name: getattr(row, name) for name in _COLUMNS}
         return Approval(**values, state=ApprovalState(row.state), approved_by=people)
+
+    def waiting_for(self, connection: Connection, principal: Principal) -> list[Approval]:
+        """Pending approvals that this person may decide and has not yet, oldest first."""
+        voted = select(approval_votes.c.approval).where(approval_votes.c.person == principal.id)
+        pending = select(approvals).where(
+            approvals.c.state == str(ApprovalState.PENDING),
+            approvals.c.requested_by != principal.id,
+            approvals.c.id.not_in(voted),
+        )
+        found = connection.execute(pending.order_by(approvals.c.opened_at, approvals.c.id)).all()
+        visible = self._access.visible_units(principal)
+        return [
+            Approval(**{name: getattr(row, name) for name in _COLUMNS}, state=ApprovalState.PENDING)
+            for row in found
+            if self._access.allows(principal, Permission(row.permission))
+            and (row.unit is None or visible is None or row.unit in visible)
+        ]
 
     def decide(
         self, uow: UnitOfWork, approval_id: str, principal: Principal, *, approve: bool, reason: str = ""

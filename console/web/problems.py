@@ -1,0 +1,62 @@
+"""Errors as pages: what is wrong and how to mend it, in the reader's language; of internal errors only their number."""
+
+import structlog
+from flask import Flask, g, make_response, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from console.problems import HTTP_STATUS
+from kernel.errors import ErrorCode, WeichengError
+from kernel.i18n import N_, translate
+
+TITLES: dict[int, str] = {
+    400: N_("The request is not right"),
+    401: N_("You are not signed in"),
+    403: N_("You may not do this"),
+    404: N_("There is no such page"),
+    405: N_("This can not be done here"),
+    409: N_("Something stands in the way"),
+    413: N_("This is too large"),
+    422: N_("The input is not right"),
+    429: N_("Too many requests"),
+    500: N_("Something went wrong inside"),
+    503: N_("A part of the suite does not answer"),
+}
+STALE_FORM = N_("This form has expired or was not sent from this site. Open the page again and repeat it.")
+INTERNAL = N_("The error was recorded. Tell the system administrator the number of the request.")
+
+
+def install(flask: Flask) -> None:
+    """Answer every error with a page."""
+    flask.register_error_handler(WeichengError, _known)
+    flask.register_error_handler(CSRFError, lambda _error: page(400, translate(STALE_FORM)))
+    flask.register_error_handler(HTTPException, _http)
+    flask.register_error_handler(Exception, _internal)
+
+
+def page(status: int, detail: str = "") -> ResponseReturnValue:
+    """The problem page. A script without a session is sent to the sign-in page as a whole."""
+    title = TITLES.get(status, TITLES[500] if status >= 500 else TITLES[400])
+    text = render_template(
+        "problem.html", status=status, title=title, detail=detail, number=g.get("request_id")
+    )
+    response = make_response(text, status)
+    if status == HTTP_STATUS[ErrorCode.UNAUTHENTICATED] and request.headers.get("HX-Request"):
+        response.headers["HX-Redirect"] = url_for("sign_in.page")
+    return response
+
+
+def _known(error: WeichengError) -> ResponseReturnValue:
+    if error.code is ErrorCode.INTERNAL:
+        return _internal(error)
+    return page(HTTP_STATUS[error.code], error.text())
+
+
+def _http(error: HTTPException) -> ResponseReturnValue:
+    return page(error.code or 500)
+
+
+def _internal(error: Exception) -> ResponseReturnValue:
+    structlog.get_logger("web").error("request failed", path=request.path, exc_info=error)
+    return page(500, translate(INTERNAL))

@@ -1,0 +1,101 @@
+"""Who may come in and what browsers are told: sessions, headers, the access log."""
+
+import secrets
+import time
+from datetime import timedelta
+
+import structlog
+from flask import Flask, Response, current_app, g, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from console.web.context import the_app
+from kernel.config import Settings
+from kernel.errors import Unauthenticated
+from kernel.ids import new_id
+from kernel.secrets import write_private
+
+COOKIE = "__Host-weicheng"  # __Host-: Secure, this host only, whole site (RFC 6265bis, 4.1.3.2)
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+}
+
+
+def form_key(settings: Settings) -> bytes:
+    """The key that signs the form cookie: made once, the same for all processes and starts."""
+    path = settings.data_dir / "secrets" / "web.key"
+    if not path.exists():
+        write_private(path, secrets.token_bytes(32))
+    return path.read_bytes()
+
+
+def install(flask: Flask) -> None:
+    """Guard every request and dress every answer."""
+    flask.before_request(_begin)
+    flask.before_request(_require_session)
+    flask.after_request(_dress)
+    flask.after_request(_log)
+
+
+def set_session(response: AnyResponse, token: str, lasts: timedelta) -> None:
+    """Give the browser the session's token; scripts can't read it and other sites can't have it sent."""
+    response.set_cookie(COOKIE, token, max_age=lasts, secure=True, httponly=True, samesite="Strict", path="/")
+
+
+def end_session(response: AnyResponse) -> None:
+    response.delete_cookie(COOKIE, secure=True, httponly=True, samesite="Strict", path="/")
+
+
+def _begin() -> None:
+    g.started = time.monotonic()
+    g.request_id = new_id("req")
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _require_session() -> AnyResponse | None:
+    """Find out who asks. Pages for nobody go to the sign-in page; the answer to a form or a script is a plain 401."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or request.endpoint == "static" or getattr(view, "public", False):
+        return None
+    try:
+        g.principal = the_app().floor.sign_in.principal(request.cookies.get(COOKIE, ""))
+    except Unauthenticated:
+        if request.method not in ("GET", "HEAD") or request.headers.get("HX-Request"):
+            raise
+        wanted = request.full_path if request.query_string else request.path
+        return redirect(url_for("sign_in.page", next=wanted if wanted != "/" else None), 303)
+    return None
+
+
+def _dress(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    if request.endpoint != "static":
+        response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    return response
+
+
+def _log(response: Response) -> Response:
+    principal = g.get("principal")
+    structlog.get_logger("web").info(
+        "request",
+        method=request.method,
+        path=request.path,
+        status=response.status_code,
+        milliseconds=round((time.monotonic() - g.started) * 1000, 1) if "started" in g else None,
+        who=principal.id if principal else None,
+        origin=request.remote_addr,
+    )
+    return response

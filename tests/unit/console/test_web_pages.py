@@ -1,0 +1,153 @@
+"""Home, health and problem pages: for each role what it may see, in both languages."""
+
+from collections.abc import Callable
+
+import pytest
+from werkzeug.exceptions import MethodNotAllowed
+
+from console.problems import HTTP_STATUS
+from console.web.labels import ROLE_NAMES
+from console.web.overview import TASKS
+from kernel.errors import ErrorCode, Unavailable, WeichengError
+from kernel.i18n import translate
+from kernel.identity.model import Role
+from kernel.identity.permissions import Permission, permissions_of
+from tests.unit.console.conftest import Browser, Console
+
+SignedIn = Callable[[Role], Browser]
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_home_greets_each_role_in_chinese_and_says_what_to_do(signed_in: SignedIn, role: Role) -> None:
+    browser = signed_in(role)
+    text = browser.get("/").text
+    assert f"您好,{browser.console.accounts[role].user.name}" in text.replace("，", ",")
+    assert translate(ROLE_NAMES[role], "zh_CN") in text
+    assert all(task.command in text for task in TASKS[role])
+    assert 'lang="zh-Hans-CN"' in text
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_home_shows_no_figure_beyond_the_roles_permissions(signed_in: SignedIn, role: Role) -> None:
+    text = signed_in(role).get("/").text
+    held = permissions_of(frozenset({role}))
+    assert ("登记资产" in text) == (Permission.ASSET_READ in held)
+    assert ("审计记录" in text) == (Permission.AUDIT_READ in held)
+    assert ("有效账号" in text) == (Permission.IDENTITY_READ in held)
+    assert ("失败作业" in text) == (Permission.JOB_READ in held)
+
+
+def test_a_figure_whose_service_fails_says_so_and_hides_no_other(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = signed_in(Role.NETWORK_ADMINISTRATOR)
+
+    def away(*_arguments: object, **_named: object) -> None:
+        raise Unavailable("The database does not answer.")
+
+    monkeypatch.setattr(browser.console.app.jobs, "find", away)
+    answer = browser.get("/")
+    assert answer.status_code == 200
+    assert "数据库没有响应" in answer.text
+    assert "登记资产" in answer.text
+
+
+def test_the_language_switches_and_stays(signed_in: SignedIn) -> None:
+    browser = signed_in(Role.AUDITOR)
+    switched = browser.post("/preferences", None, language="en", next="/")
+    assert (switched.status_code, switched.location) == (303, "/")
+    text = browser.get("/").text
+    assert 'lang="en"' in text
+    assert "What to do next" in text
+    assert "Security auditor" in text
+    assert "您好" not in text
+
+
+def test_the_colours_switch_and_stay(signed_in: SignedIn) -> None:
+    browser = signed_in(Role.AUDITOR)
+    assert 'data-theme="auto"' in browser.get("/").text
+    browser.post("/preferences", None, theme="dark", next="/")
+    assert 'data-bs-theme="dark"' in browser.get("/").text
+
+
+@pytest.mark.parametrize("fields", [{"theme": '"><script>'}, {"language": "../../etc"}, {"other": "x"}])
+def test_a_choice_that_is_none_changes_nothing(console: Console, fields: dict[str, str]) -> None:
+    browser = console.browser()
+    answer = browser.post("/preferences", None, **fields)
+    assert answer.status_code == 303
+    assert not [c for c in answer.headers.getlist("Set-Cookie") if "language" in c or "theme" in c]
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_health_is_for_those_who_may_see_it(signed_in: SignedIn, role: Role) -> None:
+    browser = signed_in(role)
+    may = Permission.HEALTH_READ in permissions_of(frozenset({role}))
+    answer = browser.get("/health")
+    assert answer.status_code == (200 if may else 403)
+    assert ('href="/health"' in browser.get("/").text) == may
+    if not may:
+        assert "有权的角色" in answer.text
+
+
+def test_health_names_each_part_that_does_not_work_and_the_mend(signed_in: SignedIn) -> None:
+    text = signed_in(Role.SYSTEM_ADMINISTRATOR).get("/health").text
+    for name in ("数据库", "事件库", "磁盘", "后台作业进程", "日志接收进程", "证书状态服务", "签名机"):
+        assert name in text
+    assert "weicheng serve worker" in text  # nothing is started in this test
+    assert "✓" in text  # the database is there
+    assert "✗" in text
+
+
+def test_probes_answer_programs(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser = console.browser()
+    assert browser.get("/healthz").json == {"status": "ok"}
+    assert browser.get("/readyz").json == {"status": "ok"}
+    console.app.floor.database.close()
+    (console.app.settings.data_dir / "weicheng.sqlite").unlink()
+    answer = browser.get("/readyz")
+    assert (answer.status_code, answer.json) == (503, {"status": "unavailable"})
+    assert browser.get("/healthz").status_code == 200
+
+
+def test_an_address_that_is_not_there(console: Console) -> None:
+    answer = console.browser().get("/nowhere")
+    assert answer.status_code == 404
+    assert "没有这个页面" in answer.text
+
+
+@pytest.mark.parametrize("code", list(ErrorCode))
+def test_an_error_of_a_service_is_a_page_with_its_mend(console: Console, code: ErrorCode) -> None:
+    @console.flask.get("/raises")
+    def raises() -> str:
+        raise WeichengError(code, "Unit %(unit)s is <wrong>.", mend="Mend it.", unit="secret-unit")
+
+    raises.__dict__["public"] = True
+    answer = console.browser().get("/raises")
+    assert answer.status_code == HTTP_STATUS[code]
+    assert ("secret-unit" in answer.text) == (code is not ErrorCode.INTERNAL)
+    assert "<wrong>" not in answer.text
+
+
+def test_an_unforeseen_error_shows_its_number_and_nothing_of_its_inside(
+    console: Console, caplog: pytest.LogCaptureFixture
+) -> None:
+    @console.flask.get("/breaks")
+    def breaks() -> str:
+        raise KeyError("internal detail")
+
+    breaks.__dict__["public"] = True
+    answer = console.browser().get("/breaks")
+    assert answer.status_code == 500
+    assert "internal detail" not in answer.text
+    assert answer.headers["X-Request-Id"] in answer.text
+
+
+def test_a_wrong_method_is_a_page_too(console: Console) -> None:
+    answer = console.browser().get("/sign-out")
+    assert answer.status_code == MethodNotAllowed.code
+    assert "<!doctype html>" in answer.text
+
+
+def test_a_form_that_is_too_large_is_refused(console: Console) -> None:
+    browser = console.browser()
+    assert browser.post("/sign-in", None, login="x" * (2**20 + 1)).status_code == 413
