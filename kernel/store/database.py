@@ -37,7 +37,7 @@ class UnitOfWork:
         self.connection = connection
         self._clock = clock
         self._audit: list[AuditEntry] = []
-        self._events: list["Event"] = []
+        self._events: list[Event] = []
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Run one statement (or many, when ``parameters`` is a list) in this transaction."""
