@@ -51,6 +51,8 @@ class EventKind(StrEnum):
     ALERT_CLOSED = "siem:alert:closed"
     CASE_OPENED = "siem:case:opened"
     CASE_MOVED = "siem:case:moved"
+    POLICIES_ASSESSED = "policies:assessment:completed"
+    POLICIES_PACKAGE_EXPORTED = "policies:package:exported"
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,16 @@ class AuditAction(StrEnum):
     CASE_EXTEND = "siem:case:extend"
     CASE_NOTE = "siem:case:note"
 
+    # graded protection
+    POLICIES_SYSTEM_PROPOSE = "policies:system:propose"
+    POLICIES_SYSTEM_CHANGE = "policies:system:change"
+    POLICIES_SYSTEM_MOVE = "policies:system:move"
+    POLICIES_SUITE_COLLECT = "policies:suite:collect"
+    POLICIES_ASSESS = "policies:assessment:run"
+    POLICIES_CONFIRM = "policies:result:confirm"
+    POLICIES_REMEDIATE = "policies:remediation:write"
+    POLICIES_EXPORT = "policies:package:export"
+
 
 class FaultKind(StrEnum):
     """What is wrong with one place of the chain."""

@@ -50,6 +50,13 @@ class Permission(StrEnum):
     SIEM_CASE_READ = "siem:case:read"
     SIEM_CASE_WRITE = "siem:case:write"
     SIEM_RULE_READ = "siem:rule:read"
+    # graded protection
+    POLICIES_READ = "policies:assessment:read"
+    POLICIES_SYSTEM_WRITE = "policies:system:write"
+    POLICIES_ASSESS = "policies:assessment:run"
+    POLICIES_CONFIRM = "policies:result:confirm"
+    POLICIES_REMEDIATE = "policies:remediation:write"
+    POLICIES_EXPORT = "policies:package:export"
 
 
 # Permissions by which a second person approves: never held by an internal actor.
@@ -142,6 +149,20 @@ _SIEM: dict[Role, frozenset[Permission]] = {
     Role.ASSESSOR: _SIEM_READ,
 }
 for _role, _held in _SIEM.items():
+    ROLE_PERMISSIONS[_role] |= _held
+
+# Graded protection: the security officer answers for the systems and their results; the assessor reads and takes packages
+# away, and changes nothing; whoever runs machines sees the results and tells that something is mended.
+_POLICIES_RUN = frozenset({_P.POLICIES_READ, _P.POLICIES_REMEDIATE})
+_POLICIES = {
+    Role.SECURITY_OFFICER: _POLICIES_RUN
+    | {_P.POLICIES_SYSTEM_WRITE, _P.POLICIES_ASSESS, _P.POLICIES_CONFIRM, _P.POLICIES_EXPORT},
+    Role.ASSESSOR: frozenset({_P.POLICIES_READ, _P.POLICIES_EXPORT}),
+    Role.NETWORK_ADMINISTRATOR: _POLICIES_RUN,
+    Role.SOC_ANALYST: _POLICIES_RUN,
+    Role.DR_ADMINISTRATOR: _POLICIES_RUN,
+}
+for _role, _held in _POLICIES.items():
     ROLE_PERMISSIONS[_role] |= _held
 
 
