@@ -123,7 +123,7 @@ def check_collector(probe: Probe) -> None:
 
 def check_signer(probe: Probe) -> None:
     """The signer listens on its socket."""
-    path = probe.settings.signer.socket or probe.settings.data_dir / "signer.sock"
+    path = probe.settings.signer_socket
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(PATIENCE)
         try:

@@ -159,6 +159,16 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.data_dir / 'weicheng.sqlite'}"
 
     @property
+    def signer_socket(self) -> Path:
+        """Where the signer listens."""
+        return self.signer.socket or self.data_dir / "signer.sock"
+
+    @property
+    def signer_keys(self) -> Path:
+        """The signer's encrypted key file."""
+        return self.signer.keys or self.data_dir / "keys" / "signer.keys"
+
+    @property
     def events(self) -> str:
         """The event store's URL; embedded below the data folder unless set."""
         return self.events_url or f"tantivy:///{(self.data_dir / 'events').absolute()}"

@@ -63,7 +63,7 @@ def ocsp(app: Any) -> None:
 
 @commands.command("signer", help=N_("The process that holds the private keys; it has no network."))
 @pass_app
-def signer(app: Any) -> None:
+def signer(app: Any) -> int:
     from console.signer import serve
 
-    serve(app.settings)
+    return serve(app.settings)

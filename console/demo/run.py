@@ -83,10 +83,6 @@ class DemoRun:
         toml = f"""# Settings of the demo, written by weicheng demo
 data_dir = "{data}"
 
-[signer]
-socket = "{data / "signer.sock"}"
-keys = "{data / "keys"}"
-
 [web]
 certificate = "{tls / "console.pem"}"
 key = "{tls / "console.key"}"
