@@ -19,7 +19,10 @@ FOLDER = Path(__file__).parent
 
 
 def _compiles(pattern: str) -> str:
-    re.compile(pattern)
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"no regular expression: {error}") from error
     return pattern
 
 
