@@ -1,7 +1,7 @@
 """plan.yaml and faults.yaml as values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,10 @@ class Plan:
             if host.name == name:
                 return host
         raise KeyError(name)
+
+    def shifted(self, offset: int) -> "Plan":
+        """The same with every port moved, so that several practice networks can run on one machine."""
+        return replace(self, ports={name: port + offset for name, port in self.ports.items()})
 
     def of_kind(self, kind: str) -> list[Host]:
         return [host for host in self.hosts if host.kind == kind]

@@ -80,7 +80,9 @@ class ConfigEditor:
 
     def _end_of_file(self) -> int:
         ends = ("end", "return", ": end")
-        return next((i for i in range(len(self._lines) - 1, -1, -1) if self._lines[i] in ends), len(self._lines))
+        return next(
+            (i for i in range(len(self._lines) - 1, -1, -1) if self._lines[i] in ends), len(self._lines)
+        )
 
     def _mark(self) -> str:
         return "#" if self._dialect.negation == "undo" else "!"

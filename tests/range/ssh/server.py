@@ -25,7 +25,9 @@ class Login:
 class SshDevice:
     """One device listening at its address. ``faults`` may be replaced while it runs; new sessions suffer the new ones."""
 
-    def __init__(self, device: Device, login: Login, host_key: str, port: int, faults: Faults | None = None) -> None:
+    def __init__(
+        self, device: Device, login: Login, host_key: str, port: int, faults: Faults | None = None
+    ) -> None:
         self.device = device
         self.login = login
         self.faults = faults or Faults()
