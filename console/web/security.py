@@ -88,6 +88,8 @@ def _dress(response: Response) -> Response:
 
 
 def _log(response: Response) -> Response:
+    if request.endpoint == "static":
+        return response
     principal = g.get("principal")
     structlog.get_logger("web").info(
         "request",

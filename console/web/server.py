@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from console.compose.app import App
 from kernel.config import Settings, Web
 from kernel.errors import Unavailable
 from kernel.i18n import N_
-from kernel.log import configure_logging
 
 WORKERS = 2
 # Suites with forward secrecy and authenticated encryption; TLS 1.3 has no others.
@@ -59,7 +59,8 @@ class ContextCache:
         self._form: tuple[int, ...] = ()
         self._context = tls_context(web)
 
-    def __call__(self, *_gunicorns: Any) -> ssl.SSLContext:
+    def current(self) -> ssl.SSLContext:
+        """The context to serve the next connection with."""
         form = tuple(
             path.stat().st_mtime_ns
             for path in (self._web.certificate, self._web.key, self._web.client_ca)
@@ -68,6 +69,14 @@ class ContextCache:
         if form != self._form:
             self._context, self._form = tls_context(self._web), form
         return self._context
+
+
+class Log(Logger):  # type: ignore[misc]
+    """Gunicorn's own messages, as JSON lines among ours."""
+
+    def setup(self, cfg: Any) -> None:
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -81,6 +90,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         web = self._settings.web
         assert web.certificate is not None
         assert web.key is not None
+        contexts = ContextCache(web)
         chosen: dict[str, Any] = {
             "bind": f"[{web.host}]:{web.port}" if ":" in web.host else f"{web.host}:{web.port}",
             "worker_class": "gthread",
@@ -88,14 +98,14 @@ class Server(BaseApplication):  # type: ignore[misc]
             "threads": web.threads,
             "certfile": str(web.certificate),
             "keyfile": str(web.key),
-            "ssl_context": ContextCache(web),
+            "ssl_context": lambda _config, _default: contexts.current(),
+            "logger_class": Log,
             "timeout": 60,
             "graceful_timeout": 15,
             "keepalive": 15,
             "control_socket_disable": True,
             "forwarded_allow_ips": "",  # nobody speaks for another address
             "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108 - heartbeat files
-            "post_worker_init": lambda _worker: configure_logging(self._settings.log_level),
         }
         for name, value in chosen.items():
             self.cfg.set(name, value)
