@@ -170,7 +170,11 @@ def _schema_faults(documents: Sequence[Document], schemas: Path) -> Iterator[Fau
         for document in documents:
             if document.part == part:
                 yield from (
-                    Fault(_place(document, documents, list(error.absolute_path)), "%(detail)s", {"detail": error.message})
+                    Fault(
+                        _place(document, documents, list(error.absolute_path)),
+                        "%(detail)s",
+                        {"detail": error.message},
+                    )
                     for error in validator.iter_errors(document.value)
                 )
 

@@ -3,8 +3,8 @@
 Numbers follow GB/T 22239-2019 (clause, item letter) and the units of GB/T 28448-2019 (L3-CES1-01); all texts are our own.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
 import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -157,7 +157,13 @@ def _point(value: Mapping[str, Any], prefix: str, code: str) -> Point:
     details = {detail["letter"]: detail for detail in value.get("details", ())}
     title = _text(value["title"])
     items = tuple(
-        _item(f"{prefix}{value['clause']}", f"{prefix}{code}1-{value['unit'] + place:02d}", letter, title, details.get(letter))
+        _item(
+            f"{prefix}{value['clause']}",
+            f"{prefix}{code}1-{value['unit'] + place:02d}",
+            letter,
+            title,
+            details.get(letter),
+        )
         for place, letter in enumerate("abcdefghijklmnop"[: value["items"]])
     )
     return Point(value["clause"], title, items)

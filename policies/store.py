@@ -1,0 +1,256 @@
+"""Tables of systems, assessments, remediations and packages, and the statements on them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Column, Connection, ForeignKey, Integer, Row, String, Table, Text, select
+
+from kernel.identity.store import units
+from kernel.store.base import Json, UtcDateTime, metadata
+from policies.assessment.model import (
+    Assessment,
+    Outcome,
+    Reason,
+    Remediation,
+    RemediationState,
+    Result,
+    ResultState,
+)
+from policies.catalogue.model import ObjectKind
+from policies.systems.model import System, SystemState, parse_level
+
+systems = Table(
+    "policies_systems",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("unit", String(80), nullable=False, index=True),
+    Column("level", String(10), nullable=False),
+    Column("owner", String(200), nullable=False),
+    Column("boundary", Json, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("proposed_by", String(80), nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+    Column("filing_number", String(60), nullable=False),
+    Column("filed_on", String(10)),
+    Column("documents", Json, nullable=False),
+)
+
+assessments = Table(
+    "policies_assessments",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("system", String(60), ForeignKey("policies_systems.id"), nullable=False, index=True),
+    Column("edition", String(20), nullable=False),
+    Column("policy_version", String(64), nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("made_by", String(80), nullable=False),
+    Column("unit", String(80), nullable=False),
+)
+
+results = Table(
+    "policies_results",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("assessment", String(60), ForeignKey("policies_assessments.id"), nullable=False, index=True),
+    Column("position", Integer, nullable=False),
+    Column("item", String(40), nullable=False, index=True),
+    Column("unit_id", String(40), nullable=False),
+    Column("object_kind", String(20), nullable=False),
+    Column("object_id", String(80), nullable=False),
+    Column("object_name", String(200), nullable=False),
+    Column("outcome", String(20), nullable=False),
+    Column("proposed", String(20), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("reasons", Json, nullable=False),
+    Column("evidence", Json, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("confirmed_by", String(80), nullable=False),
+    Column("confirmed_at", UtcDateTime),
+)
+
+remediations = Table(
+    "policies_remediations",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("result", String(60), ForeignKey("policies_results.id"), nullable=False, index=True),
+    Column("owner", String(200), nullable=False),
+    Column("due", UtcDateTime, nullable=False, index=True),
+    Column("action", Text, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("closed_at", UtcDateTime),
+)
+
+packages = Table(
+    "policies_packages",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("assessment", String(60), ForeignKey("policies_assessments.id"), nullable=False, index=True),
+    Column("sha256", String(64), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("filters", Json, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("made_by", String(80), nullable=False),
+    Column("unit", String(80), nullable=False),
+)
+
+
+# --- systems
+def put_system(connection: Connection, system: System) -> None:
+    """Insert or replace."""
+    row = asdict(system) | {
+        "level": str(system.level),
+        "boundary": list(system.boundary),
+        "state": str(system.state),
+        "filed_on": system.filed_on.isoformat() if system.filed_on else None,
+    }
+    known = systems.update().where(systems.c.id == system.id).values(row)
+    if connection.execute(known).rowcount == 0:
+        connection.execute(systems.insert().values(row))
+
+
+def get_system(connection: Connection, id_or_name: str, *, lock: bool = False) -> System | None:
+    query = select(systems).where((systems.c.id == id_or_name) | (systems.c.name == id_or_name))
+    row = connection.execute(query.with_for_update() if lock else query).first()
+    return _system(row) if row else None
+
+
+def list_systems(connection: Connection, units: frozenset[str] | None) -> list[System]:
+    query = select(systems).order_by(systems.c.name)
+    if units is not None:
+        query = query.where(systems.c.unit.in_(units))
+    return [_system(row) for row in connection.execute(query)]
+
+
+def line_of_units(connection: Connection, unit: str) -> frozenset[str]:
+    """The unit, those above it and those below it: whose evidence may speak of its systems."""
+    paths = {row.id: row.path for row in connection.execute(select(units.c.id, units.c.path))}
+    own = paths.get(unit, "")
+    return frozenset(
+        name for name, path in paths.items() if own and (path.startswith(own) or own.startswith(path))
+    )
+
+
+# --- assessments and results
+def put_assessment(connection: Connection, assessment: Assessment, listed: Sequence[Result]) -> None:
+    connection.execute(assessments.insert().values(vars(assessment)))
+    rows = [_result_row(result) | {"position": place} for place, result in enumerate(listed)]
+    connection.execute(results.insert(), rows)
+
+
+def get_assessment(connection: Connection, assessment_id: str) -> Assessment | None:
+    row = connection.execute(select(assessments).where(assessments.c.id == assessment_id)).one_or_none()
+    return Assessment(**row._mapping) if row else None
+
+
+def list_assessments(
+    connection: Connection, system: str | None, units: frozenset[str] | None
+) -> list[Assessment]:
+    """Newest first."""
+    query = select(assessments).order_by(assessments.c.id.desc())
+    if system is not None:
+        query = query.where(assessments.c.system == system)
+    if units is not None:
+        query = query.where(assessments.c.unit.in_(units))
+    return [Assessment(**row._mapping) for row in connection.execute(query)]
+
+
+def list_results(connection: Connection, assessment_id: str) -> list[Result]:
+    """In catalogue order."""
+    query = select(results).where(results.c.assessment == assessment_id).order_by(results.c.position)
+    return [_result(row) for row in connection.execute(query)]
+
+
+def get_result(connection: Connection, result_id: str, *, lock: bool = False) -> Result | None:
+    query = select(results).where(results.c.id == result_id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    return _result(row) if row else None
+
+
+def replace_result(connection: Connection, result: Result) -> None:
+    connection.execute(results.update().where(results.c.id == result.id).values(_result_row(result)))
+
+
+# --- remediations and packages
+def put_remediation(connection: Connection, remediation: Remediation) -> None:
+    row = vars(remediation) | {"state": str(remediation.state)}
+    known = remediations.update().where(remediations.c.id == remediation.id).values(row)
+    if connection.execute(known).rowcount == 0:
+        connection.execute(remediations.insert().values(row))
+
+
+def get_remediation(connection: Connection, remediation_id: str) -> Remediation | None:
+    query = select(remediations).where(remediations.c.id == remediation_id).with_for_update()
+    row = connection.execute(query).one_or_none()
+    return _remediation(row) if row else None
+
+
+def list_remediations(connection: Connection, assessment_id: str) -> list[Remediation]:
+    """By due date."""
+    query = (
+        select(remediations)
+        .join(results, results.c.id == remediations.c.result)
+        .where(results.c.assessment == assessment_id)
+        .order_by(remediations.c.due, remediations.c.id)
+    )
+    return [_remediation(row) for row in connection.execute(query)]
+
+
+def put_package(connection: Connection, row: Mapping[str, Any]) -> None:
+    connection.execute(packages.insert().values(row))
+
+
+def list_packages(connection: Connection, units: frozenset[str] | None) -> list[dict[str, Any]]:
+    """Newest first."""
+    query = select(packages).order_by(packages.c.id.desc())
+    if units is not None:
+        query = query.where(packages.c.unit.in_(units))
+    return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def _system(row: Row[Any]) -> System:
+    values = dict(row._mapping)
+    filed = date.fromisoformat(row.filed_on) if row.filed_on else None
+    return System(
+        **values
+        | {
+            "level": parse_level(row.level),
+            "boundary": tuple(row.boundary),
+            "state": SystemState(row.state),
+            "filed_on": filed,
+        }
+    )
+
+
+def _result_row(result: Result) -> dict[str, Any]:
+    return vars(result) | {
+        "object_kind": str(result.object_kind),
+        "outcome": str(result.outcome),
+        "proposed": str(result.proposed),
+        "state": str(result.state),
+        "reasons": [asdict(reason) for reason in result.reasons],
+        "evidence": list(result.evidence),
+    }
+
+
+def _result(row: Row[Any]) -> Result:
+    values = dict(row._mapping)
+    del values["position"]
+    return Result(
+        **values
+        | {
+            "object_kind": ObjectKind(row.object_kind),
+            "outcome": Outcome(row.outcome),
+            "proposed": Outcome(row.proposed),
+            "state": ResultState(row.state),
+            "reasons": tuple(Reason(**reason) for reason in row.reasons),
+            "evidence": tuple(row.evidence),
+        }
+    )
+
+
+def _remediation(row: Row[Any]) -> Remediation:
+    return Remediation(**dict(row._mapping) | {"state": RemediationState(row.state)})
