@@ -114,6 +114,20 @@ class Netops(Section):
     baselines: Path | None = None
 
 
+class LogSource(Section):
+    """How one sender writes: its charset (empty: UTF-8, then GB18030) and the zone of times that name none."""
+
+    charset: str = ""
+    timezone: str = "Asia/Shanghai"
+
+
+class Siem(Section):
+    """The security monitoring centre: where its rules lie (the suite's own unless set), and senders by address."""
+
+    rules: Path | None = None
+    sources: dict[str, LogSource] = {}
+
+
 class Settings(BaseSettings):
     """All settings with safe defaults: one machine, everything below ``data_dir``."""
 
@@ -134,6 +148,7 @@ class Settings(BaseSettings):
     status: Status = Status()
     collector: Collector = Collector()
     retention: Retention = Retention()
+    siem: Siem = Siem()
     netops: Netops = Netops()
     backup: Backup = Backup()
 

@@ -182,6 +182,12 @@ def alert_of(row: Row[Any]) -> Alert:
 ALERT_COLUMNS = [column.label("count_") if column.name == "count" else column for column in alerts.c]
 
 
+def alerts_since(connection: Connection, since: datetime) -> list[Alert]:
+    """Alerts with an event after that moment."""
+    query = select(*ALERT_COLUMNS).where(alerts.c.last_seen >= since).order_by(alerts.c.last_seen)
+    return [alert_of(row) for row in connection.execute(query)]
+
+
 def case_of(row: Row[Any]) -> Case:
     return Case(
         id=row.id,

@@ -14,11 +14,33 @@ from siem.parsing.times import parse_time
 from siem.parsing.vendors import VENDORS
 
 BEIJING = timezone(timedelta(hours=8))
-_FACILITIES = (
-    "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp audit alert clock "
-    "local0 local1 local2 local3 local4 local5 local6 local7"
-).split()
-_SEVERITIES = "emergency alert critical error warning notice informational debug".split()
+_FACILITIES = [
+    "kern",
+    "user",
+    "mail",
+    "daemon",
+    "auth",
+    "syslog",
+    "lpr",
+    "news",
+    "uucp",
+    "cron",
+    "authpriv",
+    "ftp",
+    "ntp",
+    "audit",
+    "alert",
+    "clock",
+    "local0",
+    "local1",
+    "local2",
+    "local3",
+    "local4",
+    "local5",
+    "local6",
+    "local7",
+]
+_SEVERITIES = ["emergency", "alert", "critical", "error", "warning", "notice", "informational", "debug"]
 _PROTOCOL_NUMBERS = {
     "1": "icmp",
     "6": "tcp",

@@ -1,6 +1,6 @@
 """Bytes to text: UTF-8 first, then GB18030, and never an error."""
 
-_CONTROL = {code: None for code in (*range(0, 9), *range(11, 32), 127) if code not in (27,)}
+_CONTROL = {code: None for code in (*range(9), *range(11, 32), 127) if code not in (27,)}
 
 
 def decode(data: bytes, charset: str | None = None) -> str:

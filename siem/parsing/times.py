@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 _MONTHS = {
     name: number
-    for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)
+    for number, name in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], start=1
+    )
 }
 _CLOCK = r"(?P<h>\d{1,2}):(?P<m>\d{2}):(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?"
 _ZONE = r"(?P<zone>\s?[+-]\d{2}:?\d{2}(?: DST)?|\s?Z\b| (?!DST)[A-Z]{2,5}(?:-DST)?(?=[:\s]|$))?"
@@ -20,9 +22,26 @@ _NUMERIC = re.compile(rf"(?P<y1>\d{{4}})[-/](?P<n>\d{{1,2}})[-/](?P<d>\d{{1,2}})
 
 # hours east of Greenwich; CST is China's here. A name that is not listed gives way to the source's own zone.
 _NAMED = {
-    **{"UTC": 0, "GMT": 0, "Z": 0, "CST": 8, "BJT": 8, "BJ": 8, "HKT": 8, "JST": 9, "KST": 9},
-    **{"MET": 1, "CET": 1, "MET-DST": 2, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3},
-    **{"EST": -5, "EDT": -4, "PST": -8, "PDT": -7},
+    "UTC": 0,
+    "GMT": 0,
+    "Z": 0,
+    "CST": 8,
+    "BJT": 8,
+    "BJ": 8,
+    "HKT": 8,
+    "JST": 9,
+    "KST": 9,
+    "MET": 1,
+    "CET": 1,
+    "MET-DST": 2,
+    "CEST": 2,
+    "EET": 2,
+    "EEST": 3,
+    "MSK": 3,
+    "EST": -5,
+    "EDT": -4,
+    "PST": -8,
+    "PDT": -7,
 }
 
 

@@ -227,7 +227,7 @@ def _decode_asa(header: Header) -> Document:
         return {}
     fields = read_first(ASA_SHAPES, found["code"], found["text"])
     # ASA names the outer side first; of an outbound connection the inner side is the source (messages 302013, 302015)
-    if fields.get("network.direction") == "outbound" and "connection-built" == fields.get("event.action"):
+    if fields.get("network.direction") == "outbound" and fields.get("event.action") == "connection-built":
         fields = _swapped(fields)
     return {
         "event.code": found["code"],

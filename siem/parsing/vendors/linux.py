@@ -147,18 +147,16 @@ FRR = (
 )
 
 _PROGRAMS: dict[str, tuple[str, tuple[Shape, ...]]] = {
-    **{name: ("linux.sshd", SSHD) for name in ("sshd", "sshd-session", "sshd-auth", "dropbear")},
+    **dict.fromkeys(("sshd", "sshd-session", "sshd-auth", "dropbear"), ("linux.sshd", SSHD)),
     "sudo": ("linux.sudo", SUDO),
     "su": ("linux.auth", SU),
-    **{
-        name: ("linux.auth", ACCOUNTS)
-        for name in ("useradd", "userdel", "groupadd", "usermod", "passwd", "chpasswd")
-    },
-    **{name: ("linux.auth", SSHD) for name in ("login", "systemd-logind")},
-    **{name: ("linux.syslog", SYSTEM) for name in ("systemd", "rsyslogd", "syslogd", "auditd")},
-    **{
-        name: ("frr.log", FRR)
-        for name in (
+    **dict.fromkeys(
+        ("useradd", "userdel", "groupadd", "usermod", "passwd", "chpasswd"), ("linux.auth", ACCOUNTS)
+    ),
+    **dict.fromkeys(("login", "systemd-logind"), ("linux.auth", SSHD)),
+    **dict.fromkeys(("systemd", "rsyslogd", "syslogd", "auditd"), ("linux.syslog", SYSTEM)),
+    **dict.fromkeys(
+        (
             "zebra",
             "bgpd",
             "ospfd",
@@ -170,8 +168,9 @@ _PROGRAMS: dict[str, tuple[str, tuple[Shape, ...]]] = {
             "isisd",
             "bfdd",
             "ripd",
-        )
-    },
+        ),
+        ("frr.log", FRR),
+    ),
 }
 
 

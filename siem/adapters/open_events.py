@@ -1,0 +1,32 @@
+"""The event store that a URL names."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from kernel.errors import Invalid
+from kernel.i18n import N_
+from siem.ports import EventStore
+
+STREAM = "weicheng-events"
+
+
+def open_events(url: str, stream: str = STREAM) -> EventStore:
+    """``tantivy:///folder`` for the embedded store, ``http(s)://host:port`` for Elasticsearch, ``memory:`` for trials."""
+    parts = urlsplit(url)
+    if parts.scheme == "tantivy" and parts.path and not parts.netloc:
+        from siem.adapters.tantivy_events import TantivyEvents
+
+        return TantivyEvents(Path(parts.path))
+    if parts.scheme in ("http", "https") and parts.hostname:
+        from siem.adapters.elastic_events import ElasticEvents
+
+        return ElasticEvents(url, stream)
+    if parts.scheme == "memory":
+        from siem.adapters.memory_events import MemoryEvents
+
+        return MemoryEvents()
+    raise Invalid(
+        N_("The event store's URL is not understood."),
+        mend=N_("Set events_url to tantivy:///folder or to http(s)://host:port of Elasticsearch."),
+        place="events_url",
+    )

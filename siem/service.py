@@ -1,0 +1,272 @@
+"""Use cases of the security monitoring centre; alerts and cases are in ``triage``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from kernel.audit.model import AuditAction
+from kernel.clock import Clock
+from kernel.errors import Conflict, NotFound
+from kernel.events import Event
+from kernel.evidence.model import EvidenceKind
+from kernel.evidence.service import EvidenceService
+from kernel.i18n import N_
+from kernel.identity.access import Access
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.store import Database, UnitOfWork
+from siem.ingest import BatchReport
+from siem.intake import Intake
+from siem.model import AlertState, SourceHealth
+from siem.parsing import kernel_events
+from siem.ports import EventStore, Part
+from siem.query import (
+    Aggregation,
+    Bool,
+    Cardinality,
+    Least,
+    Page,
+    Query,
+    Range,
+    Search,
+    Terms,
+    TermsAgg,
+)
+from siem.query_text import parse_query
+from siem.store import alerts_since, counters, root_unit, source_health
+from siem.triage import TriageService
+
+FILE_LINE = 65_536  # octets of a line of an imported file
+
+
+@dataclass(frozen=True)
+class ImportResult:
+    """Lines of a file: handed over, and what became of them; ``report`` is None while a running collector has them."""
+
+    lines: int
+    report: BatchReport | None
+
+
+@dataclass(frozen=True)
+class RetentionReport:
+    """What retention found and did: ``covered_days`` from the oldest event to now."""
+
+    keep_days: int
+    covered_days: int
+    deleted: tuple[Part, ...]
+    kept: tuple[Part, ...]
+
+
+class SiemService:
+    """Search, intake, rules, statistics and retention."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        clock: Clock,
+        access: Access,
+        evidence: EvidenceService,
+        events: EventStore,
+        intake: Intake,
+        keep_days: int,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._access = access
+        self._evidence = evidence
+        self._events = events
+        self._keep_days = keep_days
+        self.intake = intake
+        self.triage = TriageService(database, clock, access, events, evidence)
+
+    # --- search
+    def search(
+        self,
+        principal: Principal,
+        text: str = "",
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        size: int = 50,
+        after: str | None = None,
+        newest_first: bool = True,
+        aggregations: Mapping[str, Aggregation] | None = None,
+    ) -> Page:
+        """Events of the asker's units that answer the query (siem.query_text), ``since`` <= time < ``until``."""
+        self._access.require(principal, Permission.SIEM_EVENT_READ)
+        parts: list[Query] = [parse_query(text), *self._of_units(principal)]
+        if since or until:
+            parts.append(Range("@timestamp", gte=since, lt=until))
+        query = Bool(must=tuple(parts)) if len(parts) > 1 else parts[0]
+        return self._events.search(
+            Search(query, newest_first=newest_first, size=size, after=after, aggregations=aggregations or {})
+        )
+
+    def _of_units(self, principal: Principal) -> list[Query]:
+        visible = self._access.visible_units(principal)
+        if visible is None:
+            return []
+        with self._database.read() as connection:
+            everything = root_unit(connection) in visible
+        return [] if everything else [Terms("organization.id", tuple(sorted(visible)))]
+
+    # --- intake
+    def import_file(self, principal: Principal, path: Path, source: str = "") -> ImportResult:
+        """Take in a log file, a line an event; a running collector gets the lines, otherwise they are processed here."""
+        self._access.require(principal, Permission.SIEM_EVENT_IMPORT)
+        if not path.is_file():
+            raise NotFound(N_("There is no file %(path)s."), path=path)
+        lines = self._spool_file(path, source or path.name)
+        with self._database.begin() as uow:
+            uow.audit(principal, AuditAction.EVENTS_IMPORT, path.name, details={"lines": lines})
+        return ImportResult(lines, self.process())
+
+    def _spool_file(self, path: Path, source: str) -> int:
+        writer, count = self.intake.writer(), 0
+        try:
+            with path.open("rb") as file:
+                while line := file.readline(FILE_LINE):
+                    if line.strip(b"\r\n\0 "):
+                        whole = line.endswith(b"\n") or len(line) < FILE_LINE
+                        writer.append("file", source, line, truncated=not whole)
+                        count += 1
+        finally:
+            writer.close()
+        return count
+
+    def process(self) -> BatchReport | None:
+        """Process what is in the spool; None when the collector is at it."""
+        reader = self.intake.reader()
+        try:
+            with reader.alone():
+                return self.intake.pipeline().drain()
+        except Conflict:
+            return None
+
+    def on_event(self, uow: UnitOfWork, event: Event) -> None:
+        """The suite's own events become documents: subscribed to the bus for all kinds."""
+        line = kernel_events.to_line(
+            event_id=event.id,
+            kind=str(event.kind),
+            subject=event.subject,
+            unit=event.unit or root_unit(uow.connection),
+            severity=event.severity,
+            data=event.data,
+            occurred_at=event.occurred_at or self._clock.now(),
+        )
+        self._event_writer.append(kernel_events.TRANSPORT, "weicheng", line)
+        self._event_writer.sync()
+
+    @cached_property
+    def _event_writer(self) -> Any:
+        return self.intake.writer()
+
+    def close(self) -> None:
+        """Give up the spool segment and the event store of this process."""
+        if "_event_writer" in self.__dict__:
+            self._event_writer.close()
+        self._events.close()
+
+    # --- rules
+    def rules(self, principal: Principal) -> Any:
+        """The rule set (siem.detection.rules.RuleSet): usable rules and the errors of the others."""
+        self._access.require(principal, Permission.SIEM_RULE_READ)
+        return self._load()
+
+    def test_rules(self, principal: Principal) -> Any:
+        """Every rule on its examples (list of siem.detection.examples.ExampleResult)."""
+        from siem.detection.examples import run_examples
+
+        self._access.require(principal, Permission.SIEM_RULE_READ)
+        return run_examples(self._load(), self.intake.rules.examples())
+
+    def _load(self) -> Any:
+        from siem.detection.rules import load_rules
+
+        return load_rules(self.intake.rules.files())
+
+    # --- statistics
+    def sources(self, principal: Principal) -> list[SourceHealth]:
+        """What came from whom, with lines that were not understood or cut."""
+        self._access.require(principal, Permission.SIEM_EVENT_READ)
+        with self._database.read() as connection:
+            return source_health(connection)
+
+    def losses(self, principal: Principal) -> dict[str, int]:
+        """What the running (or last) collector could not keep, by cause."""
+        self._access.require(principal, Permission.SIEM_EVENT_READ)
+        with self._database.read() as connection:
+            return {row.name: row.value for row in connection.execute(counters.select())}
+
+    def statistics(self, principal: Principal) -> dict[str, Any]:
+        """Events stored, by data set, and how far back they go."""
+        asked: dict[str, Aggregation] = {
+            "datasets": TermsAgg("event.dataset", 50),
+            "sources": Cardinality("log.source.ip"),
+            "oldest": Least("event.ingested"),
+        }
+        page = self.search(principal, size=0, aggregations=asked)
+        return {"events": page.total, **page.aggregations}
+
+    # --- retention
+    def retain(self, principal: Principal) -> RetentionReport:
+        """Delete whole days past their time; audited, and recorded as evidence of how long logs are kept."""
+        self._access.require(principal, Permission.SIEM_EVENT_DELETE)
+        now = self._clock.now()
+        with self._database.begin() as uow:  # the intent, before what can't be undone
+            uow.audit(
+                principal,
+                AuditAction.EVENTS_DELETE,
+                "events",
+                outcome="intended",
+                details={"days": self._keep_days},
+            )
+        deleted = self._events.delete_before(now - timedelta(days=self._keep_days))
+        kept = self._events.parts()
+        covered = (now - kept[0].first).days if kept else 0
+        report = RetentionReport(self._keep_days, covered, tuple(deleted), tuple(kept))
+        with self._database.begin() as uow:
+            details = {
+                "parts": [part.name for part in deleted],
+                "events": sum(part.events for part in deleted),
+            }
+            uow.audit(principal, AuditAction.EVENTS_DELETE, "events", details=details)
+            self._record_retention(uow, report)
+        return report
+
+    def _record_retention(self, uow: UnitOfWork, report: RetentionReport) -> None:
+        summary = {
+            "days": report.keep_days,
+            "covered_days": report.covered_days,
+            "sources": len(source_health(uow.connection)),
+            "parts": len(report.kept),
+            "deleted": [part.name for part in report.deleted],
+        }
+        self._evidence.record(
+            uow, kind=EvidenceKind.LOG_RETENTION, subject="events", source="siem", summary=summary
+        )
+
+    def record_state(self, since: datetime) -> list[str]:
+        """Evidence of what was collected and detected since then; ids of the records."""
+        total = self._events.search(Search(Range("event.ingested", gte=since), size=0)).total
+        rules = self._load()
+        with self._database.begin() as uow:
+            raised = alerts_since(uow.connection, since)
+            collected = {"events": total, "sources": len(source_health(uow.connection))}
+            detected = {
+                "rules": len(rules.rules) + len(rules.correlations),
+                "broken": len(rules.errors),
+                "alerts": [{"rule": a.rule_name, "severity": a.level, "state": str(a.state)} for a in raised],
+                "open": sum(a.state is not AlertState.CLOSED for a in raised),
+            }
+            return [
+                self._evidence.record(uow, kind=kind, subject="events", source="siem", summary=summary)
+                for kind, summary in (
+                    (EvidenceKind.LOGS_COLLECTED, collected),
+                    (EvidenceKind.DETECTION_RUN, detected),
+                )
+            ]
