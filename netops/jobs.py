@@ -1,9 +1,8 @@
 """Background work: collections, on demand and by schedule, and the end of exceptions."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
-from kernel.errors import Conflict
-from kernel.i18n import N_
 from kernel.jobs.queue import Handler, JobContext
 from netops.collection.model import Source
 from netops.service import NetopsService
@@ -16,6 +15,10 @@ SCHEDULES: Mapping[str, tuple[str, str]] = {
 }
 
 
+class _Cancelled(Exception):
+    """Somebody asked the job to stop."""
+
+
 def handlers(service: NetopsService) -> dict[str, Handler]:
     """Who does which kind of job."""
 
@@ -25,16 +28,17 @@ def handlers(service: NetopsService) -> dict[str, Handler]:
         def step(done: int, total: int, message: str) -> None:
             context.progress(done, total, message)
             if context.cancelled():
-                raise Conflict(N_("The collection was cancelled; what was collected so far is kept."))
+                raise _Cancelled
 
-        service.collection.collect(
-            context.principal,
-            context.payload.get("devices", ()),
-            source=Source(context.payload.get("source", Source.SCHEDULED)),
-            accept_shrink=bool(context.payload.get("accept_shrink", False)),
-            progress=step,
-            finish=context.finish,
-        )
+        with suppress(_Cancelled):  # the devices done so far are kept; the run stays without an end
+            service.collection.collect(
+                context.principal,
+                context.payload.get("devices", ()),
+                source=Source(context.payload.get("source", Source.SCHEDULED)),
+                accept_shrink=bool(context.payload.get("accept_shrink", False)),
+                progress=step,
+                finish=context.finish,
+            )
 
     def expire(context: JobContext) -> None:
         service.findings.expire(context.principal)

@@ -17,6 +17,7 @@ from netmiko.exceptions import (
     ReadException,
     ReadTimeout,
 )
+from paramiko.ssh_exception import IncompatiblePeer, NoValidConnectionsError  # type: ignore[import-untyped]
 
 from kernel.errors import ErrorCode, WeichengError
 from kernel.i18n import N_
@@ -164,7 +165,7 @@ def _proven(policy: PinnedHostKey, place: str) -> HostKey:
 
 
 def _transport_error(place: str, error: BaseException) -> WeichengError:
-    if isinstance(error, paramiko.ssh_exception.IncompatiblePeer):
+    if isinstance(error, IncompatiblePeer):
         return LegacyAlgorithmsOnly(place, _reason(error))
     return Unreachable(place, _reason(error))
 
@@ -181,5 +182,9 @@ def _unexpected(place: str, error: Exception) -> WeichengError:
 
 def _reason(error: BaseException) -> str:
     """The first telling line of a library's error; its texts name hosts and time limits, never a password."""
+    if isinstance(error, NoValidConnectionsError):
+        error = next(iter(error.errors.values()))
+    if isinstance(error, OSError) and error.strerror:
+        return str(error.strerror)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:160] if lines else type(error).__name__

@@ -18,10 +18,11 @@ ANY4: Network = ipaddress.ip_network("0.0.0.0/0")
 ANY6: Network = ipaddress.ip_network("::/0")
 ALL_PORTS = (0, 65535)
 PORT_NAMES: Mapping[str, int] = {
-    "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "domain": 53, "dns": 53, "bootps": 67, "bootpc": 68, "tftp": 69, "www": 80,
-    "http": 80, "pop3": 110, "sunrpc": 111, "ntp": 123, "netbios-ns": 137, "netbios-dgm": 138, "netbios-ssn": 139,
-    "imap4": 143, "snmp": 161, "snmptrap": 162, "bgp": 179, "ldap": 389, "https": 443, "ldaps": 636, "syslog": 514,
-    "login": 513, "exec": 512, "cmd": 514, "sqlnet": 1521, "radius": 1645, "radius-acct": 1646, "isakmp": 500,
+    "ftp-data": 20, "ftp": 21, "ssh": 22, "telnet": 23, "smtp": 25, "domain": 53, "dns": 53, "bootps": 67, "bootpc": 68,
+    "tftp": 69, "www": 80, "http": 80, "pop3": 110, "sunrpc": 111, "ntp": 123, "netbios-ns": 137, "netbios-dgm": 138,
+    "netbios-ssn": 139, "imap4": 143, "snmp": 161, "snmptrap": 162, "bgp": 179, "ldap": 389, "https": 443, "isakmp": 500,
+    "exec": 512, "login": 513, "cmd": 514, "syslog": 514, "ldaps": 636, "sqlnet": 1521, "radius": 1645,
+    "radius-acct": 1646,
 }  # fmt: skip
 
 
