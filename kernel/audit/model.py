@@ -32,6 +32,11 @@ class AuditAction(StrEnum):
     JOB_ENQUEUE = "jobs:job:enqueue"
     JOB_CANCEL = "jobs:job:cancel"
     JOB_FAIL = "jobs:job:fail"
+    # monitor
+    MONITOR_POLL = "monitor:device:poll"
+    MONITOR_TOPOLOGY = "monitor:topology:check"
+    MONITOR_ENDPOINTS = "monitor:endpoint:check"
+    MONITOR_FINDING_MOVE = "monitor:finding:move"
     # the register
     ASSET_PUT = "assets:asset:put"
     ASSET_RETIRE = "assets:asset:retire"

@@ -26,6 +26,10 @@ class Permission(StrEnum):
     EVIDENCE_READ = "evidence:record:read"
     EVIDENCE_SEAL = "evidence:record:seal"
     # device configurations
+    MONITOR_READ = "monitor:device:read"
+    MONITOR_CHECK = "monitor:device:check"
+    MONITOR_FINDING_ACKNOWLEDGE = "monitor:finding:acknowledge"
+    MONITOR_FINDING_EXCEPT = "monitor:finding:except"
     NETOPS_CONFIG_READ = "netops:config:read"
     NETOPS_CONFIG_COLLECT = "netops:config:collect"
     NETOPS_CONFIG_RESTORE = "netops:config:restore"
@@ -109,6 +113,17 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 
 # Device configurations: the network administrator works with them, the security officer decides on exceptions and confirms
 # what is mended, the analyst may ask for a fresh copy, the DR administrator proves the archive whole.
+_MONITOR: dict[Role, frozenset[Permission]] = {
+    Role.NETWORK_ADMINISTRATOR: frozenset(
+        {_P.MONITOR_READ, _P.MONITOR_CHECK, _P.MONITOR_FINDING_ACKNOWLEDGE}
+    ),
+    Role.SECURITY_OFFICER: frozenset({_P.MONITOR_READ, _P.MONITOR_FINDING_EXCEPT}),
+    Role.SOC_ANALYST: frozenset({_P.MONITOR_READ, _P.MONITOR_CHECK}),
+    Role.ASSESSOR: frozenset({_P.MONITOR_READ}),
+}
+for _role, _held in _MONITOR.items():
+    ROLE_PERMISSIONS[_role] |= _held
+
 _NETOPS_READ = frozenset({_P.NETOPS_CONFIG_READ, _P.NETOPS_FINDING_READ})
 _NETOPS: dict[Role, frozenset[Permission]] = {
     Role.NETWORK_ADMINISTRATOR: _NETOPS_READ
