@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -39,14 +40,23 @@ def write_private(path: Path, data: bytes) -> None:
         raise
 
 
+def make_private_once(path: Path, data: bytes) -> bytes:
+    """Write a private file unless there is one, and return what it holds: of processes that start together one wins."""
+    if not path.exists():
+        offered = path.with_name(f".{path.name}.offer-{secrets.token_hex(6)}")
+        write_private(offered, data)
+        with suppress(FileExistsError):
+            os.link(offered, path)
+        offered.unlink()
+    return path.read_bytes()
+
+
 class SecretBox:
     """Seals and opens small secrets. The key file is made at first use; losing it loses the secrets."""
 
     def __init__(self, key_file: Path) -> None:
-        if not key_file.exists():
-            write_private(key_file, secrets.token_bytes(_KEY))
+        self._key = make_private_once(key_file, secrets.token_bytes(_KEY))
         self._check(key_file)
-        self._key = key_file.read_bytes()
 
     def seal(self, secret: bytes, *, context: str = "") -> str:
         """Text form of nonce + ciphertext + tag; ``context`` must be given again to open it."""

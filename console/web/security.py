@@ -12,7 +12,7 @@ from console.web.context import the_app
 from kernel.config import Settings
 from kernel.errors import Unauthenticated
 from kernel.ids import new_id
-from kernel.secrets import write_private
+from kernel.secrets import make_private_once
 
 COOKIE = "__Host-weicheng"  # __Host-: Secure, this host only, whole site (RFC 6265bis, 4.1.3.2)
 
@@ -33,10 +33,7 @@ HEADERS = {
 
 def form_key(settings: Settings) -> bytes:
     """The key that signs the form cookie: made once, the same for all processes and starts."""
-    path = settings.data_dir / "secrets" / "web.key"
-    if not path.exists():
-        write_private(path, secrets.token_bytes(32))
-    return path.read_bytes()
+    return make_private_once(settings.data_dir / "secrets" / "web.key", secrets.token_bytes(32))
 
 
 def install(flask: Flask) -> None:

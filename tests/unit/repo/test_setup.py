@@ -181,3 +181,47 @@ def test_the_web_assets_kept_are_what_was_listed() -> None:
     )
     assert sums.returncode == 0, sums.stdout
     assert {line.split()[1] for line in (vendor / "MANIFEST").read_text().splitlines()} == listed
+
+
+POLICY = "/usr/sbin/policy-rc.d"
+
+
+def install_packages(checkout: Path, before: str | None, apt_status: int) -> subprocess.CompletedProcess[str]:
+    """Run the installation in a mount namespace of its own, over a copy of /usr/sbin, with an apt-get that only looks.
+
+    Standard output: the policy's exit status while apt-get ran, then what the policy file holds afterwards.
+    """
+    stubs = checkout / "stubs"
+    stubs.mkdir()
+    (checkout / "scripts" / "packages" / "demo").write_text("weicheng-absent\n")
+    (stubs / "apt-get").write_text(
+        f'#!/bin/sh\ncase "$*" in *install*) {POLICY}; echo "$?"; exit {apt_status};; esac\n'
+    )
+    (stubs / "systemctl").write_text("#!/bin/sh\nexit 0\n")
+    for stub in stubs.iterdir():
+        stub.chmod(0o755)
+    prepared = f"printf '{before}' > {POLICY}; chmod 755 {POLICY}" if before else f"rm -f {POLICY}"
+    script = (
+        f"mkdir {checkout}/upper {checkout}/work && mount -t tmpfs none {checkout}/upper && mkdir {checkout}/upper/sbin && "
+        f"cp -a /usr/sbin/. {checkout}/upper/sbin && mount --bind {checkout}/upper/sbin /usr/sbin && {prepared}; "
+        f"PATH={stubs}:$PATH {checkout}/scripts/debian.sh install demo; cat {POLICY}; ls /usr/sbin | grep weicheng"
+    )
+    return subprocess.run(
+        ["unshare", "--mount", "bash", "-c", script], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a mount namespace")
+@pytest.mark.parametrize("apt_status", [0, 100])
+def test_installed_services_are_not_started_and_the_machines_own_policy_comes_back(
+    checkout: Path, apt_status: int
+) -> None:
+    done = install_packages(checkout, before=None, apt_status=apt_status)
+    assert done.stdout.split() == ["101"], done.stderr  # 101: action forbidden by policy
+    assert "No such file" in done.stderr  # the policy file is gone again
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="makes a mount namespace")
+def test_a_policy_that_was_there_is_put_back(checkout: Path) -> None:
+    done = install_packages(checkout, before="#!/bin/sh\\nexit 104\\n", apt_status=0)
+    assert done.stdout == "101\n#!/bin/sh\nexit 104\n", done.stderr
