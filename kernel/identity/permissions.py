@@ -111,8 +111,7 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
-# Device configurations: the network administrator works with them, the security officer decides on exceptions and confirms
-# what is mended, the analyst may ask for a fresh copy, the DR administrator proves the archive whole.
+# Monitoring: the network administrator works with it, the analyst may look again, the officer decides on exceptions.
 _MONITOR: dict[Role, frozenset[Permission]] = {
     Role.NETWORK_ADMINISTRATOR: frozenset(
         {_P.MONITOR_READ, _P.MONITOR_CHECK, _P.MONITOR_FINDING_ACKNOWLEDGE}
@@ -124,6 +123,8 @@ _MONITOR: dict[Role, frozenset[Permission]] = {
 for _role, _held in _MONITOR.items():
     ROLE_PERMISSIONS[_role] |= _held
 
+# Device configurations: the network administrator works with them, the security officer decides on exceptions and confirms
+# what is mended, the analyst may ask for a fresh copy, the DR administrator proves the archive whole.
 _NETOPS_READ = frozenset({_P.NETOPS_CONFIG_READ, _P.NETOPS_FINDING_READ})
 _NETOPS: dict[Role, frozenset[Permission]] = {
     Role.NETWORK_ADMINISTRATOR: _NETOPS_READ
