@@ -1,0 +1,1 @@
+"""What touches the outside: engines, sources, sites, application checks."""
