@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gunicorn.app.base import BaseApplication
-from gunicorn.glogging import Logger
+import structlog
 
 from console.compose.app import App
+from console.serving import Server
 from kernel.config import Settings, Web
 from kernel.errors import Unavailable
 from kernel.i18n import N_
@@ -56,68 +56,38 @@ class ContextCache:
 
     def __init__(self, web: Web) -> None:
         self._web = web
-        self._form: tuple[int, ...] = ()
         self._context = tls_context(web)
+        self._form = self._times()
 
     def current(self) -> ssl.SSLContext:
-        """The context to serve the next connection with."""
-        form = tuple(
-            path.stat().st_mtime_ns
-            for path in (self._web.certificate, self._web.key, self._web.client_ca)
-            if path
-        )
+        """The context for the next connection; the last good one while a renewal is half-way or wrong."""
+        form = self._times()
         if form != self._form:
-            self._context, self._form = tls_context(self._web), form
+            try:
+                self._context, self._form = tls_context(self._web), form
+            except Unavailable as error:
+                structlog.get_logger("web").error("renewed certificate refused", exc_info=error)
         return self._context
 
-
-class Log(Logger):  # type: ignore[misc]
-    """Gunicorn's own messages, as JSON lines among ours."""
-
-    def setup(self, cfg: Any) -> None:
-        self.error_log.handlers.clear()
-        self.error_log.propagate = True
-
-
-class Server(BaseApplication):  # type: ignore[misc]
-    """Gunicorn configured from our settings alone: no configuration file, no arguments, no environment."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        super().__init__()
-
-    def load_config(self) -> None:
-        web = self._settings.web
-        assert web.certificate is not None
-        assert web.key is not None
-        contexts = ContextCache(web)
-        chosen: dict[str, Any] = {
-            "bind": f"[{web.host}]:{web.port}" if ":" in web.host else f"{web.host}:{web.port}",
-            "worker_class": "gthread",
-            "workers": WORKERS,
-            "threads": web.threads,
-            "certfile": str(web.certificate),
-            "keyfile": str(web.key),
-            "ssl_context": lambda _config, _default: contexts.current(),
-            "logger_class": Log,
-            "timeout": 60,
-            "graceful_timeout": 15,
-            "keepalive": 15,
-            "control_socket_disable": True,
-            "forwarded_allow_ips": "",  # nobody speaks for another address
-            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108 - heartbeat files
-        }
-        for name, value in chosen.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Any:
-        """Called in each worker, so that none shares a database connection with another."""
-        from console.web.app import create_app
-
-        return create_app(App(self._settings))
+    def _times(self) -> tuple[int, ...]:
+        files = (self._web.certificate, self._web.key, self._web.client_ca)
+        return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files if file)
 
 
 def serve(settings: Settings) -> None:
     """Serve the console until SIGTERM; Unavailable at once when TLS can't be set up."""
-    tls_context(settings.web)
-    Server(settings).run()
+    contexts = ContextCache(settings.web)
+    options = {
+        "workers": WORKERS,
+        "threads": settings.web.threads,
+        "certfile": str(settings.web.certificate),
+        "keyfile": str(settings.web.key),
+        "ssl_context": lambda _config, _default: contexts.current(),
+    }
+
+    def load() -> Any:
+        from console.web.app import create_app
+
+        return create_app(App(settings))
+
+    Server(settings.web.host, settings.web.port, options, load).run()
