@@ -11,6 +11,7 @@ import click
 import pytest
 import yaml
 
+from kernel.config import load_settings
 from tests.support.plugin import lacking
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -129,6 +130,37 @@ def test_every_volume_is_declared_and_used(
 ) -> None:
     mounted = {volume.split(":")[0] for service in services.values() for volume in service["volumes"]}
     assert {name for name in mounted if not name.startswith("./")} == set(composed["volumes"])
+
+
+def test_the_settings_inside_the_containers_are_right(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    subprocess.run([str(ROOT / "deploy" / "make-secrets.sh"), str(tmp_path)], check=True, capture_output=True)
+    for path in tmp_path.iterdir():
+        path.chmod(0o600)
+    monkeypatch.setenv("WEICHENG_CONFIG", str(ROOT / "deploy" / "weicheng.toml"))
+    monkeypatch.setenv("WEICHENG_SECRETS_DIR", str(tmp_path))
+    settings = load_settings()
+    assert settings.database.startswith("postgresql+psycopg://weicheng:")
+    assert settings.events.startswith("http://elastic:")
+    assert settings.signer.passphrase is not None
+    assert settings.signer_socket == Path("/run/weicheng/signer.sock")  # on the volume that clients share
+
+
+def test_each_published_port_is_one_that_the_part_listens_on(services: dict[str, dict[str, Any]]) -> None:
+    settings = load_settings()
+    inside = {
+        name: {int(p.split("/")[0].split(":")[1]) for p in services[name].get("ports", [])} for name in OURS
+    }
+    collector = settings.collector
+    assert inside["web"] == {settings.web.port}
+    assert inside["ocsp"] == {settings.status.port}
+    assert inside["collector"] == {
+        collector.udp_port,
+        collector.tcp_port,
+        collector.tls_port,
+        collector.trap_port,
+    }
 
 
 def test_secret_files_are_made_once_random_and_private(composed: dict[str, Any], tmp_path: Path) -> None:
