@@ -1,0 +1,1 @@
+"""What speaks to the network: SNMP by pysnmp, TLS by asyncio, traps by a socket."""

@@ -1,0 +1,78 @@
+"""Active checks of TLS endpoints: does it answer, how fast, what certificate does it present."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Mapping, Sequence
+
+from monitor.model import EndpointReading
+
+Address = tuple[str, int]
+
+
+class TlsProbe:
+    """Connects and shakes hands without believing anything: expired and untrusted certificates are what we look for."""
+
+    def __init__(self, *, timeout: float = 5.0, in_flight: int = 50) -> None:
+        self._timeout = timeout
+        self._in_flight = in_flight
+
+    def probe(self, endpoints: Sequence[Address]) -> dict[Address, EndpointReading]:
+        return asyncio.run(self._probe_all(endpoints))
+
+    async def _probe_all(self, endpoints: Sequence[Address]) -> dict[Address, EndpointReading]:
+        gate = asyncio.Semaphore(self._in_flight)
+
+        async def one(endpoint: Address) -> tuple[Address, EndpointReading]:
+            async with gate:
+                return endpoint, await self._probe(endpoint)
+
+        return dict(await asyncio.gather(*map(one, endpoints)))
+
+    async def _probe(self, endpoint: Address) -> EndpointReading:
+        begun = time.monotonic()
+        try:
+            async with asyncio.timeout(self._timeout):
+                _reader, writer = await asyncio.open_connection(*endpoint)
+        except (OSError, TimeoutError) as error:
+            return EndpointReading(False, problem=_told(error))
+        latency = round(time.monotonic() - begun, 6)
+        try:
+            async with asyncio.timeout(self._timeout):
+                await writer.start_tls(_context())
+            session: ssl.SSLObject = writer.get_extra_info("ssl_object")
+            der = session.getpeercert(binary_form=True) or b""
+            return EndpointReading(True, latency, session.version() or "", der)
+        except (OSError, TimeoutError) as error:  # ssl.SSLError is an OSError
+            return EndpointReading(True, latency, problem=_told(error))
+        finally:
+            writer.transport.abort()
+
+
+def _context() -> ssl.SSLContext:
+    """A client that accepts everything, old versions and weak keys too, in order to report them."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
+
+
+def _told(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    return str(getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__)[
+        :200
+    ]
+
+
+class MemoryEndpoints:
+    """Endpoints in memory, for tests and drills; an unknown one does not answer."""
+
+    def __init__(self, endpoints: Mapping[Address, EndpointReading]) -> None:
+        self.endpoints = dict(endpoints)
+
+    def probe(self, endpoints: Sequence[Address]) -> dict[Address, EndpointReading]:
+        gone = EndpointReading(False, problem="connection refused")
+        return {endpoint: self.endpoints.get(endpoint, gone) for endpoint in endpoints}

@@ -1,0 +1,60 @@
+"""What the worker does for monitoring, and when."""
+
+from collections.abc import Mapping
+
+from kernel.jobs.model import JobRequest
+from kernel.jobs.queue import Handler, JobContext
+from monitor.service import MonitorService
+
+POLL, TOPOLOGY, TLS, RECORD, PRUNE = (
+    "monitor.poll",
+    "monitor.topology",
+    "monitor.tls",
+    "monitor.record",
+    "monitor.prune",
+)
+SCHEDULES: Mapping[str, tuple[str, str]] = {
+    POLL: ("*/5 * * * *", POLL),
+    TOPOLOGY: ("2-59/15 * * * *", TOPOLOGY),
+    TLS: ("20 */6 * * *", TLS),
+    RECORD: ("40 3 * * *", RECORD),
+    PRUNE: ("50 3 * * *", PRUNE),
+}
+
+
+def poll_request(name: str = "") -> JobRequest:
+    """A poll of one device, or of all; asked twice it is done once."""
+    return JobRequest(POLL, {"names": [name] if name else []}, key=f"{POLL}:{name}")
+
+
+def handlers(service: MonitorService) -> dict[str, Handler]:
+    """Job kind -> handler. All of them may run twice: they look anew and store what they see."""
+
+    def poll(context: JobContext) -> None:
+        names = tuple(context.payload.get("names", ()))
+        done = service.polling.poll(context.principal, names, context.progress)
+        with context.finish(
+            {"polled": len(done), "answered": sum(one.device.problem is None for one in done)}
+        ):
+            pass
+
+    def topology(context: JobContext) -> None:
+        check = service.network.check(context.principal)
+        with context.finish({"edges": len(check.view.comparison.edges), "findings": len(check.findings)}):
+            pass
+
+    def tls(context: JobContext) -> None:
+        check = service.endpoints.check(context.principal, tuple(context.payload.get("names", ())))
+        with context.finish({"endpoints": len(check.endpoints), "findings": len(check.findings)}):
+            pass
+
+    def record(context: JobContext) -> None:
+        ids = service.records.record(context.principal)
+        with context.finish({"records": ids}):
+            pass
+
+    def prune(context: JobContext) -> None:
+        with context.finish(service.prune()):
+            pass
+
+    return {POLL: poll, TOPOLOGY: topology, TLS: tls, RECORD: record, PRUNE: prune}

@@ -1,0 +1,67 @@
+"""What monitoring needs of the world, as it sees it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from kernel.secrets import Credential
+from monitor.model import EndpointReading, Oid, Problem, Trap, Value
+
+
+@dataclass(frozen=True, repr=False)
+class Agent:
+    """An SNMP agent to ask: v3 authPriv when the credential names an SNMP user, v2c with its community otherwise."""
+
+    name: str
+    address: str
+    port: int
+    credential: Credential
+
+    def __repr__(self) -> str:
+        return f"Agent({self.name!r}, {self.address!r}, {self.port})"
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to ask an agent: scalars by whole OID, table columns by the OID of the column.
+
+    Columns of one group are fetched side by side; each group ends when all of its columns do.
+    """
+
+    scalars: tuple[Oid, ...]
+    tables: tuple[tuple[Oid, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Every value the agent gave, by OID; absent objects are absent. ``problem`` None means the answer is whole."""
+
+    values: Mapping[Oid, Value] = field(default_factory=dict)
+    problem: Problem | None = None
+    latency: float | None = None  # seconds, of the first request
+
+    @property
+    def whole(self) -> bool:
+        return self.problem is None
+
+
+class SnmpClient(Protocol):
+    """Asks many agents at once; never raises for one agent's sake."""
+
+    def fetch(self, queries: Sequence[tuple[Agent, Query]]) -> dict[str, Answer]:
+        """Agent name -> its answer."""
+        ...
+
+
+class EndpointProbe(Protocol):
+    """Looks at TLS endpoints."""
+
+    def probe(self, endpoints: Sequence[tuple[str, int]]) -> dict[tuple[str, int], EndpointReading]:
+        """(address, port) -> what was seen there."""
+        ...
+
+
+class TrapSink(Protocol):
+    """Takes the notifications that the receiver decoded."""
+
+    def __call__(self, trap: Trap) -> None: ...

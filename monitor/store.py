@@ -1,0 +1,325 @@
+"""Tables of monitoring and the statements on them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    select,
+)
+
+from kernel.store import Json, UtcDateTime, metadata
+from monitor.model import (
+    Counters,
+    Device,
+    DeviceState,
+    Finding,
+    FindingKind,
+    FindingState,
+    Interface,
+    Neighbour,
+    Problem,
+    Sample,
+    TrapRecord,
+)
+from monitor.thresholds import Crossing
+
+devices = Table(
+    "monitor_devices",
+    metadata,
+    Column("asset", String(60), primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("since", UtcDateTime),
+    Column("polled_at", UtcDateTime),
+    Column("answered_at", UtcDateTime),
+    Column("failures", Integer, nullable=False),
+    Column("problem", String(20)),
+    Column("latency", Float),
+    Column("lldp", Boolean, nullable=False),
+    Column("facts", Json, nullable=False),
+)
+
+interfaces = Table(
+    "monitor_interfaces",
+    metadata,
+    Column("asset", String(60), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("index", Integer, nullable=False),
+    Column("alias", String(255), nullable=False),
+    Column("speed", BigInteger, nullable=False),
+    Column("admin_up", Boolean, nullable=False),
+    Column("oper_up", Boolean, nullable=False),
+    Column("counters", Json),
+    Column("in_rate", Float),
+    Column("out_rate", Float),
+    Column("error_rate", Float),
+)
+
+neighbours = Table(
+    "monitor_neighbours",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("asset", String(60), nullable=False, index=True),
+    Column("local_port", String(255), nullable=False),
+    Column("chassis", String(255), nullable=False),
+    Column("port", String(255), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("addresses", Json, nullable=False),
+)
+
+samples = Table(
+    "monitor_samples",
+    metadata,
+    Column("asset", String(60), primary_key=True),
+    Column("metric", String(40), primary_key=True),
+    Column("object", String(255), primary_key=True),
+    Column("at", UtcDateTime, primary_key=True, index=True),
+    Column("value", Float, nullable=False),
+)
+
+crossings = Table(
+    "monitor_crossings",
+    metadata,
+    Column("asset", String(60), primary_key=True),
+    Column("object", String(255), primary_key=True),
+    Column("threshold", String(80), primary_key=True),
+    Column("crossed", Boolean, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("value", Float, nullable=False),
+    Column("since", UtcDateTime),
+)
+
+findings = Table(
+    "monitor_findings",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("kind", String(40), nullable=False),
+    Column("asset", String(60), nullable=False, index=True),
+    Column("subject", String(800), nullable=False),
+    Column("details", Json, nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("severity", String(20), nullable=False),
+    Column("unit", String(80), nullable=False, index=True),
+    Column("first_seen", UtcDateTime, nullable=False),
+    Column("last_seen", UtcDateTime, nullable=False),
+    Column("excepted_until", UtcDateTime),
+    Column("reason", Text, nullable=False),
+    UniqueConstraint("kind", "asset", "subject"),
+)
+
+certificates = Table(
+    "monitor_certificates",
+    metadata,
+    Column("asset", String(60), primary_key=True),
+    Column("endpoint", String(80), nullable=False),
+    Column("reachable", Boolean, nullable=False),
+    Column("latency", Float),
+    Column("tls", String(20), nullable=False),
+    Column("problem", String(200), nullable=False),
+    Column("facts", Json),
+    Column("checked_at", UtcDateTime, nullable=False),
+)
+
+traps = Table(
+    "monitor_traps",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("asset", String(60), nullable=False, index=True),
+    Column("source", String(45), nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("version", String(4), nullable=False),
+    Column("severity", String(20), nullable=False),
+    Column("digest", String(64), nullable=False, index=True),
+    Column("first_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False, index=True),
+    Column("count", Integer, nullable=False),
+    Column("varbinds", Json, nullable=False),
+)
+
+
+# --- devices
+def read_devices(connection: Connection) -> dict[str, Device]:
+    return {row.asset: _device(row) for row in connection.execute(select(devices))}
+
+
+def write_device(connection: Connection, device: Device) -> None:
+    row = asdict(device) | {"state": str(device.state), "facts": dict(device.facts)}
+    row["problem"] = str(device.problem) if device.problem else None
+    connection.execute(devices.delete().where(devices.c.asset == device.asset))
+    connection.execute(devices.insert().values(**row))
+
+
+def read_interfaces(connection: Connection, asset: str) -> dict[str, Interface]:
+    """Name -> interface, in the order of ifIndex."""
+    query = select(interfaces).where(interfaces.c.asset == asset).order_by(interfaces.c.index)
+    return {row.name: _interface(row) for row in connection.execute(query)}
+
+
+def write_interfaces(connection: Connection, asset: str, listed: Sequence[Interface]) -> None:
+    connection.execute(interfaces.delete().where(interfaces.c.asset == asset))
+    if listed:
+        connection.execute(interfaces.insert(), [{"asset": asset, **_interface_row(one)} for one in listed])
+
+
+def read_neighbours(connection: Connection) -> dict[str, tuple[Neighbour, ...]]:
+    """Asset -> its neighbours."""
+    found: dict[str, list[Neighbour]] = {}
+    for row in connection.execute(select(neighbours).order_by(neighbours.c.id)):
+        neighbour = Neighbour(row.local_port, row.chassis, row.port, row.name, tuple(row.addresses))
+        found.setdefault(row.asset, []).append(neighbour)
+    return {asset: tuple(listed) for asset, listed in found.items()}
+
+
+def write_neighbours(connection: Connection, asset: str, listed: Iterable[Neighbour]) -> None:
+    connection.execute(neighbours.delete().where(neighbours.c.asset == asset))
+    rows = [{"asset": asset, **asdict(one), "addresses": list(one.addresses)} for one in listed]
+    if rows:
+        connection.execute(neighbours.insert(), rows)
+
+
+# --- samples and thresholds
+def insert_samples(connection: Connection, listed: Sequence[Sample]) -> None:
+    if listed:
+        connection.execute(samples.insert(), [asdict(sample) for sample in listed])
+
+
+def read_samples(connection: Connection, asset: str, metric: str, obj: str, since: datetime) -> list[Sample]:
+    """Oldest first, at most 10,000."""
+    wanted = (samples.c.asset == asset) & (samples.c.metric == metric) & (samples.c.object == obj)
+    query = select(samples).where(wanted, samples.c.at >= since).order_by(samples.c.at).limit(10_000)
+    return [Sample(row.asset, row.object, row.metric, row.at, row.value) for row in connection.execute(query)]
+
+
+def delete_samples(connection: Connection, before: datetime) -> int:
+    return connection.execute(samples.delete().where(samples.c.at < before)).rowcount
+
+
+def read_crossings(connection: Connection, asset: str | None = None) -> dict[tuple[str, str, str], Crossing]:
+    query = select(crossings)
+    if asset is not None:
+        query = query.where(crossings.c.asset == asset)
+    listed = [Crossing(**row._mapping) for row in connection.execute(query)]
+    return {crossing.key: crossing for crossing in listed}
+
+
+def write_crossings(connection: Connection, listed: Sequence[Crossing]) -> None:
+    for one in listed:
+        same = (crossings.c.asset == one.asset) & (crossings.c.object == one.object)
+        connection.execute(crossings.delete().where(same, crossings.c.threshold == one.threshold))
+    if listed:
+        connection.execute(crossings.insert(), [asdict(one) for one in listed])
+
+
+# --- findings
+def read_findings(
+    connection: Connection,
+    *,
+    kinds: Iterable[FindingKind] | None = None,
+    states: Iterable[FindingState] | None = None,
+    units: frozenset[str] | None = None,
+) -> list[Finding]:
+    query = select(findings).order_by(findings.c.first_seen, findings.c.id)
+    if kinds is not None:
+        query = query.where(findings.c.kind.in_([str(kind) for kind in kinds]))
+    if states is not None:
+        query = query.where(findings.c.state.in_([str(state) for state in states]))
+    if units is not None:
+        query = query.where(findings.c.unit.in_(sorted(units)))
+    return [_finding(row) for row in connection.execute(query)]
+
+
+def read_finding(connection: Connection, finding_id: str) -> Finding | None:
+    row = connection.execute(
+        select(findings).where(findings.c.id == finding_id).with_for_update()
+    ).one_or_none()
+    return _finding(row) if row else None
+
+
+def insert_finding(connection: Connection, finding: Finding) -> None:
+    connection.execute(findings.insert().values(**_finding_row(finding)))
+
+
+def update_finding(connection: Connection, finding: Finding) -> None:
+    connection.execute(findings.update().where(findings.c.id == finding.id).values(**_finding_row(finding)))
+
+
+# --- endpoints and traps
+def write_certificate(connection: Connection, row: Mapping[str, Any]) -> None:
+    connection.execute(certificates.delete().where(certificates.c.asset == row["asset"]))
+    connection.execute(certificates.insert().values(**row))
+
+
+def read_certificates(connection: Connection) -> list[dict[str, Any]]:
+    query = select(certificates).order_by(certificates.c.endpoint)
+    return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def count_repeat(connection: Connection, digest: str, since: datetime, now: datetime) -> bool:
+    """Count the same notification up; False when none came since."""
+    same = (traps.c.digest == digest) & (traps.c.last_at >= since)
+    repeated = traps.update().where(same).values(count=traps.c.count + 1, last_at=now)
+    return connection.execute(repeated).rowcount > 0
+
+
+def insert_trap(connection: Connection, record: TrapRecord, digest: str) -> None:
+    row = asdict(record) | {"varbinds": dict(record.varbinds)}
+    connection.execute(traps.insert().values(**row, digest=digest))
+
+
+def read_traps(connection: Connection, since: datetime, limit: int) -> list[TrapRecord]:
+    """Newest first."""
+    query = select(traps).where(traps.c.last_at >= since).order_by(traps.c.last_at.desc(), traps.c.id.desc())
+    fields = [column for column in traps.c if column.name != "digest"]
+    rows = connection.execute(query.with_only_columns(*fields).limit(limit))
+    return [TrapRecord(**row._mapping) for row in rows]
+
+
+def delete_traps(connection: Connection, before: datetime) -> int:
+    return connection.execute(traps.delete().where(traps.c.last_at < before)).rowcount
+
+
+# --- rows
+def _device(row: Row[Any]) -> Device:
+    fields = dict(row._mapping)
+    fields["state"] = DeviceState(row.state)
+    fields["problem"] = Problem(row.problem) if row.problem else None
+    return Device(**fields)
+
+
+def _interface(row: Row[Any]) -> Interface:
+    fields = {name: value for name, value in row._mapping.items() if name != "asset"}
+    if row.counters:
+        fields["counters"] = Counters(**{**row.counters, "at": datetime.fromisoformat(row.counters["at"])})
+    return Interface(**fields)
+
+
+def _interface_row(interface: Interface) -> dict[str, Any]:
+    row = asdict(interface)
+    if interface.counters:
+        row["counters"]["at"] = interface.counters.at.isoformat()
+    return row
+
+
+def _finding(row: Row[Any]) -> Finding:
+    fields = dict(row._mapping)
+    return Finding(**fields | {"kind": FindingKind(row.kind), "state": FindingState(row.state)})
+
+
+def _finding_row(finding: Finding) -> dict[str, Any]:
+    return asdict(finding) | {
+        "kind": str(finding.kind),
+        "state": str(finding.state),
+        "details": dict(finding.details),
+    }

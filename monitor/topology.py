@@ -1,0 +1,215 @@
+"""The network as LLDP shows it against the network as it is registered (MON-2).
+
+Who a neighbour is: by its chassis id where we have polled the bearer of that id; otherwise by management address or name,
+but never as a device that we know by another chassis id. LLDP authenticates nobody, so a name alone proves little.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kernel.assets import Asset, AssetKind, Link, Network, Zone
+from monitor.model import Device, FindingKind, Neighbour, Observation
+
+_PORT_TYPES = {
+    "gi": "gigabitethernet", "ge": "gigabitethernet", "gigabitethernet": "gigabitethernet",
+    "te": "tengigabitethernet", "xge": "tengigabitethernet", "xgigabitethernet": "tengigabitethernet",
+    "ten-gigabitethernet": "tengigabitethernet", "tengigabitethernet": "tengigabitethernet",
+    "fa": "fastethernet", "fastethernet": "fastethernet", "et": "ethernet", "eth": "eth", "ethernet": "ethernet",
+    "fo": "fortygigabitethernet", "fortygige": "fortygigabitethernet", "hu": "hundredgigabitethernet",
+}  # fmt: skip
+_PORT = re.compile(r"([a-z-]+?)\s*(\d[\d/.:]*)")
+_IN_USE_FOR_LINKS = (AssetKind.DEVICE, AssetKind.GATEWAY, AssetKind.SYSTEM)
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One polled device's view: whether it speaks LLDP, its own chassis id, its neighbours."""
+
+    asset: str
+    lldp: bool
+    chassis: str
+    neighbours: tuple[Neighbour, ...] = ()
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A link as seen from ``a``; ``b`` is "" for a device that the register does not know.
+
+    ``neighbour`` is what the other end says of itself.
+    """
+
+    a: str
+    a_port: str
+    b: str
+    b_port: str
+    neighbour: Neighbour
+    bypass: bool = False
+
+    @property
+    def ends(self) -> frozenset[tuple[str, str]]:
+        return frozenset({(self.a, port_key(self.a_port)), (self.b, port_key(self.b_port))})
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Edges (each link once), what is wrong, and registered links that no LLDP speaker could confirm."""
+
+    edges: tuple[Edge, ...]
+    observations: tuple[Observation, ...]
+    unverifiable: tuple[Link, ...]
+
+
+@dataclass(frozen=True)
+class NetworkView:
+    """Everything a picture of the network needs."""
+
+    assets: tuple[Asset, ...]
+    zones: tuple[Zone, ...]
+    links: tuple[Link, ...]
+    devices: Mapping[str, Device]
+    comparison: Comparison
+
+
+def port_key(port: str) -> str:
+    """One form for the ways a port's name is written: Gi1/0/1, GE1/0/1 and GigabitEthernet1/0/1 are the same."""
+    plain = port.strip().casefold()
+    match = _PORT.fullmatch(plain)
+    if match is None:
+        return plain
+    return _PORT_TYPES.get(match[1], match[1]) + match[2]
+
+
+def compare(
+    assets: Sequence[Asset], zones: Sequence[Zone], links: Sequence[Link], sightings: Sequence[Sighting]
+) -> Comparison:
+    """Lay what the agents see over what is registered."""
+    world = _World(assets, zones, links, sightings)
+    edges = world.edges()
+    seen = [world.judge(edge) for edge in edges]
+    missing, unverifiable = world.absent(edges, [observation for observation in seen if observation])
+    observations = sorted([*filter(None, seen), *missing], key=lambda observation: observation.key)
+    return Comparison(tuple(edges), tuple(observations), tuple(unverifiable))
+
+
+class _World:
+    """The register and the sightings, indexed."""
+
+    def __init__(
+        self,
+        assets: Sequence[Asset],
+        zones: Sequence[Zone],
+        links: Sequence[Link],
+        sightings: Sequence[Sighting],
+    ) -> None:
+        self._assets = {asset.id: asset for asset in assets if asset.kind in _IN_USE_FOR_LINKS}
+        self._networks = {zone.id: zone.network for zone in zones}
+        self._links = [link for link in links if link.a in self._assets and link.b in self._assets]
+        self._sightings = [sighting for sighting in sightings if sighting.asset in self._assets]
+        self._by_chassis = {s.chassis: s.asset for s in self._sightings if s.chassis}
+        self._with_chassis = frozenset(self._by_chassis.values())
+        self._by_name = {asset.name.casefold(): asset.id for asset in self._assets.values()}
+        self._by_address = {asset.address: asset.id for asset in self._assets.values() if asset.address}
+        self._speakers = frozenset(sighting.asset for sighting in self._sightings if sighting.lldp)
+
+    def edges(self) -> list[Edge]:
+        """Every link that is seen, once, though both of its ends may tell of it."""
+        found: dict[frozenset[tuple[str, str]], Edge] = {}
+        for sighting in sorted(self._sightings, key=lambda sighting: self._assets[sighting.asset].name):
+            for neighbour in sorted(sighting.neighbours, key=lambda n: (n.local_port, n.chassis, n.port)):
+                edge = self._edge(sighting.asset, neighbour)
+                found.setdefault(edge.ends, edge)
+        return list(found.values())
+
+    def _edge(self, a: str, neighbour: Neighbour) -> Edge:
+        b = self.identify(neighbour)
+        return Edge(a, neighbour.local_port, b, neighbour.port, neighbour, bool(b) and self._bypasses(a, b))
+
+    def identify(self, neighbour: Neighbour) -> str:
+        """Id of the registered device the neighbour is, or ""."""
+        if neighbour.chassis in self._by_chassis:
+            return self._by_chassis[neighbour.chassis]
+        claims = [self._by_address.get(address, "") for address in neighbour.addresses]
+        claims.append(self._by_name.get(neighbour.name.casefold().partition(".")[0], ""))
+        claims.append(self._by_name.get(neighbour.name.casefold(), ""))
+        return next((claim for claim in claims if claim and claim not in self._with_chassis), "")
+
+    def _bypasses(self, a: str, b: str) -> bool:
+        """A link between the intranet and another network is allowed inside an isolation gateway alone."""
+        ends = (self._assets[a], self._assets[b])
+        networks = {self._networks.get(end.zone) for end in ends} - {None}
+        inside = all(end.kind is AssetKind.GATEWAY for end in ends)
+        return Network.INTRANET in networks and len(networks) > 1 and not inside
+
+    def judge(self, edge: Edge) -> Observation | None:
+        """What is wrong with one link, the worst first."""
+        if not edge.b:
+            return self._unregistered(edge)
+        if edge.bypass:
+            return self._link_fault(FindingKind.GATEWAY_BYPASS, edge)
+        if any(_ends(link) == edge.ends for link in self._links):
+            return None
+        moved_from = self._moved_from(edge)
+        if moved_from is not None:
+            registered = {"registered": self._told(moved_from)}
+            return self._link_fault(FindingKind.MOVED_LINK, edge, **registered)
+        return self._link_fault(FindingKind.UNREGISTERED_LINK, edge)
+
+    def _moved_from(self, edge: Edge) -> Link | None:
+        """The registered link that one of the ports, or the same pair of devices, should have."""
+        pair = {edge.a, edge.b}
+        same_port = (link for link in self._links if _ends(link) & edge.ends)
+        same_pair = (link for link in self._links if {link.a, link.b} == pair)
+        return next(same_port, None) or next(same_pair, None)
+
+    def absent(
+        self, edges: Iterable[Edge], seen: Iterable[Observation]
+    ) -> tuple[list[Observation], list[Link]]:
+        """Registered links that are not there, and those whose ends do not both speak LLDP, so that nobody can tell."""
+        there = {edge.ends for edge in edges}
+        moved = {
+            observation.details["registered"] for observation in seen if "registered" in observation.details
+        }
+        gone: list[Observation] = []
+        unverifiable: list[Link] = []
+        for link in self._links:
+            if _ends(link) in there or self._told(link) in moved:
+                continue
+            if {link.a, link.b} <= self._speakers:
+                subject = f"{link.a_port} - {self._assets[link.b].name} {link.b_port}"
+                details = {"registered": self._told(link), "neighbour": self._assets[link.b].name}
+                gone.append(Observation(FindingKind.MISSING_LINK, link.a, subject, details))
+            else:
+                unverifiable.append(link)
+        return gone, unverifiable
+
+    def _unregistered(self, edge: Edge) -> Observation:
+        details = {
+            "port": edge.a_port,
+            "neighbour": edge.neighbour.name,
+            "neighbour_port": edge.b_port,
+            "chassis": edge.neighbour.chassis,
+            "addresses": list(edge.neighbour.addresses),
+        }
+        subject = f"{edge.a_port} - {edge.neighbour.chassis or edge.neighbour.name}"
+        return Observation(FindingKind.UNREGISTERED_DEVICE, edge.a, subject, details)
+
+    def _link_fault(self, kind: FindingKind, edge: Edge, **more: str) -> Observation:
+        """A fault of a link, told from its intranet end, or else from the end whose name comes first."""
+        a, a_port, b, b_port = edge.a, edge.a_port, edge.b, edge.b_port
+        if self._rank(b) < self._rank(a):
+            a, a_port, b, b_port = b, b_port, a, a_port
+        name = self._assets[b].name
+        details = {"port": a_port, "neighbour": name, "neighbour_port": b_port, **more}
+        return Observation(kind, a, f"{a_port} - {name} {b_port}", details)
+
+    def _rank(self, asset: str) -> tuple[bool, str]:
+        end = self._assets[asset]
+        return (self._networks.get(end.zone) is not Network.INTRANET, end.name)
+
+    def _told(self, link: Link) -> str:
+        return f"{self._assets[link.a].name} {link.a_port} - {self._assets[link.b].name} {link.b_port}"
+
+
+def _ends(link: Link) -> frozenset[tuple[str, str]]:
+    return frozenset({(link.a, port_key(link.a_port)), (link.b, port_key(link.b_port))})
