@@ -1,0 +1,66 @@
+"""Distinguished names and subject alternative names."""
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
+from kernel.errors import Invalid
+from kernel.i18n import N_
+
+# short name -> attribute, in the order in which they stand in a name (country first, RFC 5280 and GM/T 0015 practice)
+ATTRIBUTES: Mapping[str, x509.ObjectIdentifier] = {
+    "C": NameOID.COUNTRY_NAME,
+    "ST": NameOID.STATE_OR_PROVINCE_NAME,
+    "L": NameOID.LOCALITY_NAME,
+    "O": NameOID.ORGANIZATION_NAME,
+    "OU": NameOID.ORGANIZATIONAL_UNIT_NAME,
+    "CN": NameOID.COMMON_NAME,
+    "serialNumber": NameOID.SERIAL_NUMBER,
+    "UID": NameOID.USER_ID,
+}
+
+
+def name(subject: Mapping[str, str]) -> x509.Name:
+    """Values in UTF8String, country in PrintableString; Invalid for an unknown attribute or a value that does not fit."""
+    unknown = subject.keys() - ATTRIBUTES.keys()
+    if unknown:
+        raise Invalid(N_("A name has no attribute %(attribute)s."), attribute=sorted(unknown)[0][:40])
+    try:
+        return x509.Name(
+            [x509.NameAttribute(oid, subject[key]) for key, oid in ATTRIBUTES.items() if key in subject]
+        )
+    except ValueError as error:
+        raise Invalid(N_("The name can not be encoded: %(detail)s"), detail=str(error)[:200]) from error
+
+
+def alternative_names(names: Sequence[str]) -> x509.SubjectAlternativeName | None:
+    """``dns:``, ``ip:``, ``email:`` and ``uri:`` texts; None for an empty list. Invalid names the wrong one."""
+    if not names:
+        return None
+    return x509.SubjectAlternativeName([_general_name(text) for text in names])
+
+
+def _general_name(text: str) -> x509.GeneralName:
+    kind, _, value = text.partition(":")
+    try:
+        if kind == "dns":
+            return x509.DNSName(value)
+        if kind == "ip":
+            return x509.IPAddress(ipaddress.ip_address(value))
+        if kind == "email":
+            return x509.RFC822Name(value)
+        if kind == "uri":
+            return x509.UniformResourceIdentifier(value)
+    except ValueError as error:
+        raise _wrong(text) from error
+    raise _wrong(text)
+
+
+def _wrong(text: str) -> Invalid:
+    return Invalid(
+        N_("%(name)s is no alternative name."),
+        mend=N_("Write dns:host, ip:address, email:address or uri:address."),
+        name=text[:120],
+    )

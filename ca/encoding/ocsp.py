@@ -1,0 +1,149 @@
+"""OCSP requests and answers (RFC 6960, nonce of RFC 9654). The reader is strict and bounded: a request or MalformedDer."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from ca.model import CertificateStatus, Reason
+from kernel.pki import der
+from kernel.pki.algorithms import Algorithm
+
+MAX_REQUEST = 16384
+MAX_CERTIFICATES = 32
+_BASIC = "1.3.6.1.5.5.7.48.1.1"
+_NONCE = "1.3.6.1.5.5.7.48.1.2"
+_DIGESTS = {der.oid("1.3.14.3.2.26"): "sha1", der.oid("2.16.840.1.101.3.4.2.1"): "sha256"}
+MALFORMED_REQUEST, INTERNAL_ERROR, TRY_LATER, UNAUTHORIZED = 1, 2, 3, 6
+
+
+@dataclass(frozen=True)
+class CertId:
+    """Which certificate is asked for; ``raw`` is echoed in the answer, as RFC 6960 4.2.2.3 demands."""
+
+    raw: bytes
+    digest: str | None  # None: an algorithm we hold no issuer digests for
+    name_hash: bytes
+    key_hash: bytes
+    serial: int
+
+
+@dataclass(frozen=True)
+class OcspRequest:
+    certificates: tuple[CertId, ...]
+    nonce: bytes | None
+
+
+def parse_request(data: bytes) -> OcspRequest:
+    """The request, or MalformedDer for anything else."""
+    if len(data) > MAX_REQUEST:
+        raise der.MalformedDer("This is no well-formed DER structure.", place="OCSPRequest")
+    outer = der.Reader(data, "OCSPRequest").enter(der.SEQUENCE)
+    tbs = outer.enter(der.SEQUENCE)
+    for optional in (0xA0, 0xA1):  # version, requestorName
+        if tbs.peek() == optional:
+            tbs.element()
+    certificates = _cert_ids(tbs.enter(der.SEQUENCE))
+    nonce = _nonce(tbs.enter(0xA2)) if tbs.peek() == 0xA2 else None
+    tbs.finish()
+    return OcspRequest(certificates, nonce)
+
+
+def issuer_hashes(name: bytes, key_bits: bytes) -> dict[str, tuple[bytes, bytes]]:
+    """Digest name -> (issuerNameHash, issuerKeyHash) of a CA, for every digest we answer."""
+    return {
+        digest: (hashlib.new(digest, name).digest(), hashlib.new(digest, key_bits).digest())
+        for digest in _DIGESTS.values()
+    }
+
+
+def response_data(
+    responder_key_bits: bytes,
+    answers: Sequence[tuple[CertId, CertificateStatus]],
+    *,
+    produced_at: datetime,
+    next_update: datetime,
+    nonce: bytes | None,
+) -> bytes:
+    """DER ResponseData; the responder is named by its key's SHA-1 (byKey)."""
+    key_hash = hashlib.sha1(responder_key_bits, usedforsecurity=False).digest()
+    singles = b"".join(_single(asked, status, produced_at, next_update) for asked, status in answers)
+    extensions = b""
+    if nonce is not None:
+        extensions = der.explicit(1, der.sequence(der.extension(_NONCE, der.octet_string(nonce))))
+    return der.sequence(
+        der.explicit(2, der.octet_string(key_hash)),
+        der.generalized_time(produced_at),
+        der.sequence(singles),
+        extensions,
+    )
+
+
+def response(tbs: bytes, algorithm: Algorithm, signature: bytes, certificate: bytes) -> bytes:
+    """A successful OCSPResponse with the delegated responder's certificate inside."""
+    basic = der.sequence(
+        tbs, algorithm.identifier, der.bit_string(signature), der.explicit(0, der.sequence(certificate))
+    )
+    body = der.sequence(der.oid(_BASIC), der.octet_string(basic))
+    return der.sequence(der.enumerated(0), der.explicit(0, body))
+
+
+def failure(status: int) -> bytes:
+    """An unsigned OCSPResponse that says why there is no answer."""
+    return der.sequence(der.enumerated(status))
+
+
+def _cert_ids(requests: der.Reader) -> tuple[CertId, ...]:
+    found: list[CertId] = []
+    while not requests.empty:
+        single = requests.enter(der.SEQUENCE)
+        found.append(_cert_id(single.element()))
+        if len(found) > MAX_CERTIFICATES:
+            raise der.MalformedDer("This is no well-formed DER structure.", place="OCSPRequest")
+    if not found:
+        raise der.MalformedDer("This is no well-formed DER structure.", place="OCSPRequest")
+    return tuple(found)
+
+
+def _cert_id(raw: bytes) -> CertId:
+    reader = der.Reader(raw, "CertID").enter(der.SEQUENCE)
+    algorithm = reader.enter(der.SEQUENCE).element()
+    name_hash, key_hash = reader.content(der.OCTET_STRING), reader.content(der.OCTET_STRING)
+    serial = reader.positive_integer()
+    reader.finish()
+    return CertId(raw, _DIGESTS.get(algorithm), name_hash, key_hash, serial)
+
+
+def _nonce(explicit: der.Reader) -> bytes | None:
+    extensions = explicit.enter(der.SEQUENCE)
+    while not extensions.empty:
+        extension = extensions.enter(der.SEQUENCE)
+        kind = extension.element()
+        if extension.peek() == der.BOOLEAN:
+            extension.element()
+        value = extension.content(der.OCTET_STRING)
+        if kind == der.oid(_NONCE):
+            nonce = der.Reader(value, "nonce").content(der.OCTET_STRING)
+            # RFC 9654 section 2.1: 1 to 128 octets; others are ignored, not answered
+            return nonce if 1 <= len(nonce) <= 128 else None
+    return None
+
+
+def _single(asked: CertId, status: CertificateStatus, this_update: datetime, next_update: datetime) -> bytes:
+    return der.sequence(
+        asked.raw,
+        _status(status),
+        der.generalized_time(this_update),
+        der.explicit(0, der.generalized_time(next_update)),
+    )
+
+
+def _status(status: CertificateStatus) -> bytes:
+    if not status.known:
+        return b"\x82\x00"
+    if status.revoked_at is None:
+        return b"\x80\x00"
+    reason = b""
+    if status.reason not in (None, Reason.UNSPECIFIED):
+        reason = der.explicit(0, der.enumerated(int(status.reason or 0)))
+    return der.tlv(0xA1, der.generalized_time(status.revoked_at) + reason)

@@ -1,0 +1,144 @@
+"""Requests and certificates, their states, and what may follow what. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from kernel.errors import Conflict
+from kernel.i18n import N_
+
+
+class State(StrEnum):
+    """One life: an application becomes a certificate, and the certificate ends."""
+
+    REQUESTED = "requested"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    ISSUED = "issued"
+    HELD = "held"
+    REVOKED = "revoked"
+    SUPERSEDED = "superseded"
+    EXPIRED = "expired"
+
+
+TRANSITIONS: Mapping[State, frozenset[State]] = {
+    State.REQUESTED: frozenset({State.APPROVED, State.REJECTED}),
+    State.APPROVED: frozenset({State.ISSUED}),  # approved = intent stored; signing is repeated after a crash
+    State.REJECTED: frozenset(),
+    State.ISSUED: frozenset({State.HELD, State.REVOKED, State.SUPERSEDED, State.EXPIRED}),
+    State.HELD: frozenset({State.ISSUED, State.REVOKED, State.EXPIRED}),
+    State.REVOKED: frozenset(),
+    State.SUPERSEDED: frozenset({State.REVOKED, State.EXPIRED}),
+    State.EXPIRED: frozenset(),
+}
+
+
+class Reason(IntEnum):
+    """CRLReason, RFC 5280 section 5.3.1 (7 is unused there)."""
+
+    UNSPECIFIED = 0
+    KEY_COMPROMISE = 1
+    CA_COMPROMISE = 2
+    AFFILIATION_CHANGED = 3
+    SUPERSEDED = 4
+    CESSATION_OF_OPERATION = 5
+    CERTIFICATE_HOLD = 6
+    PRIVILEGE_WITHDRAWN = 9
+    AA_COMPROMISE = 10
+
+
+class IllegalMove(Conflict):
+    """A request or certificate is not in a state that allows this."""
+
+
+def move(place: str, current: State, wanted: State) -> State:
+    """``wanted`` if the table allows it; IllegalMove otherwise."""
+    if wanted not in TRANSITIONS[current]:
+        raise IllegalMove(
+            N_("It is %(current)s and can not become %(wanted)s."),
+            place=place,
+            current=current,
+            wanted=wanted,
+        )
+    return wanted
+
+
+@dataclass(frozen=True)
+class Authority:
+    """A CA: its name, its key in the signer, its certificate. ``parent`` is None for a root."""
+
+    id: str
+    name: str
+    key: str
+    algorithm: str
+    certificate: bytes
+    subject: bytes
+    spki: bytes
+    parent: str | None
+
+
+@dataclass(frozen=True)
+class Request:
+    """An application for a certificate. ``subject`` maps attribute names of the profile to values."""
+
+    id: str
+    profile: str
+    profile_version: str
+    subject: Mapping[str, str]
+    names: tuple[str, ...]
+    unit: str
+    spki: bytes
+    state: State
+    requested_by: str
+    approval: str
+    evidence: str
+    filed_at: datetime
+    own_key: bool  # True: the applicant's CSR; False: a key made here, handed over once
+    replaces: str | None = None
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate of ours; ``serial`` is lower-case hex, ``der`` empty only between intent and signature."""
+
+    serial: str
+    authority: str
+    request: str | None
+    profile: str
+    profile_version: str
+    subject: str
+    unit: str
+    not_before: datetime
+    not_after: datetime
+    state: State
+    der: bytes
+    fingerprint: str
+    revoked_at: datetime | None = None
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True)
+class CeremonyPlan:
+    """What a key ceremony is to make: names, algorithm, years of validity, witnesses who sign the minutes by name."""
+
+    organisation: str
+    root_name: str
+    issuing_name: str
+    algorithm: str = "p384"
+    root_years: int = 20
+    issuing_years: int = 10
+    witnesses: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+@dataclass(frozen=True)
+class CertificateStatus:
+    """What a relying party is told of a serial: good, revoked (with time and reason) or unknown."""
+
+    known: bool
+    revoked_at: datetime | None = None
+    reason: Reason | None = field(default=None)

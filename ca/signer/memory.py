@@ -1,0 +1,54 @@
+"""A signer whose keys live and die with the process; for tests and drills."""
+
+import re
+from collections.abc import Sequence
+
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from ca.signer.model import KeyInfo, KeyRole, Purpose, check_signable
+from kernel.errors import Conflict, Invalid, NotFound
+from kernel.i18n import N_
+from kernel.pki import algorithms
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
+
+
+def check_name(name: str) -> None:
+    """Key names are small and plain: they appear in file entries, records and messages."""
+    if not _NAME.fullmatch(name):
+        raise Invalid(
+            N_("%(name)s is no name for a key."), mend=N_("Use a-z, 0-9, dot and hyphen."), name=name[:80]
+        )
+
+
+def key_info(name: str, role: KeyRole, algorithm: str, private: PrivateKeyTypes) -> KeyInfo:
+    spki = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return KeyInfo(name, role, algorithm, spki)
+
+
+class MemorySigner:
+    """Signer with keys in memory; subclasses say where they are kept."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[KeyInfo, PrivateKeyTypes]] = {}
+
+    def generate(self, name: str, role: KeyRole, algorithm: str) -> KeyInfo:
+        check_name(name)
+        if name in self._held:
+            raise Conflict(N_("There is a key %(name)s already."), name=name)
+        private = algorithms.generate(algorithms.algorithm(algorithm))
+        info = key_info(name, role, algorithm, private)
+        self._held[name] = (info, private)
+        return info
+
+    def keys(self) -> Sequence[KeyInfo]:
+        return [info for _, (info, _) in sorted(self._held.items())]
+
+    def sign(self, name: str, purpose: Purpose, tbs: bytes) -> bytes:
+        if name not in self._held:
+            raise NotFound(N_("There is no key %(name)s."), name=name[:80])
+        info, private = self._held[name]
+        row = algorithms.algorithm(info.algorithm)
+        check_signable(info, row, purpose, tbs)
+        return algorithms.sign(private, row, tbs)

@@ -1,0 +1,175 @@
+"""The signer process: the keys, a Unix socket, nothing else.
+
+It takes itself off the network (a network namespace of its own) where the system allows, talks only to processes of its own
+user (SO_PEERCRED), and parses whatever it is asked to sign. Bounds: message sizes, connections, idle time.
+"""
+
+import ctypes
+import os
+import signal
+import socket
+import struct
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from ca.ports import Signer
+from ca.signer.model import KeyInfo, KeyRole, Purpose
+from ca.signer.protocol import Closed, MalformedMessage, pack, read_message
+from kernel.errors import ErrorCode, Invalid, Unavailable, WeichengError
+from kernel.i18n import N_
+
+_CLONE_NEWNET = 0x40000000
+_IDLE_SECONDS = 300.0
+MAX_CONNECTIONS = 64
+
+_log = structlog.get_logger("signer")
+
+
+def leave_network() -> bool:
+    """Move this process into an empty network namespace; False when the system does not permit it (no privilege)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    return libc.unshare(_CLONE_NEWNET) == 0
+
+
+class SignerServer:
+    """Serves a Signer at ``path`` until stopped. One thread a connection, at most MAX_CONNECTIONS."""
+
+    def __init__(self, signer: Signer, path: Path) -> None:
+        self._signer = signer
+        self._path = path
+        self._stop = threading.Event()
+        self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
+        self._listener = self._listen()
+
+    def run(self) -> None:
+        """Accept connections until ``stop``; the socket file is removed at the end."""
+        try:
+            while not self._stop.is_set():
+                try:
+                    connection, _ = self._listener.accept()
+                except TimeoutError:
+                    continue
+                self._serve_in_thread(connection)
+        finally:
+            self._listener.close()
+            self._path.unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def _listen(self) -> socket.socket:
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self._path.is_socket():
+            _refuse_if_alive(self._path)
+            self._path.unlink()
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        old = os.umask(0o177)  # the socket file is 0600 from its first moment
+        try:
+            listener.bind(str(self._path))
+        finally:
+            os.umask(old)
+        listener.listen(MAX_CONNECTIONS)
+        listener.settimeout(0.2)
+        return listener
+
+    def _serve_in_thread(self, connection: socket.socket) -> None:
+        if not _same_user(connection) or not self._slots.acquire(blocking=False):
+            _log.warning("connection refused")
+            connection.close()
+            return
+        threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        connection.settimeout(_IDLE_SECONDS)
+        try:
+            with connection:
+                while True:
+                    header, body = read_message(connection.recv)
+                    connection.sendall(self._answer(header, body))
+        except Closed:
+            pass
+        except (MalformedMessage, OSError) as error:
+            _log.warning("connection dropped", cause=type(error).__name__)
+        finally:
+            self._slots.release()
+
+    def _answer(self, header: Mapping[str, Any], body: bytes) -> bytes:
+        try:
+            return self._act(header, body)
+        except WeichengError as error:
+            _log.warning("request refused", code=str(error.code), place=error.place)
+            params = {name: str(value) for name, value in error.params.items()}
+            return pack(
+                {
+                    "error": str(error.code),
+                    "kind": type(error).__name__,
+                    "message": error.message,
+                    "mend": error.mend,
+                    "place": error.place,
+                    "params": params,
+                }
+            )
+        except Exception as error:  # noqa: BLE001 - one bad request must not end the process that holds the keys
+            _log.error("request failed", exc_info=error)
+            return pack({"error": str(ErrorCode.INTERNAL), "message": N_("The signer failed; see its log.")})
+
+    def _act(self, header: Mapping[str, Any], body: bytes) -> bytes:
+        try:
+            operation, name = header["operation"], str(header.get("name", ""))
+            if operation == "sign":
+                purpose = Purpose(header["purpose"])
+            elif operation == "generate":
+                role, algorithm = KeyRole(header["role"]), str(header["algorithm"])
+            elif operation != "keys":
+                raise ValueError(operation)
+        except (KeyError, ValueError) as error:
+            raise Invalid(N_("The signer does not know this request.")) from error
+        if operation == "sign":
+            return pack({}, self._signer.sign(name, purpose, body))
+        if operation == "generate":
+            made = self._signer.generate(name, role, algorithm)
+            _log.info("key made", key=name, role=str(role), algorithm=algorithm)
+            return pack({}, _listed([made]))
+        return pack({}, _listed(self._signer.keys()))
+
+
+def serve(signer: Signer, path: Path) -> int:
+    """Run the signer process until SIGTERM or SIGINT: off the network first, then the socket; 0 at an orderly end."""
+    if leave_network():
+        _log.info("left the network")
+    else:
+        _log.warning("network namespace not permitted; the signer opens no socket but its own")
+    server = SignerServer(signer, path)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.stop())
+    server.run()
+    return 0
+
+
+def _listed(keys: Any) -> bytes:
+    import json
+
+    return json.dumps([_row(key) for key in keys]).encode()
+
+
+def _row(key: KeyInfo) -> dict[str, str]:
+    return {"name": key.name, "role": str(key.role), "algorithm": key.algorithm, "spki": key.spki.hex()}
+
+
+def _same_user(connection: socket.socket) -> bool:
+    raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _pid, uid, _gid = struct.unpack("3i", raw)
+    return bool(uid == os.getuid())
+
+
+def _refuse_if_alive(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return
+    raise Unavailable(N_("A signer is running at this socket already."), place=str(path))
