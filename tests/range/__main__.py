@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _up(options: argparse.Namespace) -> int:
     injected = dict(item.split(":", 1) for item in options.inject)
     only = options.only.split(",") if options.only else ()
-    state = control.up(Folder(options.state), only, injected, options.offset)
+    state = control.up(Folder(options.state), only, injected, options.offset, options.certificates)
     return _show(state, options.output)
 
 
@@ -105,8 +105,14 @@ def _parser() -> argparse.ArgumentParser:
     up = verbs.add_parser("up", parents=[common], help="启动 | start")
     up.add_argument("--only", default="", metavar="A,B", help="只启动这些主机 | these hosts only")
     up.add_argument("--offset", type=int, default=0, metavar="N", help="所有端口加 N | added to every port")
-    up.add_argument("--inject", action="append", default=[], type=_injection, metavar="HOST:FAULT[=N],…",
-                    help="让会话出错 | make sessions go wrong: cut_after hang_after pause_at_hash slow password_question")  # fmt: skip
+    up.add_argument(
+        "--certificates", type=Path, metavar="DIR", help="使用给定的证书 | host.pem, host.key, ca.pem to use"
+    )
+    kinds = "cut_after hang_after pause_at_hash slow password_question"
+    up.add_argument(
+        "--inject", action="append", default=[], type=_injection, metavar="HOST:FAULT[=N],…",
+        help=f"让会话出错 | make sessions go wrong: {kinds}",
+    )  # fmt: skip
     verbs.add_parser("down", parents=[common], help="停止 | stop")
     verbs.add_parser("status", parents=[common], help="哪些主机有应答 | which hosts answer")
     verbs.add_parser("faults", parents=[common], help="故意埋设的问题 | what is planted")

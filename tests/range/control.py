@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.range.plan import FOLDER, load_plan
@@ -23,11 +24,16 @@ class NotStarted(Exception):
 
 
 def up(
-    folder: Folder, only: Sequence[str] = (), injected: Mapping[str, str] | None = None, offset: int = 0
+    folder: Folder,
+    only: Sequence[str] = (),
+    injected: Mapping[str, str] | None = None,
+    offset: int = 0,
+    certificates: Path | None = None,
 ) -> dict[str, Any]:
     """Start it, or leave it alone when it runs; the state. NotStarted when a port is taken or the process died.
 
-    ``injected`` are faults by host (see Faults.parse); ``offset`` is added to every port.
+    ``injected`` are faults by host (see Faults.parse); ``offset`` is added to every port; ``certificates`` is a folder with
+    ``<host>.pem``, ``<host>.key`` and ``ca.pem`` for TLS endpoints.
     """
     folder.make()
     with _alone(folder):
@@ -36,9 +42,12 @@ def up(
             return state
         _end(folder)
         try:
-            return _start(
-                folder, new_state(folder, load_plan().shifted(offset), _chosen(only), offset), injected or {}
-            )
+            state = new_state(folder, load_plan().shifted(offset), _chosen(only), offset)
+            orders = {
+                "injected": injected or {},
+                "certificates": str(certificates.absolute()) if certificates else "",
+            }
+            return _start(folder, state, orders)
         except BaseException:
             _end(folder)
             raise
@@ -71,9 +80,9 @@ def _chosen(only: Sequence[str]) -> list[str]:
     return [name for name in known if not only or name in only]
 
 
-def _start(folder: Folder, state: dict[str, Any], injected: Mapping[str, str]) -> dict[str, Any]:
+def _start(folder: Folder, state: dict[str, Any], orders: Mapping[str, Any]) -> dict[str, Any]:
     folder.write(state)
-    outcome = _spawned(folder, injected)
+    outcome = _spawned(folder, orders)
     for name, result in outcome.items():
         state["hosts"][name] |= result
     failed = [entry["reason"] for entry in state["hosts"].values() if entry["state"] == "failed"]
@@ -88,9 +97,9 @@ def _start(folder: Folder, state: dict[str, Any], injected: Mapping[str, str]) -
     return state
 
 
-def _spawned(folder: Folder, injected: Mapping[str, str]) -> dict[str, dict[str, str]]:
+def _spawned(folder: Folder, orders: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Start the process and hear what became of each host."""
-    command = [sys.executable, "-m", "tests.range.process", str(folder.path), json.dumps(dict(injected))]
+    command = [sys.executable, "-m", "tests.range.process", str(folder.path), json.dumps(orders)]
     with folder.log_file.open("ab") as log:
         child = subprocess.Popen(
             command,

@@ -47,7 +47,7 @@ def tls_answers(address: str, port: int, timeout: float = 2.0) -> bool:
         return False
 
 
-PROBES: Mapping[str, Probe] = {"ssh": ssh_answers, "snmp": snmp_answers}
+PROBES: Mapping[str, Probe] = {"ssh": ssh_answers, "snmp": snmp_answers, "tls": tls_answers}
 
 
 def silent_ports(entry: Mapping[str, Any]) -> list[str]:
