@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from kernel.audit.model import AuditAction
+from kernel.audit.trail import verify_chain
 from kernel.blobs import BlobStore
 from kernel.clock import Clock
 from kernel.errors import IntegrityFailed, Invalid, NotFound, WeichengError
@@ -134,6 +135,11 @@ class EvidenceService:
         return self._blobs.get(digest)
 
     # --- sealing
+    @property
+    def sealer(self) -> Sealer:
+        """Who signs and stamps evidence; packages of evidence are sealed by the same."""
+        return self._sealer
+
     def seal_pending(self, *, by: Principal = SUITE) -> int:
         """Sign and time-stamp every record that waits; returns how many. Nothing happens before the CA has its keys.
 
@@ -162,6 +168,23 @@ class EvidenceService:
         seal = Seal(cms, token, (*known.intermediates, *known.anchors))
         with self._database.begin() as uow:
             return store.insert_seal(uow.connection, row.seq, seal, self._clock.now())
+
+    def anchor_audit(self, *, by: Principal = SUITE) -> str:
+        """Verify the audit trail and record its head as evidence: once sealed, no one can rewrite what lies before it."""
+        self._access.require(by, Permission.EVIDENCE_SEAL)
+        with self._database.read() as connection:
+            report = verify_chain(connection)
+        summary = {
+            "records": report.records,
+            "head_seq": report.head_seq,
+            "head": report.head_hash,
+            "intact": report.intact,
+            "faults": [{"seq": fault.seq, "kind": str(fault.kind)} for fault in report.faults[:100]],
+        }
+        with self._database.begin() as uow:
+            return self.record(
+                uow, kind=EvidenceKind.AUDIT_ANCHOR, subject="audit", source="kernel", summary=summary
+            )
 
     # --- checking
     def verify(self, evidence_id: str, *, by: Principal = SUITE) -> EvidenceReport:

@@ -7,7 +7,8 @@ from typing import Any
 
 from policies.catalogue.model import Text
 
-_IPV4 = re.compile(r"(?<![\d.])(\d{1,3}\.\d{1,3})\.\d{1,3}\.\d{1,3}(?![\d.])")
+# not the number of a control item: L3-8.1.4.1-a
+_IPV4 = re.compile(r"(?<![\d.])(?<!L\d-)(\d{1,3}\.\d{1,3})\.\d{1,3}\.\d{1,3}(?![\d.])")
 _IPV6 = re.compile(
     r"(?<![0-9A-Fa-f:.])(?:[0-9A-Fa-f]{1,4}:){2,7}[0-9A-Fa-f:]{0,39}|(?<![0-9A-Fa-f:])[0-9A-Fa-f]{1,4}::[0-9A-Fa-f:]*"
 )

@@ -1,0 +1,54 @@
+"""The room: policy data, systems, assessments, packages, and the suite's evidence about itself."""
+
+from dataclasses import dataclass
+
+from kernel.audit.model import AuditAction
+from kernel.evidence.model import EvidenceKind
+from kernel.evidence.service import EvidenceService
+from kernel.identity.access import Access
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.store import Database
+from policies.assessment.service import AssessmentService
+from policies.package.service import PackageService
+from policies.ports import SuiteFacts
+from policies.registry import PolicyData
+from policies.systems.service import SystemsService
+
+
+class SuiteEvidence:
+    """Collects what controls ask of the suite itself: sign-in rules, log retention, the audit chain."""
+
+    def __init__(
+        self, database: Database, access: Access, evidence: EvidenceService, facts: SuiteFacts
+    ) -> None:
+        self._database = database
+        self._access = access
+        self._evidence = evidence
+        self._facts = facts
+
+    def collect(self, principal: Principal) -> list[str]:
+        """Record one piece of evidence of each kind; returns their ids."""
+        self._access.require(principal, Permission.POLICIES_ASSESS)
+        facts = (
+            (EvidenceKind.IDENTITY_POLICY, self._facts.identity_policy()),
+            (EvidenceKind.LOG_RETENTION, self._facts.log_retention()),
+        )
+        with self._database.begin() as uow:
+            ids = [
+                self._evidence.record(uow, kind=kind, subject="suite", source="policies", summary=summary)
+                for kind, summary in facts
+            ]
+            uow.audit(principal, AuditAction.POLICIES_SUITE_COLLECT, "suite", details={"evidence": ids})
+        return [*ids, self._evidence.anchor_audit()]
+
+
+@dataclass(frozen=True)
+class PoliciesService:
+    """The room's use cases by subject."""
+
+    data: PolicyData
+    systems: SystemsService
+    assessments: AssessmentService
+    packages: PackageService
+    suite: SuiteEvidence
