@@ -304,7 +304,7 @@ def crl_entries(connection: Connection, authority: str, now: datetime) -> list[b
 def counts(connection: Connection) -> dict[str, int]:
     """Number of certificates in each state."""
     query = select(certificates.c.state, func.count()).group_by(certificates.c.state)
-    return {state: count for state, count in connection.execute(query)}
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 # --- CRLs

@@ -32,7 +32,7 @@ _log = structlog.get_logger("signer")
 def leave_network() -> bool:
     """Move this process into an empty network namespace; False when the system does not permit it (no privilege)."""
     libc = ctypes.CDLL(None, use_errno=True)
-    return libc.unshare(_CLONE_NEWNET) == 0
+    return bool(libc.unshare(_CLONE_NEWNET) == 0)
 
 
 class SignerServer:

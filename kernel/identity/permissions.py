@@ -39,6 +39,16 @@ class Permission(StrEnum):
     NETOPS_FINDING_ACKNOWLEDGE = "netops:finding:acknowledge"
     NETOPS_FINDING_EXCEPT = "netops:finding:except"
     NETOPS_FINDING_VERIFY = "netops:finding:verify"
+    # certification
+    CA_READ = "ca:certificate:read"
+    CA_REQUEST_FILE = "ca:request:file"
+    CA_REQUEST_APPROVE = "ca:request:approve"
+    CA_REVOKE = "ca:certificate:revoke"
+    CA_HOLD = "ca:certificate:hold"
+    CA_CEREMONY_PROPOSE = "ca:ceremony:propose"
+    CA_CEREMONY_APPROVE = "ca:ceremony:approve"
+    CA_PROVISION = "ca:service:provision"
+    CA_CRL_PUBLISH = "ca:crl:publish"
     # disaster recovery
     BACKUP_READ = "backup:plan:read"
     BACKUP_RUN = "backup:run:start"
@@ -64,7 +74,9 @@ class Permission(StrEnum):
 
 
 # Permissions by which a second person approves: never held by an internal actor.
-APPROVING: frozenset[Permission] = frozenset({Permission.IDENTITY_ROLE_GRANT})
+APPROVING: frozenset[Permission] = frozenset(
+    {Permission.IDENTITY_ROLE_GRANT, Permission.CA_REQUEST_APPROVE, Permission.CA_CEREMONY_APPROVE}
+)
 
 _P = Permission
 ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
@@ -141,6 +153,27 @@ _NETOPS: dict[Role, frozenset[Permission]] = {
     Role.ASSESSOR: _NETOPS_READ,
 }
 for _role, _held in _NETOPS.items():
+    ROLE_PERMISSIONS[_role] |= _held
+
+# Certification: who registers does not approve; officers found the CA two at a time; machine owners and assessors look.
+_CA: dict[Role, frozenset[Permission]] = {
+    Role.REGISTRAR: frozenset({_P.CA_READ, _P.CA_REQUEST_FILE}),
+    Role.SECURITY_OFFICER: frozenset(
+        {
+            _P.CA_READ,
+            _P.CA_REQUEST_APPROVE,
+            _P.CA_REVOKE,
+            _P.CA_HOLD,
+            _P.CA_CEREMONY_PROPOSE,
+            _P.CA_CEREMONY_APPROVE,
+            _P.CA_PROVISION,
+            _P.CA_CRL_PUBLISH,
+        }
+    ),
+    Role.NETWORK_ADMINISTRATOR: frozenset({_P.CA_READ}),
+    Role.ASSESSOR: frozenset({_P.CA_READ}),
+}
+for _role, _held in _CA.items():
     ROLE_PERMISSIONS[_role] |= _held
 
 # Disaster recovery: the DR administrator works with it; who assesses or answers for the machines may look.

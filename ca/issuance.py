@@ -1,0 +1,216 @@
+"""From an allowed request to a signed certificate, in three steps that survive a crash between any two.
+
+1. ``prepare`` builds the to-be-signed bytes, checks them against the profile, and stores the intent with its serial.
+2. ``sign`` sends the token to the signer. 3. The result is stored. What was intended and not stored is signed again, with the
+very same bytes, by ``recover``: no serial ever exists without an owner.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from cryptography import x509
+
+from ca import store
+from ca.encoding import certificate as encoding
+from ca.encoding import names as naming
+from ca.model import Authority, Certificate, State
+from ca.ports import Evidence, Signer
+from ca.profiles import Profile, Profiles, Usage
+from ca.signer.model import Purpose
+from kernel.audit.model import AuditAction
+from kernel.canonical import sha256_hex
+from kernel.clock import Clock
+from kernel.errors import IntegrityFailed
+from kernel.events import Event, EventKind
+from kernel.evidence.model import EvidenceKind
+from kernel.i18n import N_
+from kernel.identity.model import Principal
+from kernel.pki.algorithms import algorithm, verify
+from kernel.store import Database, UnitOfWork
+
+# clocks of relying parties may be a little behind ours
+_BACKDATE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Token:
+    """Checked bytes with a stored intent: the only thing that is ever signed. Made by Issuance alone."""
+
+    serial: str
+    authority: Authority
+    tbs: bytes
+    unit: str
+    profile: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a certificate shall hold. ``subject`` is complete; ``names`` are texts such as ``dns:host``."""
+
+    profile: Profile
+    subject: Mapping[str, str]
+    names: Sequence[str]
+    spki: bytes
+    unit: str
+    request: str | None = None
+
+
+class Issuance:
+    """Prepares, signs and stores certificates of subordinate CAs, services and subjects."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        signer: Signer,
+        profiles: Profiles,
+        evidence: Evidence,
+        public_url: str,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._signer = signer
+        self._profiles = profiles
+        self._evidence = evidence
+        self._public_url = public_url.rstrip("/")
+        self._template = lru_cache(maxsize=256)(self._compile)
+
+    def prepare(self, uow: UnitOfWork, by: Principal, authority: Authority, wanted: Wanted) -> Token:
+        """Build, check and store the intent in the caller's transaction."""
+        now = self._clock.now().replace(microsecond=0)
+        serial = (
+            secrets.randbits(126) | 1 << 126
+        )  # 127 bits, positive, 16 octets (RFC 5280 4.1.2.2 allows 20)
+        not_before = now - _BACKDATE
+        not_after = min(not_before + wanted.profile.validity, _expiry(authority))
+        subject = naming.name(wanted.subject)
+        tbs = encoding.tbs_certificate(
+            self._template(authority, wanted.profile.id),
+            serial=serial,
+            subject=subject.public_bytes(),
+            spki=wanted.spki,
+            not_before=not_before,
+            not_after=not_after,
+            names=naming.alternative_names(wanted.names),
+        )
+        _check(tbs, authority, wanted, serial, not_before, not_after)
+        token = Token(f"{serial:032x}", authority, tbs, wanted.unit, wanted.profile.id)
+        row = {
+            "serial": token.serial,
+            "authority": authority.id,
+            "request": wanted.request,
+            "profile": wanted.profile.id,
+            "profile_version": wanted.profile.version,
+            "subject": subject.rfc4514_string(),
+            "unit": wanted.unit,
+            "spki_digest": sha256_hex(wanted.spki),
+            "not_before": not_before,
+            "not_after": not_after,
+            "state": str(State.APPROVED),
+            "tbs": tbs,
+            "der": b"",
+            "fingerprint": "",
+            "intent_at": now,
+        }
+        store.add_intent(uow.connection, row)
+        details = {"profile": wanted.profile.id, "version": wanted.profile.version, "tbs": sha256_hex(tbs)}
+        uow.audit(
+            by, AuditAction.CA_SIGN_INTENT, f"certificate:{token.serial}", unit=wanted.unit, details=details
+        )
+        return token
+
+    def sign(self, token: Token, by: Principal) -> Certificate:
+        """Have the token signed and store the certificate with its audit record, event and evidence."""
+        row = algorithm(token.authority.algorithm)
+        signature = self._signer.sign(token.authority.key, Purpose.CERTIFICATE, token.tbs)
+        verify(token.authority.spki, row.digest, signature, token.tbs)
+        der = encoding.signed(token.tbs, row.identifier, signature)
+        with self._database.begin() as uow:
+            issued = self._store(uow, token, der, by)
+        return issued
+
+    def recover(self) -> int:
+        """Finish what a crash left between intent and result; returns how many certificates that were."""
+        actor = Principal.system("ca")
+        with self._database.read() as connection:
+            waiting = store.pending_intents(connection)
+            authorities = {found.id: found for found in store.read_authorities(connection)}
+        for row in waiting:
+            token = Token(row.serial, authorities[row.authority], bytes(row.tbs), row.unit, row.profile)
+            self.sign(token, actor)
+            with self._database.begin() as uow:
+                uow.audit(actor, AuditAction.CA_RECOVER, f"certificate:{row.serial}", unit=row.unit)
+        return len(waiting)
+
+    def _store(self, uow: UnitOfWork, token: Token, der: bytes, by: Principal) -> Certificate:
+        current = store.read_certificate(uow.connection, token.serial, lock=True)
+        if current.state is not State.APPROVED:  # another process has recovered it meanwhile
+            return current
+        store.store_signed(uow.connection, token.serial, der, sha256_hex(der), self._clock.now())
+        if current.request is not None:
+            store.set_request_state(uow.connection, current.request, State.ISSUED)
+        issued = store.read_certificate(uow.connection, token.serial)
+        target = f"certificate:{token.serial}"
+        about = {"serial": token.serial, "profile": token.profile, "subject": issued.subject}
+        uow.audit(by, AuditAction.CA_ISSUE, target, unit=token.unit, details=about)
+        uow.emit(Event(EventKind.CERTIFICATE_ISSUED, target, about, unit=token.unit))
+        self._evidence.record(
+            uow,
+            kind=EvidenceKind.CERTIFICATE_ISSUED,
+            subject=target,
+            source="ca",
+            summary={**about, "not_after": issued.not_after, "profile_version": issued.profile_version},
+            unit=token.unit,
+        )
+        return issued
+
+    def _compile(self, authority: Authority, profile_id: str) -> encoding.Template:
+        profile = self._profiles.get(profile_id)
+        extensions = [*profile.extensions(), *self._pointers(authority, profile)]
+        return encoding.compile_template(
+            algorithm(authority.algorithm), authority.subject, authority.spki, extensions
+        )
+
+    def _pointers(self, authority: Authority, profile: Profile) -> list[tuple[x509.ExtensionType, bool]]:
+        """Where status and issuer are found (RFC 5280 4.2.1.13, 4.2.2.1)."""
+        crl = x509.UniformResourceIdentifier(f"{self._public_url}/crl/{authority.id}.crl")
+        issuer = x509.UniformResourceIdentifier(f"{self._public_url}/ca/{authority.id}.cer")
+        accesses = [x509.AccessDescription(x509.oid.AuthorityInformationAccessOID.CA_ISSUERS, issuer)]
+        if profile.usage is Usage.SUBJECT:
+            responder = x509.UniformResourceIdentifier(f"{self._public_url}/ocsp")
+            accesses.insert(0, x509.AccessDescription(x509.oid.AuthorityInformationAccessOID.OCSP, responder))
+        point = x509.DistributionPoint([crl], None, None, None)
+        return [
+            (x509.CRLDistributionPoints([point]), False),
+            (x509.AuthorityInformationAccess(accesses), False),
+        ]
+
+
+def _expiry(authority: Authority) -> datetime:
+    return x509.load_der_x509_certificate(authority.certificate).not_valid_after_utc
+
+
+def _check(
+    tbs: bytes, authority: Authority, wanted: Wanted, serial: int, not_before: datetime, not_after: datetime
+) -> None:
+    """Read the bytes back with a parser that is not ours and compare with what was asked for; IntegrityFailed otherwise."""
+    row = algorithm(authority.algorithm)
+    parsed = x509.load_der_x509_certificate(encoding.signed(tbs, row.identifier, b""))
+    expected = {extension.oid for extension, _ in wanted.profile.extensions()}
+    present = {extension.oid for extension in parsed.extensions}
+    same = (
+        parsed.serial_number == serial
+        and parsed.subject == naming.name(wanted.subject)
+        and parsed.issuer.public_bytes() == authority.subject
+        and (parsed.not_valid_before_utc, parsed.not_valid_after_utc) == (not_before, not_after)
+        and not_before < not_after
+        and expected <= present
+        and (bool(wanted.names) == (x509.SubjectAlternativeName.oid in present))
+    )
+    if not same:
+        raise IntegrityFailed(
+            N_("The certificate to be signed is not what was asked for."), place=f"{serial:032x}"
+        )
