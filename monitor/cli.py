@@ -17,7 +17,15 @@ from monitor.service import MonitorService
 commands = group("monitor", N_("Devices: poll, topology, traps, active checks."))
 
 EXIT_PARTIAL, EXIT_FINDINGS = 3, 10
-_FINDING_COLUMNS = ("id", "kind", "severity", "state", "device", "subject", "last_seen")
+_FINDING_COLUMNS = (
+    N_("id"),
+    N_("kind"),
+    N_("severity"),
+    N_("state"),
+    N_("device"),
+    N_("subject"),
+    N_("last_seen"),
+)
 _fail_on = click.option(
     "--fail-on",
     type=click.Choice(SEVERITIES),
@@ -54,7 +62,9 @@ def poll(app: MonitorApp, names: tuple[str, ...]) -> int:
         }
         for one in polled
     ]
-    app.out.rows(rows, ("device", "state", "problem", "latency", "interfaces", "neighbours"))
+    app.out.rows(
+        rows, (N_("device"), N_("state"), N_("problem"), N_("latency"), N_("interfaces"), N_("neighbours"))
+    )
     return EXIT_PARTIAL if any(one.device.problem for one in polled) else 0
 
 
@@ -74,7 +84,18 @@ def status(app: MonitorApp) -> None:
         for one in app.monitor.polling.status(app.principal)
     ]
     app.out.rows(
-        rows, ("device", "address", "state", "since", "problem", "cpu", "memory", "temperature", "thresholds")
+        rows,
+        (
+            N_("device"),
+            N_("address"),
+            N_("state"),
+            N_("since"),
+            N_("problem"),
+            N_("cpu"),
+            N_("memory"),
+            N_("temperature"),
+            N_("thresholds"),
+        ),
     )
 
 
@@ -82,7 +103,16 @@ def status(app: MonitorApp) -> None:
 @click.argument("name")
 @pass_app
 def interfaces(app: MonitorApp, name: str) -> None:
-    columns = ("name", "alias", "speed", "admin_up", "oper_up", "in_rate", "out_rate", "error_rate")
+    columns = (
+        N_("name"),
+        N_("alias"),
+        N_("speed"),
+        N_("admin_up"),
+        N_("oper_up"),
+        N_("in_rate"),
+        N_("out_rate"),
+        N_("error_rate"),
+    )
     listed = app.monitor.polling.interfaces(app.principal, name)
     app.out.rows([one.__dict__ for one in listed], columns)
 
@@ -96,7 +126,7 @@ def interfaces(app: MonitorApp, name: str) -> None:
 def samples(app: MonitorApp, name: str, metric: str, obj: str, hours: int) -> None:
     since = datetime.now(UTC) - timedelta(hours=hours)
     listed = app.monitor.polling.samples(app.principal, name, metric, obj, since=since)
-    app.out.rows([{"at": one.at, "value": one.value} for one in listed], ("at", "value"))
+    app.out.rows([{"at": one.at, "value": one.value} for one in listed], (N_("at"), N_("value")))
 
 
 @commands.command("topology", help=N_("Compare the network with the register; --svg writes a picture."))
@@ -128,7 +158,19 @@ def tls(app: MonitorApp, names: tuple[str, ...], fail_on: str | None) -> int:
 @pass_app
 def certificates(app: MonitorApp) -> None:
     rows = [{**row, **(row["facts"] or {})} for row in app.monitor.endpoints.certificates(app.principal)]
-    app.out.rows(rows, ("name", "endpoint", "tls", "subject", "issuer", "not_after", "key", "checked_at"))
+    app.out.rows(
+        rows,
+        (
+            N_("name"),
+            N_("endpoint"),
+            N_("tls"),
+            N_("subject"),
+            N_("issuer"),
+            N_("not_after"),
+            N_("key"),
+            N_("checked_at"),
+        ),
+    )
 
 
 @commands.command("traps", help=N_("Traps and informs, newest first."))
@@ -140,7 +182,19 @@ def traps(app: MonitorApp, limit: int) -> None:
         {**one.__dict__, "device": names.get(one.asset, "")}
         for one in app.monitor.notifications.list(app.principal, limit=limit)
     ]
-    app.out.rows(rows, ("last_at", "device", "source", "name", "version", "severity", "count", "varbinds"))
+    app.out.rows(
+        rows,
+        (
+            N_("last_at"),
+            N_("device"),
+            N_("source"),
+            N_("name"),
+            N_("version"),
+            N_("severity"),
+            N_("count"),
+            N_("varbinds"),
+        ),
+    )
 
 
 @commands.command("findings", help=N_("Findings that stand; --all shows the mended ones too."))
@@ -186,7 +240,7 @@ def except_until(app: MonitorApp, finding: str, until: datetime, reason: str) ->
 @commands.command("record", help=N_("Write what was polled and checked last into the evidence."))
 @pass_app
 def record(app: MonitorApp) -> None:
-    app.out.rows([{"id": one} for one in app.monitor.records.record(app.principal)], ("id",))
+    app.out.rows([{"id": one} for one in app.monitor.records.record(app.principal)], (N_("id"),))
 
 
 def _names(app: MonitorApp) -> Mapping[str, str]:

@@ -14,9 +14,9 @@ from kernel.i18n import N_, translate
 from monitor.model import Device, DeviceState, Neighbour
 from monitor.topology import Edge, NetworkView
 
-_WIDTH, _HEIGHT = 172, 46  # of a node
-_COLUMN, _ROW = 218, 86  # from one node to the next
-_LEFT, _TOP = 24, 96
+_WIDTH, _HEIGHT = 172, 62  # of a node
+_COLUMN, _ROW = 218, 98  # from one node to the next
+_LEFT, _TOP = 24, 52
 _BACKBONE = 3  # links that make a device a core of its network
 _STATES: Mapping[DeviceState, tuple[str, str]] = {
     DeviceState.UP: ("#1a7f37", N_("up")),
@@ -67,7 +67,7 @@ def topology_svg(view: NetworkView) -> str:
     nodes = {node.key: node for node in _layout(view)}
     columns = 1 + max((node.column for node in nodes.values()), default=0)
     rows = 1 + max((node.row for node in nodes.values()), default=0)
-    width, height = 2 * _LEFT + columns * _COLUMN, _TOP + rows * _ROW + 70
+    width, height = 2 * _LEFT + columns * _COLUMN, _TOP + rows * _ROW + 76
     title, description = _texts(view)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
@@ -78,7 +78,7 @@ def topology_svg(view: NetworkView) -> str:
         *_panels(view, nodes.values(), rows),
         *_links(view, nodes),
         *(_box(node) for node in nodes.values()),
-        *_legend(height),
+        *_legend(width, height),
         "</svg>",
     ]
     return "\n".join(parts)
@@ -203,7 +203,7 @@ def _line(a: _Node, b: _Node, style: str, ports: str) -> list[str]:
     (x1, y1), (x2, y2) = a.centre, b.centre
     label = f"{a.name} - {b.name}: {ports}"
     if a.column == b.column and abs(a.row - b.row) > 1:  # around the boxes between them
-        bend = x1 - _WIDTH // 2 - 26
+        bend = x1 - _WIDTH // 2 - 40
         path = f'<path d="M {x1} {y1} C {bend} {y1}, {bend} {y2}, {x2} {y2}" fill="none" {style}>'
         return [f"{path}<title>{escape(label)}</title></path>"]
     return [f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" {style}><title>{escape(label)}</title></line>']
@@ -226,13 +226,14 @@ def _box(node: _Node) -> str:
             f'<rect x="{node.x}" y="{node.y}" width="{_WIDTH}" height="{_HEIGHT}" rx="6" fill="#ffffff" '
             f'stroke="{colour}" stroke-width="2"{dashes}/>',
             _text(node.x + 10, node.y + 19, node.name[:22], weight="bold"),
-            _text(node.x + 10, node.y + 37, f"{node.address[:17]} · {state}", size=11, fill=colour),
+            _text(node.x + 10, node.y + 36, node.address[:24], size=11),
+            _text(node.x + 10, node.y + 53, state, size=11, fill=colour),
             "</g>",
         )
     )
 
 
-def _legend(height: int) -> list[str]:
+def _legend(width: int, height: int) -> list[str]:
     samples = (
         (_SEEN, N_("link seen")),
         (_UNSEEN, N_("registered, no LLDP to see it")),
@@ -241,12 +242,15 @@ def _legend(height: int) -> list[str]:
         (_STRANGE, N_("to an unregistered device")),
     )
     parts: list[str] = []
-    x = _LEFT
+    x, y = _LEFT, height - 48
     for style, label in samples:
         text = _both(label)
-        parts.append(f'<line x1="{x}" y1="{height - 26}" x2="{x + 34}" y2="{height - 26}" {style}/>')
-        parts.append(_text(x + 40, height - 22, text, size=11))
-        x += 64 + sum(11 if ord(character) > 0x2E7F else 6 for character in text)
+        size = 64 + sum(11 if ord(character) > 0x2E7F else 6 for character in text)
+        if x + size > width:
+            x, y = _LEFT, y + 24
+        parts.append(f'<line x1="{x}" y1="{y}" x2="{x + 34}" y2="{y}" {style}/>')
+        parts.append(_text(x + 40, y + 4, text, size=11))
+        x += size
     return parts
 
 

@@ -16,7 +16,7 @@ from kernel.identity.model import Principal
 commands = group("assets", N_("The register of devices, systems, zones and links."))
 
 EXIT_PARTIAL = 3
-_COLUMNS = ("name", "kind", "unit", "zone", "address", "platform", "level")
+_COLUMNS = (N_("name"), N_("kind"), N_("unit"), N_("zone"), N_("address"), N_("platform"), N_("level"))
 _SOURCE = click.Path(path_type=Path, dir_okay=False)
 _all_or_nothing = click.option(
     "--all-or-nothing", is_flag=True, help=N_("Store nothing when any row is bad.")
@@ -97,7 +97,9 @@ def zones(app: AssetsApp, file: Path | None, all_or_nothing: bool, dry_run: bool
         options = {"all_or_nothing": all_or_nothing, "dry_run": dry_run}
         return _show_report(app.out, app.assets.import_zones(app.principal, file, **options))
     listed = app.assets.list_zones(app.principal)
-    app.out.rows([zone.__dict__ for zone in listed], ("id", "name", "network", "prefixes", "level"))
+    app.out.rows(
+        [zone.__dict__ for zone in listed], (N_("id"), N_("name"), N_("network"), N_("prefixes"), N_("level"))
+    )
     return 0
 
 
@@ -110,7 +112,7 @@ def links(app: AssetsApp, file: Path | None, all_or_nothing: bool, dry_run: bool
     if file is not None:
         options = {"all_or_nothing": all_or_nothing, "dry_run": dry_run}
         return _show_report(app.out, app.assets.import_links(app.principal, file, **options))
-    app.out.rows(app.assets.list_links(app.principal), ("a", "a_port", "b", "b_port"))
+    app.out.rows(app.assets.list_links(app.principal), (N_("a"), N_("a_port"), N_("b"), N_("b_port")))
     return 0
 
 
@@ -120,7 +122,7 @@ def _row(asset: Asset) -> dict[str, Any]:
 
 def _show_report(out: Output, report: ImportReport) -> int:
     faults = [{"row": fault.row, "column": fault.column, "fault": fault.text()} for fault in report.rows_bad]
-    out.rows(faults, ("row", "column", "fault"))
+    out.rows(faults, (N_("row"), N_("column"), N_("fault")))
     message = (
         N_("%(ok)s rows imported, %(bad)s faults.")
         if report.stored

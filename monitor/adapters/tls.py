@@ -1,6 +1,7 @@
 """Active checks of TLS endpoints: does it answer, how fast, what certificate does it present."""
 
 import asyncio
+import os
 import ssl
 import time
 from collections.abc import Mapping, Sequence
@@ -60,11 +61,12 @@ def _context() -> ssl.SSLContext:
 
 
 def _told(error: BaseException) -> str:
+    """What went wrong, without addresses, so that the same fault always reads the same."""
     if isinstance(error, TimeoutError):
         return "timeout"
-    return str(getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__)[
-        :200
-    ]
+    if isinstance(error, ssl.SSLError):
+        return str(error.reason or "TLS handshake failed")
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else type(error).__name__
 
 
 class MemoryEndpoints:
