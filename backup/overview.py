@@ -12,6 +12,8 @@ from backup.room import Room
 from kernel.errors import Invalid, WeichengError
 from kernel.i18n import N_
 
+TRY_AGAIN = timedelta(minutes=10)
+
 
 def matrix(room: Room, plan: Plan) -> list[dict[str, Any]]:
     """One row a site and set: what was proved there last, when, and how old the data and the longest-unread byte are."""
@@ -51,17 +53,24 @@ def matrix(room: Room, plan: Plan) -> list[dict[str, Any]]:
 
 
 def due(room: Room, plan: Plan) -> list[str]:
-    """The work (run, verify, drill) whose scheduled time has passed since it was last done; a plan never run is due."""
+    """The work whose scheduled time has passed since it was last done; a plan never run is due.
+
+    A site that lags behind the newest receipt is tried again ten minutes after the last try.
+    """
     with room.database.read() as connection:
         last = {work: store.latest(connection, plan.id, work) for work in ("run", "verify", "drill")}
+        lagging = store.lagging_since(connection, plan.id)
     if last["run"] is None:
         return ["run"]
     # what was never verified or drilled is due at the first time after the first run
-    return [
+    scheduled = [
         work
         for work, cron in vars(plan.schedule).items()
         if cron and _passed(room, cron, last[work] or last["run"])
     ]
+    if lagging is not None and room.clock.now() - lagging >= TRY_AGAIN and "run" not in scheduled:
+        return ["replicate", *scheduled]
+    return scheduled
 
 
 def plan_faults(room: Room) -> list[WeichengError]:

@@ -28,11 +28,14 @@ def _copy_to(room: Room, plan: Plan, site: str, reference: Inventory, receipts: 
         copy = _bring(room, plan, site, reference, receipts)
     except WeichengError as error:
         with room.database.begin() as uow:
-            store.put_replica(uow.connection, plan.id, site, error=error.text("en"))
+            now = room.clock.now()
+            store.put_replica(uow.connection, plan.id, site, tried_at=now, error=error.text("en"))
         return ReplicaCopy(site, 0, 0, error.text())
     with room.database.begin() as uow:
         now = room.clock.now()
-        store.put_replica(uow.connection, plan.id, site, receipt=newest.seq, copied_at=now, error="")
+        store.put_replica(
+            uow.connection, plan.id, site, receipt=newest.seq, copied_at=now, tried_at=now, error=""
+        )
     return copy
 
 

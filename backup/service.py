@@ -100,6 +100,19 @@ class BackupService:
             copies = self._replicate(principal, plan, run.id, faults)
         return RunResult(self._get(run.id), receipt.sets, tuple(copies))
 
+    def preview(self, principal: Principal, plan_id: str) -> list[dict[str, Any]]:
+        """What a run would store and where; nothing is done."""
+        plan = self._plan(principal, plan_id, Permission.BACKUP_RUN)
+        return [
+            {
+                "set": planned.source,
+                "layer": str(planned.layer),
+                "available": planned.source in self._room.sources,
+                "site": plan.primary.name,
+            }
+            for planned in plan.sets
+        ]
+
     def replicate(self, principal: Principal, plan_id: str) -> list[ReplicaCopy]:
         """Bring every site up to the newest receipt, such as after a site could not be reached."""
         plan = self._plan(principal, plan_id, Permission.BACKUP_RUN)
@@ -108,14 +121,17 @@ class BackupService:
             return self._replicate(principal, plan, newest.run, [])
 
     def request(self, principal: Principal, plan_id: str, work: str) -> str:
-        """Queue a run, verification or drill for the worker; returns the job's id."""
+        """Queue a run, replication, verification or drill for the worker; returns the job's id."""
         wanted = {
             "run": Permission.BACKUP_RUN,
+            "replicate": Permission.BACKUP_RUN,
             "verify": Permission.BACKUP_VERIFY,
             "drill": Permission.BACKUP_DRILL,
         }
         if work not in wanted:
-            raise Invalid(N_("%(work)s is no work of a plan."), mend="run, verify, drill", work=work[:40])
+            raise Invalid(
+                N_("%(work)s is no work of a plan."), mend="run, replicate, verify, drill", work=work[:40]
+            )
         plan = self._plan(principal, plan_id, wanted[work])
         with self._room.database.begin() as uow:
             return uow.enqueue(_job(plan, work, principal.id))

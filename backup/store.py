@@ -76,6 +76,7 @@ backup_replicas = Table(
     Column("receipt", Integer, nullable=False, default=0),  # newest copied there
     Column("proved", Integer, nullable=False, default=0),  # newest ever proved there by a verification
     Column("copied_at", UtcDateTime),
+    Column("tried_at", UtcDateTime),
     Column("error", Text, nullable=False, default=""),
 )
 backup_verifications = Table(
@@ -211,6 +212,15 @@ def put_replica(connection: Connection, plan: str, site: str, **values: Any) -> 
     if connection.execute(update(backup_replicas).where(where).values(**values)).rowcount == 0:
         fresh = {"receipt": 0, "proved": 0, "error": "", **values}
         connection.execute(insert(backup_replicas).values(plan=plan, site=site, **fresh))
+
+
+def lagging_since(connection: Connection, plan: str) -> datetime | None:
+    """When a site that lacks the newest receipt was last tried; None when none lags."""
+    newest = select(func.max(backup_receipts.c.seq)).where(backup_receipts.c.plan == plan).scalar_subquery()
+    lagging = (backup_replicas.c.plan == plan) & (backup_replicas.c.receipt < newest)
+    query = select(func.max(backup_replicas.c.tried_at)).where(lagging)
+    moment: datetime | None = connection.execute(query).scalar()
+    return moment
 
 
 # --- verifications, drills

@@ -103,6 +103,7 @@ class Backup(Section):
     sites: dict[str, Path] = Field(default_factory=dict)
     password: SecretStr | None = None  # opens the repositories; also keep it on paper at two places
     timeout_hours: int = Field(default=12, ge=1, le=168)
+    plans: Path | None = None  # folder of plans and level tables; the suite's own unless set
 
 
 class Netops(Section):

@@ -12,6 +12,7 @@ from backup.ports import OpenSource
 from kernel.clock import Clock
 from kernel.errors import Conflict, IntegrityFailed, NotFound, Unavailable
 from kernel.i18n import N_
+from kernel.secrets import write_private
 
 SETTLE_ATTEMPTS = 5
 
@@ -67,6 +68,22 @@ class FolderSource:
         if not self._folder.is_dir():
             raise _absent(self._folder)
         yield OpenSource(self._folder, self._clock.now())
+
+
+class FileSource:
+    """One file that its application replaces whole, such as the signer's key file: copied into a folder of its own."""
+
+    def __init__(self, file: Path, clock: Clock) -> None:
+        self._file = file
+        self._clock = clock
+
+    @contextmanager
+    def open(self, scratch: Path) -> Iterator[OpenSource]:
+        if not self._file.is_file():
+            raise _absent(self._file)
+        as_of = self._clock.now()
+        write_private(scratch / self._file.name, self._file.read_bytes())
+        yield OpenSource(scratch, as_of)
 
 
 class SettledFolderSource:
