@@ -129,8 +129,7 @@ class Issuance:
         verify(token.authority.spki, row.digest, signature, token.tbs)
         der = encoding.signed(token.tbs, row.identifier, signature)
         with self._database.begin() as uow:
-            issued = self._store(uow, token, der, by)
-        return issued
+            return self._store(uow, token, der, by)
 
     def recover(self) -> int:
         """Finish what a crash left between intent and result; returns how many certificates that were."""

@@ -162,9 +162,9 @@ class Ceremonies:
 
     def _key(self, name: str, role: KeyRole, kind: str, minutes: list[str]) -> KeyInfo:
         """The key of that name, made now unless a ceremony that broke off has made it."""
-        for key in self._signer.keys():
-            if key.name == name:
-                return key
+        held = {key.name: key for key in self._signer.keys()}  # noqa: SIM118 - a signer is no dict
+        if name in held:
+            return held[name]
         key = self._signer.generate(name, role, kind)
         minutes.append(
             _minute(self._clock.now(), f"key {name} ({kind}) public key SHA-256 {sha256_hex(key.spki)}")

@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -15,7 +15,7 @@ from kernel.i18n import N_
 from kernel.pki.algorithms import UnknownAlgorithm
 
 _TIMEOUT_SECONDS = 60.0
-_KINDS: Mapping[str, type[WeichengError]] = {
+_KINDS: Mapping[str, Callable[..., WeichengError]] = {
     "SigningRefused": SigningRefused,
     "UnknownAlgorithm": UnknownAlgorithm,
 }

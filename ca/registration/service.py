@@ -1,0 +1,311 @@
+"""Registration (CA-3, CA-4): a registrar files, a second person decides, keys made here are handed over once."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_private_key,
+    pkcs12,
+)
+
+from ca import store
+from ca.hierarchy.ceremony import ISSUING
+from ca.issuance import Issuance, Token, Wanted
+from ca.model import Certificate, Request, State, move
+from ca.ports import Box
+from ca.profiles import Profile, Profiles, Usage
+from ca.registration.csr import spki_of
+from kernel.audit.model import AuditAction
+from kernel.canonical import canonical_json, sha256_hex
+from kernel.clock import Clock
+from kernel.errors import Conflict, Invalid, NotFound
+from kernel.events import Event, EventKind
+from kernel.i18n import N_
+from kernel.identity.access import Access
+from kernel.identity.approvals import Approvals
+from kernel.identity.model import ApprovalState, Principal
+from kernel.identity.permissions import Permission
+from kernel.ids import new_id
+from kernel.pki.algorithms import algorithm, algorithm_of, generate
+from kernel.store import Database, UnitOfWork
+
+KEY_KIND = "p256"  # of keys made here
+
+
+class Registration:
+    """Requests from filing to the certificate's delivery."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        access: Access,
+        approvals: Approvals,
+        profiles: Profiles,
+        issuance: Issuance,
+        box: Box,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._access = access
+        self._approvals = approvals
+        self._profiles = profiles
+        self._issuance = issuance
+        self._box = box
+
+    def file(
+        self,
+        principal: Principal,
+        *,
+        profile: str,
+        subject: Mapping[str, str],
+        names: Sequence[str],
+        unit: str,
+        evidence: str,
+        csr: bytes | None = None,
+        replaces: str | None = None,
+    ) -> Request:
+        """File a request. ``csr`` is PKCS#10 in PEM or DER; without one a key is made here.
+
+        ``evidence`` says how the applicant's identity was checked. BadCsr, ProfileViolation, Conflict (key of
+        another subject or of a revoked certificate), NotPermitted (unit).
+        """
+        self._access.require(principal, Permission.CA_REQUEST_FILE, unit=unit)
+        chosen = self._applicable(profile, csr)
+        if not evidence.strip():
+            raise Invalid(N_("Say how the applicant's identity was checked."), place="evidence")
+        complete = chosen.complete_subject(subject)
+        chosen.check_names(names)
+        spki, sealed_key = self._key(csr)
+        chosen.check_key(algorithm_of(spki))
+        with self._database.begin() as uow:
+            self._check_key_history(uow, spki, complete)
+            return self._store(
+                uow, principal, chosen, complete, names, unit, evidence, spki, csr, sealed_key, replaces
+            )
+
+    def approve(self, principal: Principal, request_id: str, reason: str = "") -> Request | Certificate:
+        """Approve; once enough people have, the certificate is issued. NotPermitted for who filed it."""
+        token: Token | None = None
+        with self._database.begin() as uow:
+            request = store.read_request(uow.connection, request_id, lock=True)
+            self._require_state(request, State.REQUESTED)
+            approval = self._approvals.decide(uow, request.approval, principal, approve=True, reason=reason)
+            if approval.state is ApprovalState.APPROVED:
+                store.set_request_state(
+                    uow.connection, request.id, move(request.id, request.state, State.APPROVED)
+                )
+                token = self._prepare(uow, principal, request)
+        if token is None:
+            return request
+        issued = self._issuance.sign(token, principal)
+        if request.replaces is not None:
+            self._supersede(principal, request.replaces)
+        return issued
+
+    def reject(self, principal: Principal, request_id: str, reason: str) -> Request:
+        """Turn the request down; the reason is told to who filed it."""
+        with self._database.begin() as uow:
+            request = store.read_request(uow.connection, request_id, lock=True)
+            self._require_state(request, State.REQUESTED)
+            self._approvals.decide(uow, request.approval, principal, approve=False, reason=reason)
+            store.set_request_state(
+                uow.connection, request.id, move(request.id, request.state, State.REJECTED)
+            )
+            store.take_sealed_key(uow.connection, request.id)
+            target = f"request:{request.id}"
+            uow.audit(principal, AuditAction.CA_REQUEST_REJECT, target, unit=request.unit, reason=reason)
+            uow.emit(Event(EventKind.CERTIFICATE_REJECTED, target, {"reason": reason}, unit=request.unit))
+            return store.read_request(uow.connection, request_id)
+
+    def show(self, principal: Principal, request_id: str) -> Request:
+        self._access.require(principal, Permission.CA_READ)
+        with self._database.read() as connection:
+            request = store.read_request(connection, request_id)
+        if not self._access.covers(principal, request.unit):
+            raise NotFound(N_("There is no request %(id)s."), id=request_id[:60])
+        return request
+
+    def find(self, principal: Principal, *, state: State | None = None, limit: int = 100) -> list[Request]:
+        """Requests of the principal's units, newest first, at most ``limit`` (1 to 500)."""
+        self._access.require(principal, Permission.CA_READ)
+        units = self._access.visible_units(principal)
+        with self._database.read() as connection:
+            return store.find_requests(connection, units=units, state=state, limit=max(1, min(limit, 500)))
+
+    def deliver_pkcs12(self, principal: Principal, request_id: str) -> tuple[bytes, str]:
+        """(PKCS#12, its password) of a key made here: once, to who filed it. Send the password by another way than the file."""
+        key, certificate, chain = self._take_key(principal, request_id)
+        password = secrets.token_urlsafe(15)
+        encryption = BestAvailableEncryption(password.encode())
+        name = certificate.subject.rfc4514_string().encode()
+        return pkcs12.serialize_key_and_certificates(name, key, certificate, chain, encryption), password
+
+    def deliver_pem(self, principal: Principal, request_id: str) -> tuple[bytes, bytes]:
+        """(certificate chain, private key) in PEM of a key made here, for a server of ours: once, to who filed it."""
+        key, certificate, chain = self._take_key(principal, request_id)
+        certificates = b"".join(found.public_bytes(Encoding.PEM) for found in (certificate, *chain))
+        return certificates, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    # --- how
+    def _applicable(self, profile_id: str, csr: bytes | None) -> Profile:
+        profile = self._profiles.get(profile_id)
+        if profile.usage is not Usage.SUBJECT:
+            raise Invalid(
+                N_("Profile %(profile)s is not for applicants."), place="profile", profile=profile_id
+            )
+        if ("csr" if csr else "generated") not in profile.own_key:
+            raise Invalid(
+                N_("Profile %(profile)s needs the applicant's own key."),
+                mend=N_("File a CSR."),
+                place="csr",
+                profile=profile_id,
+            )
+        return profile
+
+    def _key(self, csr: bytes | None) -> tuple[bytes, str | None]:
+        if csr is not None:
+            return spki_of(csr), None
+        private = generate(algorithm(KEY_KIND))
+        spki = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        secret = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        return spki, self._box.seal(secret, context="ca:request-key")
+
+    def _check_key_history(self, uow: UnitOfWork, spki: bytes, subject: Mapping[str, str]) -> None:
+        digest = sha256_hex(spki)
+        if store.revoked_key(uow.connection, digest):
+            raise Conflict(
+                N_("This key belongs to a revoked certificate."),
+                mend=N_("Make a new key pair."),
+                place="public key",
+            )
+        from ca.encoding.names import name
+
+        others = store.subjects_of_key(uow.connection, digest) - {name(subject).rfc4514_string()}
+        if others:
+            raise Conflict(
+                N_("This key is certified for somebody else."),
+                mend=N_("Make a new key pair."),
+                place="public key",
+            )
+
+    def _store(
+        self,
+        uow: UnitOfWork,
+        principal: Principal,
+        profile: Profile,
+        subject: Mapping[str, str],
+        names: Sequence[str],
+        unit: str,
+        evidence: str,
+        spki: bytes,
+        csr: bytes | None,
+        sealed_key: str | None,
+        replaces: str | None,
+    ) -> Request:
+        request_id = new_id("req")
+        bound = {"profile": profile.id, "version": profile.version, "subject": subject, "names": list(names)}
+        approval = self._approvals.open(
+            uow,
+            kind="ca:request",
+            subject=f"request:{request_id}",
+            digest=sha256_hex(canonical_json({**bound, "unit": unit, "spki": spki.hex()})),
+            requested_by=principal,
+            permission=Permission.CA_REQUEST_APPROVE,
+            unit=unit,
+            needed=max(1, profile.approvals),
+        )
+        request = Request(
+            id=request_id,
+            profile=profile.id,
+            profile_version=profile.version,
+            subject=subject,
+            names=tuple(names),
+            unit=unit,
+            spki=spki,
+            state=State.REQUESTED,
+            requested_by=principal.id,
+            approval=approval.id,
+            evidence=evidence,
+            filed_at=self._clock.now(),
+            own_key=csr is not None,
+            replaces=replaces,
+        )
+        store.add_request(uow.connection, request, csr, sha256_hex(spki), sealed_key)
+        target = f"request:{request_id}"
+        uow.audit(
+            principal, AuditAction.CA_REQUEST_FILE, target, unit=unit, details={**bound, "evidence": evidence}
+        )
+        uow.emit(Event(EventKind.CERTIFICATE_REQUESTED, target, bound, unit=unit))
+        return request
+
+    def _prepare(self, uow: UnitOfWork, principal: Principal, request: Request) -> Token:
+        profile = self._profiles.get(request.profile)
+        if profile.version != request.profile_version:
+            raise Conflict(
+                N_("Profile %(profile)s has changed since the request was filed."),
+                mend=N_("Reject the request and have it filed again."),
+                profile=profile.id,
+            )
+        authority = store.read_authority(uow.connection, ISSUING)
+        wanted = Wanted(profile, request.subject, request.names, request.spki, request.unit, request.id)
+        return self._issuance.prepare(uow, principal, authority, wanted)
+
+    def _supersede(self, principal: Principal, serial: str) -> None:
+        with self._database.begin() as uow:
+            old = store.read_certificate(uow.connection, serial, lock=True)
+            if State.SUPERSEDED in _after(old.state):
+                store.set_status(uow.connection, old.serial, State.SUPERSEDED)
+                details = {"state": str(State.SUPERSEDED)}
+                uow.audit(
+                    principal,
+                    AuditAction.CA_ISSUE,
+                    f"certificate:{old.serial}",
+                    unit=old.unit,
+                    details=details,
+                )
+
+    def _take_key(
+        self, principal: Principal, request_id: str
+    ) -> tuple[pkcs12.PKCS12PrivateKeyTypes, x509.Certificate, list[x509.Certificate]]:
+        self._access.require(principal, Permission.CA_REQUEST_FILE)
+        with self._database.begin() as uow:
+            request = store.read_request(uow.connection, request_id, lock=True)
+            certificate = store.certificate_of_request(uow.connection, request_id)
+            if request.requested_by != principal.id:
+                raise NotFound(N_("There is no request %(id)s."), id=request_id[:60])
+            if certificate is None or not certificate.der:
+                raise Conflict(N_("The certificate is not issued yet."), place=request_id)
+            sealed = store.take_sealed_key(uow.connection, request_id)
+            if sealed is None:
+                raise Conflict(N_("The key was handed over already, or was never here."), place=request_id)
+            authority = store.read_authority(uow.connection, certificate.authority)
+            uow.audit(principal, AuditAction.CA_DELIVER, f"request:{request_id}", unit=request.unit)
+        key = load_der_private_key(self._box.open(sealed, context="ca:request-key"), None)
+        loaded = [x509.load_der_x509_certificate(der) for der in (certificate.der, authority.certificate)]
+        return key, loaded[0], loaded[1:]  # type: ignore[return-value]
+
+    @staticmethod
+    def _require_state(request: Request, state: State) -> None:
+        if request.state is not state:
+            raise Conflict(N_("This is decided already (%(state)s)."), place=request.id, state=request.state)
+
+
+def _after(state: State) -> frozenset[State]:
+    from ca.model import TRANSITIONS
+
+    return TRANSITIONS[state]
+
+
+def request_row(request: Request) -> dict[str, object]:
+    """A request as edges show it."""
+    row = asdict(request)
+    del row["spki"]
+    return row

@@ -1,0 +1,66 @@
+"""The certificate authority as its users and its neighbours see it: one object over the parts."""
+
+from dataclasses import dataclass
+
+from ca import store
+from ca.hierarchy.ceremony import Ceremonies
+from ca.issuance import Issuance
+from ca.model import Authority, State
+from ca.profiles import Profiles
+from ca.registration.service import Registration
+from ca.signer.model import KeyRole
+from ca.status.lifecycle import Lifecycle
+from ca.status.publication import Publication
+from ca.status.responder import Responder
+from ca.status.services import Services
+from kernel.canonical import sha256_hex
+from kernel.clock import Clock
+from kernel.store import Database
+
+
+@dataclass(frozen=True)
+class CaService:
+    """The parts of the CA; each checks permissions itself."""
+
+    database: Database
+    clock: Clock
+    profiles: Profiles
+    ceremonies: Ceremonies
+    registration: Registration
+    lifecycle: Lifecycle
+    publication: Publication
+    responder: Responder
+    services: Services
+    issuance: Issuance
+
+    def authorities(self) -> list[Authority]:
+        """Root and issuing CAs, superior first; public knowledge."""
+        with self.database.read() as connection:
+            return store.read_authorities(connection)
+
+    def authority(self, authority_id: str) -> Authority:
+        with self.database.read() as connection:
+            return store.read_authority(connection, authority_id)
+
+    def counts(self) -> dict[str, int]:
+        """Number of certificates in each state."""
+        with self.database.read() as connection:
+            return store.counts(connection)
+
+    # --- for the floor: sign-in by certificate and the sealing of evidence
+    def is_good(self, certificate: bytes) -> bool:
+        """Whether a DER certificate was issued here, is in its time, and neither held nor revoked."""
+        with self.database.read() as connection:
+            found = store.certificate_by_fingerprint(connection, sha256_hex(certificate))
+        if found is None or found.state not in (State.ISSUED, State.SUPERSEDED):
+            return False
+        return found.not_before <= self.clock.now() < found.not_after
+
+    def can_seal(self) -> bool:
+        return self.services.ready(KeyRole.EVIDENCE) and self.services.ready(KeyRole.TIMESTAMP)
+
+    def seal_certificates(self) -> tuple[list[bytes], list[bytes]]:
+        """(roots, issuing certificates) by which seals are verified."""
+        found = self.authorities()
+        roots = [authority.certificate for authority in found if authority.parent is None]
+        return roots, [authority.certificate for authority in found if authority.parent is not None]

@@ -1,0 +1,68 @@
+"""The OCSP responder (RFC 6960) with a delegated, short-lived certificate."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from ca import store
+from ca.encoding import ocsp
+from ca.model import Authority, CertificateStatus
+from ca.ports import Signer
+from ca.signer.model import KeyRole, Purpose
+from kernel.clock import Clock
+from kernel.pki import der
+from kernel.pki.algorithms import algorithm
+from kernel.store import Database
+
+VALIDITY = timedelta(hours=12)
+
+
+class Responder:
+    """Answers from the register itself: what is revoked now is revoked in the next answer."""
+
+    def __init__(self, database: Database, clock: Clock, signer: Signer) -> None:
+        self._database = database
+        self._clock = clock
+        self._signer = signer
+        self._hashes: dict[str, Mapping[str, tuple[bytes, bytes]]] = {}
+
+    def answer(self, request: bytes) -> bytes:
+        """A DER OCSPResponse for a DER OCSPRequest; failures are answered as RFC 6960 section 4.2.1 says."""
+        try:
+            asked = ocsp.parse_request(request)
+        except der.MalformedDer:
+            return ocsp.failure(ocsp.MALFORMED_REQUEST)
+        with self._database.read() as connection:
+            service = store.read_service(connection, KeyRole.OCSP)
+            if service is None:
+                return ocsp.failure(ocsp.TRY_LATER)
+            authority = store.read_authority(connection, service.authority)
+            if not all(self._issued_by(authority, wanted) for wanted in asked.certificates):
+                return ocsp.failure(ocsp.UNAUTHORIZED)  # RFC 5019 2.2.3: not ours to speak of
+            answers = [
+                (wanted, store.status_of(connection, authority.id, f"{wanted.serial:032x}"))
+                for wanted in asked.certificates
+            ]
+        return self._signed(service, answers, asked.nonce)
+
+    def _signed(
+        self, service: object, answers: list[tuple[ocsp.CertId, CertificateStatus]], nonce: bytes | None
+    ) -> bytes:
+        from cryptography import x509
+        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+        certificate = bytes(service.certificate)  # type: ignore[attr-defined]
+        public = x509.load_der_x509_certificate(certificate).public_key()
+        spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        now = self._clock.now().replace(microsecond=0)
+        tbs = ocsp.response_data(
+            der.key_bits(spki), answers, produced_at=now, next_update=now + VALIDITY, nonce=nonce
+        )
+        row = algorithm(service.algorithm)  # type: ignore[attr-defined]
+        signature = self._signer.sign(service.key, Purpose.OCSP, tbs)  # type: ignore[attr-defined]
+        return ocsp.response(tbs, row, signature, certificate)
+
+    def _issued_by(self, authority: Authority, wanted: ocsp.CertId) -> bool:
+        if authority.id not in self._hashes:
+            self._hashes[authority.id] = ocsp.issuer_hashes(authority.subject, der.key_bits(authority.spki))
+        held = self._hashes[authority.id].get(wanted.digest or "")
+        return held == (wanted.name_hash, wanted.key_hash)

@@ -1,0 +1,138 @@
+"""Keys of the suite's own services: OCSP responder, time-stamping authority (RFC 3161), evidence seal."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ca import store
+from ca.hierarchy.ceremony import ISSUING
+from ca.issuance import Issuance, Wanted
+from ca.ports import Signer
+from ca.profiles import Profiles
+from ca.signer.model import KeyRole, Purpose
+from kernel.audit.model import AuditAction
+from kernel.canonical import sha256_hex
+from kernel.clock import Clock
+from kernel.errors import Unavailable
+from kernel.i18n import N_
+from kernel.identity.access import Access
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.pki import cms, tsp
+from kernel.pki.algorithms import Algorithm, algorithm
+from kernel.store import Database
+
+KEY_KIND = "p256"
+PROFILES = {KeyRole.OCSP: "ocsp-responder", KeyRole.TIMESTAMP: "timestamp", KeyRole.EVIDENCE: "evidence-seal"}
+TITLES = {KeyRole.OCSP: "OCSP", KeyRole.TIMESTAMP: "TSA", KeyRole.EVIDENCE: "Evidence"}
+TSA_POLICY = "2.25.301762117450198243360527214361182402410"
+
+
+@dataclass(frozen=True)
+class ServiceKey:
+    """A key in the signer with its certificates: what kernel.pki.cms signs with."""
+
+    signer: Signer
+    name: str
+    purpose: Purpose
+    algorithm: Algorithm
+    certificate_der: bytes
+    chain_der: Sequence[bytes]
+
+    def sign(self, data: bytes) -> bytes:
+        return self.signer.sign(self.name, self.purpose, data)
+
+
+class Services:
+    """Provides the services with keys and works them."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        access: Access,
+        signer: Signer,
+        profiles: Profiles,
+        issuance: Issuance,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._access = access
+        self._signer = signer
+        self._profiles = profiles
+        self._issuance = issuance
+
+    def provision(self, principal: Principal, role: KeyRole) -> str:
+        """Give the service a new key and certificate; returns the certificate's serial. Repeated, it renews."""
+        self._access.require(principal, Permission.CA_PROVISION)
+        key = self._signer.generate(f"{role}-{secrets.token_hex(4)}", role, KEY_KIND)
+        profile = self._profiles.get(PROFILES[role])
+        with self._database.begin() as uow:
+            authority = store.read_authority(uow.connection, ISSUING)
+            organisation = _organisation(authority.certificate)
+            subject = profile.complete_subject(
+                {"O": organisation, "CN": f"{organisation} {TITLES[role]}"[:64]}
+            )
+            token = self._issuance.prepare(
+                uow, principal, authority, Wanted(profile, subject, (), key.spki, principal.unit)
+            )
+        issued = self._issuance.sign(token, principal)
+        with self._database.begin() as uow:
+            row = {"role": str(role), "key": key.name, "algorithm": key.algorithm, "authority": authority.id}
+            store.put_service(uow.connection, {**row, "certificate": issued.der})
+            details = {"serial": issued.serial, "key": sha256_hex(key.spki)}
+            uow.audit(principal, AuditAction.CA_SERVICE_PROVISION, f"service:{role}", details=details)
+        return issued.serial
+
+    def ready(self, role: KeyRole) -> bool:
+        """Whether the service has a key."""
+        with self._database.read() as connection:
+            return store.read_service(connection, role) is not None
+
+    def key(self, role: KeyRole) -> ServiceKey:
+        """The service's key; Unavailable before it was provisioned."""
+        with self._database.read() as connection:
+            row = store.read_service(connection, role)
+            if row is None:
+                raise Unavailable(
+                    N_("The service %(role)s has no key yet."),
+                    mend=N_("Run: weicheng ca provision."),
+                    role=str(role),
+                )
+            chain = [store.read_authority(connection, row.authority).certificate]
+        return ServiceKey(
+            self._signer, row.key, Purpose(str(role)), algorithm(row.algorithm), bytes(row.certificate), chain
+        )
+
+    def seal(self, content: bytes) -> bytes:
+        """Detached CMS over ``content`` by the evidence key."""
+        return cms.sign(self.key(KeyRole.EVIDENCE), content)
+
+    def stamp(self, request: bytes) -> bytes:
+        """A DER TimeStampResp for a DER TimeStampReq; a request that can not be granted is answered with a rejection."""
+        try:
+            asked = tsp.parse_request(request)
+        except tsp.MalformedRequest as error:
+            return tsp.reject(error.failure, error.text("en"))
+        if asked.policy not in (None, TSA_POLICY):
+            return tsp.reject(tsp.UNACCEPTED_POLICY, "this policy is not offered")
+        return tsp.grant(
+            self.key(KeyRole.TIMESTAMP),
+            asked,
+            policy=TSA_POLICY,
+            serial=secrets.randbits(126)
+            | 1 << 126,  # random and long: never the same twice, also after a restore
+            at=self._clock.now(),
+        )
+
+    def timestamp(self, digest: bytes) -> bytes:
+        """A time-stamp token over a SHA-256 digest, for evidence of our own."""
+        return tsp.token_of(self.stamp(tsp.request(digest, nonce=secrets.randbits(63))))
+
+
+def _organisation(certificate: bytes) -> str:
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    subject = x509.load_der_x509_certificate(certificate).subject
+    return str(subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
