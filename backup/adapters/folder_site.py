@@ -37,11 +37,12 @@ class FolderSite:
     def sizes(self, plan: str) -> dict[str, int]:
         repository = self.repository(plan)
         found = {}
-        for folder, _folders, files in os.walk(repository, onerror=_raise):
-            for file in files:
-                path = Path(folder) / file
-                if not file.startswith(_UNFINISHED):
-                    found[path.relative_to(repository).as_posix()] = path.lstat().st_size
+        with self._trouble():
+            for folder, _folders, files in os.walk(repository, onerror=_raise):
+                for file in files:
+                    path = Path(folder) / file
+                    if not file.startswith(_UNFINISHED):
+                        found[path.relative_to(repository).as_posix()] = path.lstat().st_size
         return found
 
     def read(self, plan: str, names: Iterable[str]) -> Iterator[FileRead]:
@@ -69,43 +70,56 @@ class FolderSite:
 
     def put(self, plan: str, name: str, pieces: Iterator[bytes], sha256: str) -> int:
         target = self.repository(plan) / _checked(name)
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=_UNFINISHED)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                size = _write(file.fileno(), pieces, sha256, f"{self.name}: {name}")
-            Path(temporary).rename(target)
-        except OSError as error:
-            raise Unavailable(
-                N_("The site can not be written: %(error)s"),
-                mend=N_("Free space at the site, or check its mount and the account's rights."),
-                place=f"{self.name}: {target}",
-                error=error.strerror or type(error).__name__,
-            ) from error
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        with self._trouble():
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=_UNFINISHED)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    size = _write(file.fileno(), pieces, sha256, f"{self.name}: {name}")
+                Path(temporary).rename(target)
+            finally:
+                Path(temporary).unlink(missing_ok=True)
         return size
 
     def set_aside(self, plan: str, name: str) -> None:
         damaged = self.repository(plan) / _checked(name)
         aside = self._folder / plan / "aside" / name.replace("/", "_")
-        aside.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if damaged.exists():
-            damaged.rename(aside)
+        with self._trouble():
+            aside.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if damaged.exists():
+                damaged.rename(aside)
 
     def remove(self, plan: str, name: str) -> None:
-        (self.repository(plan) / _checked(name)).unlink(missing_ok=True)
+        with self._trouble():
+            (self.repository(plan) / _checked(name)).unlink(missing_ok=True)
 
     def put_receipt(self, plan: str, seq: int, data: bytes) -> None:
         self._reach()
-        write_private(self._folder / plan / "receipts" / f"{seq:08d}.json", data)
+        path = self._folder / plan / "receipts" / f"{seq:08d}.json"
+        with self._trouble():
+            if not path.exists():
+                write_private(path, data)
 
     def sweep(self, plan: str) -> int:
-        """Remove what a killed copy left; returns how many files that were."""
-        left = list(self.repository(plan).rglob(f"{_UNFINISHED}*"))
-        for path in left:
-            path.unlink(missing_ok=True)
+        repository = self.repository(plan)
+        with self._trouble():
+            left = list(repository.rglob(f"{_UNFINISHED}*"))
+            for path in left:
+                path.unlink(missing_ok=True)
         return len(left)
+
+    @contextmanager
+    def _trouble(self) -> Iterator[None]:
+        """What the file system refuses at this site is the site's trouble, not the suite's."""
+        try:
+            yield
+        except OSError as error:
+            raise Unavailable(
+                N_("The site can not be read or written: %(error)s"),
+                mend=N_("Free space at the site, or check its mount and the account's rights."),
+                place=f"{self.name}: {error.filename or self._folder}",
+                error=error.strerror or type(error).__name__,
+            ) from error
 
     def _reach(self) -> None:
         if self._folder.is_dir():
@@ -117,7 +131,8 @@ class FolderSite:
                 place=str(self._folder),
                 site=self.name,
             )
-        self._folder.mkdir(parents=True, mode=0o700)
+        with self._trouble():
+            self._folder.mkdir(parents=True, mode=0o700)
 
 
 def _write(handle: int, pieces: Iterator[bytes], sha256: str, place: str) -> int:
@@ -147,6 +162,4 @@ def _checked(name: str) -> str:
 
 def _raise(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError):
-        raise Unavailable(
-            N_("The site can not be read: %(error)s"), place=str(error.filename), error=error.strerror or ""
-        ) from error
+        raise error
