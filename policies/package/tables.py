@@ -12,11 +12,11 @@ from policies.assessment.model import OUTCOME_TEXTS, Result, ResultState
 from policies.catalogue.model import Automation, Catalogue
 
 HEADS = (
-    N_("unit"),
+    N_("assessment unit"),
     N_("control item"),
-    N_("class"),
+    N_("control class"),
     N_("control point"),
-    N_("text"),
+    N_("requirement"),
     N_("object"),
     N_("result"),
     N_("state"),
@@ -27,7 +27,7 @@ HEADS = (
     N_("confirmed by"),
 )
 STATE_TEXTS = {
-    ResultState.OPEN: N_("open"),
+    ResultState.OPEN: N_("waits for evidence"),
     ResultState.PROPOSED: N_("proposed, to be confirmed"),
     ResultState.DECIDED: N_("decided by evidence"),
     ResultState.CONFIRMED: N_("confirmed by a person"),
