@@ -76,12 +76,12 @@ class FaultyData(WeichengError):
         self.faults = tuple(faults)
 
 
-def load(folder: Path = DATA, schemas: Path = SCHEMAS) -> PolicyData:
-    """Read and validate everything below ``folder``; FaultyData names each fault by file and line."""
+def load(folder: Path = DATA, schemas: Path = SCHEMAS, *, part: str = "") -> PolicyData:
+    """Read and validate everything below ``folder``, or one part of it; FaultyData names each fault by file and line."""
     documents: list[Document] = []
     faults: list[Fault] = []
     digests: list[str] = []
-    for path in sorted(folder.rglob("*.yaml")):
+    for path in sorted((folder / part).rglob("*.yaml")):
         name = path.relative_to(folder).as_posix()
         data = path.read_bytes()
         digests.append(f"{sha256_hex(data)}  {name}\n")

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import (
@@ -302,10 +301,3 @@ def _after(state: State) -> frozenset[State]:
     from ca.model import TRANSITIONS
 
     return TRANSITIONS[state]
-
-
-def request_row(request: Request) -> dict[str, object]:
-    """A request as edges show it."""
-    row = asdict(request)
-    del row["spki"]
-    return row

@@ -20,10 +20,10 @@ class CaSealer:
         return self._ca().can_seal()
 
     def sign(self, content: bytes) -> bytes:
-        return self._ca().seal(content)
+        return self._ca().services.seal(content)
 
     def timestamp(self, digest: bytes) -> bytes:
-        return self._ca().timestamp(digest)
+        return self._ca().services.timestamp(digest)
 
     def certificates(self) -> SealCertificates:
         anchors, intermediates = self._ca().seal_certificates()

@@ -9,6 +9,7 @@ import yaml
 
 from console.compose.app import App
 from console.compose.floor import Floor
+from console.demo.processes import Processes
 from kernel.identity.model import Principal
 
 RANGE = Path(__file__).parent.parent.parent / "tests" / "range"
@@ -53,6 +54,7 @@ class Demo:
     folder: Path
     people: Mapping[str, Principal]
     progress: Callable[[str], None]
+    processes: Processes
     started: dict[str, Any] = field(default_factory=dict)  # what earlier steps leave for later ones
 
     @property

@@ -31,7 +31,9 @@ def _refuse_bad_rows(report: ImportReport) -> None:
     if report.rows_bad:
         first = report.rows_bad[0]
         raise Invalid(
-            N_("The practice network's table has %(count)s bad rows; the first: row %(row)s, column %(column)s."),
+            N_(
+                "The practice network's table has %(count)s bad rows; the first: row %(row)s, column %(column)s."
+            ),
             count=len(report.rows_bad),
             row=first.row,
             column=first.column,

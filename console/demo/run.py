@@ -139,7 +139,9 @@ key = "{tls / "collector.key"}"
         people = make_people(app.floor)
         entries = register_network(app.floor, people["network_admin"], self._folder / "range" / "state.json")
         self._note(N_("The register has %(count)s entries."), count=entries)
-        return Demo(app, self._folder, people, lambda text: self._note("  " + text))
+        return Demo(
+            app, self._folder, people, lambda text: self._note("%(text)s", text="  " + text), self._processes
+        )
 
     # --- the job
     def _steps(self, demo: Demo) -> list[StepResult]:

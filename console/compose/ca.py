@@ -1,0 +1,37 @@
+"""Building the certificate authority: profiles from policies, keys in the signer's process."""
+
+from ca.hierarchy.ceremony import Ceremonies
+from ca.issuance import Issuance
+from ca.profiles import Profiles
+from ca.registration.service import Registration
+from ca.service import CaService
+from ca.signer.client import SocketSigner
+from ca.status.lifecycle import Lifecycle
+from ca.status.publication import Publication
+from ca.status.responder import Responder
+from ca.status.services import Services
+from console.compose.floor import Floor
+from policies.registry import load
+
+
+def build(floor: Floor) -> CaService:
+    """The CA over one floor. The signer need not run yet: it is asked when something is to be signed."""
+    database, clock, access = floor.database, floor.clock, floor.access
+    signer = SocketSigner(floor.settings.signer_socket)
+    profiles = Profiles(document.value for document in load(part="cert_profiles").documents)
+    issuance = Issuance(database, clock, signer, profiles, floor.evidence, floor.settings.status.public_url)
+    publication = Publication(database, clock, access, signer)
+    return CaService(
+        database=database,
+        clock=clock,
+        profiles=profiles,
+        ceremonies=Ceremonies(
+            database, clock, access, floor.approvals, signer, profiles, issuance, floor.evidence
+        ),
+        registration=Registration(database, clock, access, floor.approvals, profiles, issuance, floor.box),
+        lifecycle=Lifecycle(database, clock, access, publication, floor.evidence),
+        publication=publication,
+        responder=Responder(database, clock, signer),
+        services=Services(database, clock, access, signer, profiles, issuance),
+        issuance=issuance,
+    )
