@@ -1,28 +1,30 @@
-"""``python -m tests.range up|down|status|faults``: the practice network's own command line."""
+"""``python -m tests.range up|down|status|logs|trap|faults``: the practice network's own command line."""
 
 import argparse
 import json
+import ssl
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from tests.range import control
-from tests.range.plan import FOLDER, load_faults
-from tests.range.ssh.terminal import Faults
+from tests.range.arguments import parser
+from tests.range.logs.scenario import log_lines
+from tests.range.logs.send import Receivers, send_all
+from tests.range.plan import load_faults, load_plan
+from tests.range.snmp.trap import Trap, send, version2_message, version3_message
+from tests.range.snmp.usm import Engine, User
 from tests.range.state import Folder
 
 DONE, FAILED, PARTLY = 0, 1, 3
-DEFAULT_FOLDER = FOLDER.parent.parent / "var" / "range"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         return VERBS[options.verb](options)
     except control.NotStarted as error:
-        print(error, file=sys.stderr)
-        return FAILED
+        return _refused(str(error))
 
 
 def _up(options: argparse.Namespace) -> int:
@@ -41,9 +43,57 @@ def _down(options: argparse.Namespace) -> int:
 def _status(options: argparse.Namespace) -> int:
     state = control.status(Folder(options.state))
     if not state:
-        print("演练网络没有运行 | the practice network is not running", file=sys.stderr)
-        return FAILED
+        return _refused("演练网络没有运行 | the practice network is not running")
     return _show(state, options.output)
+
+
+def _logs(options: argparse.Namespace) -> int:
+    """Send (or show) the hour; without --ca the devices that use TLS are left out, exit status 3."""
+    lines = log_lines(load_plan(), options.seed, options.end)
+    if options.show:
+        print("\n".join(line.text for line in lines))
+        return DONE
+    silent = (
+        sorted({x.host.name for x in lines if x.host.syslog["transport"] == "tls"}) if not options.ca else []
+    )
+    receivers = Receivers(options.udp, options.tcp, options.tls, options.ca, options.server_name)
+    try:
+        sent = send_all([line for line in lines if line.host.name not in silent], receivers)
+    except (OSError, ssl.SSLError) as error:
+        return _refused(f"发送失败 | sending failed: {error}")
+    result = {"sent": sent, "lines": sum(sent.values()), "left_out": silent}
+    if options.output == "json":
+        print(json.dumps(result, ensure_ascii=False))
+    else:
+        transports = {host.name: host.syslog.get("transport", "-") for host in load_plan().hosts}
+        _table(
+            ("host", "transport", "lines"), [(name, transports[name], count) for name, count in sent.items()]
+        )
+    if silent:
+        print(f"未发送（需要 --ca）| not sent (they need --ca): {', '.join(silent)}", file=sys.stderr)
+    return PARTLY if silent else DONE
+
+
+def _trap(options: argparse.Namespace) -> int:
+    """One trap from one simulated device; version 3 unless --community."""
+    state = Folder(options.state).read()
+    hosts = {host.name: host for host in load_plan().of_kind("simulated")}
+    if not state or options.host not in hosts:
+        return _refused(f"没有运行或没有该主机 | not running, or no such host; {', '.join(hosts)}")
+    host, trap = hosts[options.host], Trap(options.kind, options.port)
+    try:
+        if options.community:
+            message = version2_message(host, trap, options.community)
+        else:
+            credential, engine = state["credential"], Engine.of(host, state["started"])
+            user = User.at(
+                engine.id, credential["snmp_user"], credential["snmp_auth"], credential["snmp_priv"]
+            )
+            message = version3_message(host, trap, engine, user)
+    except KeyError as error:
+        return _refused(f"该设备没有这个端口 | the device has no such port: {error}")
+    send(host, message, options.to)
+    return DONE
 
 
 def _faults(options: argparse.Namespace) -> int:
@@ -55,6 +105,11 @@ def _faults(options: argparse.Namespace) -> int:
             for f in faults]  # fmt: skip
     _table(("fault", "host", "rooms", "问题", "title"), rows)
     return DONE
+
+
+VERBS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "up": _up, "down": _down, "status": _status, "logs": _logs, "trap": _trap, "faults": _faults,
+}  # fmt: skip
 
 
 def _show(state: Mapping[str, Any], output: str) -> int:
@@ -74,49 +129,15 @@ def _show(state: Mapping[str, Any], output: str) -> int:
     return FAILED if "silent" in states else PARTLY if "left_out" in states else DONE
 
 
+def _refused(text: str) -> int:
+    print(text, file=sys.stderr)
+    return FAILED
+
+
 def _table(heads: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
     widths = [max(len(str(row[i])) for row in [heads, *rows]) for i in range(len(heads))]
     for row in [heads, *rows]:
         print("  ".join(f"{cell!s:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
-
-
-VERBS: Mapping[str, Callable[[argparse.Namespace], int]] = {
-    "up": _up, "down": _down, "status": _status, "faults": _faults,
-}  # fmt: skip
-
-
-def _injection(text: str) -> str:
-    name, _, faults = text.partition(":")
-    try:
-        Faults.parse(faults)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-    return f"{name}:{faults}"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="tests.range", description="演练网络 | The practice network")
-    verbs = parser.add_subparsers(dest="verb", required=True)
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--state", type=Path, default=DEFAULT_FOLDER, metavar="DIR", help="运行状态目录 | its folder"
-    )
-    common.add_argument("--output", choices=("table", "json"), default="table")
-    up = verbs.add_parser("up", parents=[common], help="启动 | start")
-    up.add_argument("--only", default="", metavar="A,B", help="只启动这些主机 | these hosts only")
-    up.add_argument("--offset", type=int, default=0, metavar="N", help="所有端口加 N | added to every port")
-    up.add_argument(
-        "--certificates", type=Path, metavar="DIR", help="使用给定的证书 | host.pem, host.key, ca.pem to use"
-    )
-    kinds = "cut_after hang_after pause_at_hash slow password_question"
-    up.add_argument(
-        "--inject", action="append", default=[], type=_injection, metavar="HOST:FAULT[=N],…",
-        help=f"让会话出错 | make sessions go wrong: {kinds}",
-    )  # fmt: skip
-    verbs.add_parser("down", parents=[common], help="停止 | stop")
-    verbs.add_parser("status", parents=[common], help="哪些主机有应答 | which hosts answer")
-    verbs.add_parser("faults", parents=[common], help="故意埋设的问题 | what is planted")
-    return parser
 
 
 if __name__ == "__main__":

@@ -61,9 +61,8 @@ def _link_bindings(host: Host, trap: Trap) -> list[tuple[ObjectId, int, int | st
     ]
 
 
-def version2_message(host: Host, trap: Trap) -> bytes:
-    community = encode(OCTETS, host.community.encode())
-    return encode_sequence(encode_number(1), community, trap_pdu(host, trap))
+def version2_message(host: Host, trap: Trap, community: str) -> bytes:
+    return encode_sequence(encode_number(1), encode(OCTETS, community.encode()), trap_pdu(host, trap))
 
 
 def version3_message(host: Host, trap: Trap, engine: usm.Engine, user: usm.User) -> bytes:
