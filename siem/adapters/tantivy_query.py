@@ -62,8 +62,8 @@ def to_tantivy(document: Document) -> tantivy.Document:
         kind = kind_of(name)
         if kind is FieldKind.SOURCE:
             continue
-        made.add_text("terms", f"{name}?")
         if kind is FieldKind.TEXT:
+            made.add_text("terms", f"{name}?")
             text[name] = " ".join(words(" ".join(map(str, values(document, name)))))
             continue
         normals = [
@@ -72,6 +72,7 @@ def to_tantivy(document: Document) -> tantivy.Document:
         for value in normals:
             made.add_text("terms", _term(name, value))
         if normals:
+            made.add_text("terms", f"{name}?")
             columns[name] = normals if len(normals) > 1 else normals[0]
     made.add_json("ecs", columns)
     if text:

@@ -1,0 +1,158 @@
+"""Lines become events, events alerts, alerts cases; and who may do what with them."""
+
+from datetime import timedelta
+
+import pytest
+
+from kernel.errors import Conflict, Invalid, NotFound, NotPermitted
+from kernel.identity.model import Principal, Role
+from siem.model import AlertState, CaseState, IllegalMove, Verdict
+from tests.unit.siem.conftest import Centre, failed
+
+
+@pytest.fixture
+def county_analyst() -> Principal:
+    return Principal("usr_county", "county", frozenset({Role.SOC_ANALYST}), "u_county", "password")
+
+
+def test_ten_refused_sign_ins_raise_one_alert_that_goes_on_counting(
+    centre: Centre, analyst: Principal
+) -> None:
+    assert centre.take(*failed(9)).alerts == ()
+    assert len(centre.take(*failed(1)).alerts) == 1
+    centre.take(*failed(5))
+    [alert] = centre.service.triage.alerts(analyst)
+    assert (alert.rule_name, alert.count, alert.state) == ("brute-force", 15, AlertState.NEW)
+    assert alert.titles["zh_CN"] == "同一地址暴力破解登录口令"
+    assert alert.group == {"source.ip": "203.0.113.50"}
+    assert (alert.asset, alert.unit, alert.risk) == (
+        "ast_srv",
+        "u_city",
+        60,
+    )  # high (75) on a level-3 host (0.8)
+    assert alert.last_seen - alert.first_seen == timedelta(seconds=14)
+
+
+def test_the_events_behind_an_alert_are_shown(centre: Centre, analyst: Principal) -> None:
+    centre.take(*failed(12))
+    [alert] = centre.service.triage.alerts(analyst)
+    events = centre.service.triage.evidence_of(analyst, alert.id)
+    assert len(events) == 12
+    assert {event["source.ip"] for event in events} == {"203.0.113.50"}
+
+
+def test_the_count_goes_on_after_a_restart(centre: Centre, analyst: Principal) -> None:
+    for line in failed(10):  # every call is a new pipeline: what it remembers comes from the database
+        centre.take(line)
+    [alert] = centre.service.triage.alerts(analyst)
+    assert alert.count == 10
+
+
+def test_two_addresses_are_two_alerts(centre: Centre, analyst: Principal) -> None:
+    centre.take(*failed(10), *failed(10, "203.0.113.51"))
+    assert {a.group["source.ip"] for a in centre.service.triage.alerts(analyst)} == {
+        "203.0.113.50",
+        "203.0.113.51",
+    }
+
+
+def test_a_closed_alert_stays_closed_and_a_new_one_is_raised(centre: Centre, analyst: Principal) -> None:
+    centre.take(*failed(10))
+    [alert] = centre.service.triage.alerts(analyst)
+    closed = centre.service.triage.close(analyst, alert.id, Verdict.FALSE, "红队演练")
+    assert (closed.state, closed.verdict) == (AlertState.CLOSED, Verdict.FALSE)
+    centre.clock.advance(hours=1)
+    centre.take(*failed(10))
+    assert [a.state for a in centre.service.triage.alerts(analyst)] == [AlertState.NEW, AlertState.CLOSED]
+
+
+def test_an_alert_can_be_acknowledged_once(centre: Centre, analyst: Principal) -> None:
+    centre.take(*failed(10))
+    [alert] = centre.service.triage.alerts(analyst)
+    assert centre.service.triage.acknowledge(analyst, alert.id).assignee == analyst.id
+    with pytest.raises(IllegalMove) as error:
+        centre.service.triage.acknowledge(analyst, alert.id)
+    assert "closed, in_case" in error.value.text("en")
+
+
+def test_an_alert_becomes_a_case_that_is_worked_to_its_end(centre: Centre, analyst: Principal) -> None:
+    triage = centre.service.triage
+    centre.take(*failed(10))
+    [alert] = triage.alerts(analyst)
+    file = triage.open_case(analyst, [alert.id])
+    assert file.case.title == "同一地址暴力破解登录口令"
+    assert file.alerts[0].state is AlertState.IN_CASE
+    assert {(o.kind, o.value) for o in file.observables} >= {("ip", "203.0.113.50"), ("user", "root")}
+    case = file.case.id
+    task = triage.add_task(analyst, case, "封禁来源地址").tasks[0]
+    triage.move(analyst, case, CaseState.CONTAINED, "已封禁")
+    triage.move(analyst, case, CaseState.RECOVERED, "口令已更换")
+    with pytest.raises(Conflict, match="open tasks"):
+        triage.move(analyst, case, CaseState.CLOSED, "完成", Verdict.TRUE)
+    triage.finish_task(analyst, case, task.id)
+    with pytest.raises(Invalid, match="verdict"):
+        triage.move(analyst, case, CaseState.CLOSED, "完成")
+    done = triage.move(analyst, case, CaseState.CLOSED, "完成", Verdict.TRUE)
+    assert (done.case.state, done.case.verdict, done.case.summary) == (CaseState.CLOSED, Verdict.TRUE, "完成")
+    assert done.alerts[0].state is AlertState.CLOSED
+    assert [entry.kind for entry in done.timeline] == ["opened", "alert", "task", "state", "state", "state"]
+
+
+def test_a_case_can_not_jump_over_a_state(centre: Centre, analyst: Principal) -> None:
+    centre.take(*failed(10))
+    [alert] = centre.service.triage.alerts(analyst)
+    case = centre.service.triage.open_case(analyst, [alert.id]).case
+    with pytest.raises(IllegalMove):
+        centre.service.triage.move(analyst, case.id, CaseState.RECOVERED, "too early")
+
+
+def test_alerts_of_two_units_do_not_share_a_case(centre: Centre, analyst: Principal) -> None:
+    centre.take(*failed(10))
+    centre.take(*failed(10, "203.0.113.60"), source="10.10.20.1")
+    ids = [alert.id for alert in centre.service.triage.alerts(analyst)]
+    with pytest.raises(Conflict, match="different units"):
+        centre.service.triage.open_case(analyst, ids)
+
+
+def test_a_county_sees_its_own_alerts_and_events_only(
+    centre: Centre, analyst: Principal, county_analyst: Principal
+) -> None:
+    centre.take(*failed(10))
+    centre.take(*failed(10, "203.0.113.60"), source="10.10.20.1")
+    [own] = centre.service.triage.alerts(county_analyst)
+    assert own.unit == "u_county"
+    [city] = [alert for alert in centre.service.triage.alerts(analyst) if alert.unit == "u_city"]
+    with pytest.raises(NotFound):
+        centre.service.triage.alert(county_analyst, city.id)
+    with pytest.raises(NotFound):
+        centre.service.triage.close(county_analyst, city.id, Verdict.FALSE, "x")
+    assert centre.service.search(county_analyst).total == 10
+    assert centre.service.search(analyst).total == 20
+
+
+@pytest.mark.parametrize("act", ["alerts", "ack", "close", "case", "search", "retain", "import"])
+def test_without_the_permission_nothing_happens(
+    centre: Centre, registrar: Principal, analyst: Principal, act: str
+) -> None:
+    centre.take(*failed(10))
+    [alert] = centre.service.triage.alerts(analyst)
+    triage, service = centre.service.triage, centre.service
+    acts = {
+        "alerts": lambda: triage.alerts(registrar),
+        "ack": lambda: triage.acknowledge(registrar, alert.id),
+        "close": lambda: triage.close(registrar, alert.id, Verdict.FALSE, "x"),
+        "case": lambda: triage.open_case(registrar, [alert.id]),
+        "search": lambda: service.search(registrar),
+        "retain": lambda: service.retain(analyst),
+        "import": lambda: service.import_file(registrar, centre.intake.folder / "x"),
+    }
+    with pytest.raises(NotPermitted):
+        acts[act]()
+    assert triage.alert(analyst, alert.id) == alert
+
+
+def test_an_assessor_reads_and_changes_nothing(centre: Centre, assessor: Principal) -> None:
+    centre.take(*failed(10))
+    [alert] = centre.service.triage.alerts(assessor)
+    with pytest.raises(NotPermitted):
+        centre.service.triage.acknowledge(assessor, alert.id)
