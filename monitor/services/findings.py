@@ -118,11 +118,7 @@ class Findings:
     ) -> Reconciled:
         """Lay what a check sees now over the stored findings of ``kinds`` on the assets it ``checked``."""
         now = self._base.clock.now()
-        stored = {
-            finding.key: finding
-            for finding in store.read_findings(uow.connection, kinds=kinds)
-            if finding.asset in checked
-        }
+        stored = {finding.key: finding for finding in store.read_findings(uow.connection, kinds=kinds)}
         opened: list[Finding] = []
         standing: list[Finding] = []
         for observation in {one.key: one for one in observations}.values():
@@ -131,10 +127,11 @@ class Findings:
             new = known is None or known.state not in (finding.state, FindingState.ACKNOWLEDGED)
             (opened if new else standing).append(finding)
             (store.insert_finding if known is None else store.update_finding)(uow.connection, finding)
-        gone = [_gone(uow, finding) for finding in stored.values()]
+        unseen = [finding for finding in stored.values() if finding.asset in checked]
+        gone = [_gone(uow, finding) for finding in unseen]
         for finding in opened:
             uow.emit(_event(EventKind.MONITOR_FINDING_OPENED, finding, assets, finding.severity))
-        for finding, before in zip(gone, stored.values(), strict=True):
+        for finding, before in zip(gone, unseen, strict=True):
             if before.state in STANDING:
                 uow.emit(_event(EventKind.MONITOR_FINDING_FIXED, finding, assets, "info"))
         return Reconciled(tuple(opened), tuple(standing), tuple(gone))

@@ -6,7 +6,7 @@ from kernel.audit.model import AuditAction
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from monitor import store
-from monitor.model import TOPOLOGY_KINDS, Finding
+from monitor.model import TOPOLOGY_KINDS, Device, Finding, Neighbour
 from monitor.services.base import Base
 from monitor.services.findings import Findings
 from monitor.topology import NetworkView, Sighting, compare
@@ -59,9 +59,17 @@ class Network:
             devices = store.read_devices(connection)
             neighbours = store.read_neighbours(connection)
         sightings = [
-            Sighting(asset, device.lldp, str(device.facts.get("chassis", "")), neighbours.get(asset, ()))
+            _sighting(device, neighbours.get(asset, ()))
             for asset, device in devices.items()
             if device.answered_at is not None
         ]
         comparison = compare(assets, zones, links, sightings)
         return NetworkView(tuple(assets), tuple(zones), tuple(links), devices, comparison)
+
+
+def _sighting(device: Device, neighbours: tuple[Neighbour, ...]) -> Sighting:
+    """What a device sees now; one that was silent at the last poll is still known by its chassis id, but sees nothing."""
+    chassis = str(device.facts.get("chassis", ""))
+    if device.problem is not None:
+        return Sighting(device.asset, False, chassis)
+    return Sighting(device.asset, device.lldp, chassis, neighbours)
