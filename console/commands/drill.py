@@ -5,7 +5,8 @@ settings only the signer's pass-phrase is used, since a key file without it is n
 """
 
 import json
-from datetime import timedelta
+from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,9 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from ca.model import Authority
-    from ca.ports import Signer
+    from console.compose.restored_ca import RestoredCa
 
 commands = group("drill", N_("Application checks that restore drills run."))
-_LIFETIME = timedelta(minutes=10)
 _folder = click.Path(path_type=Path, exists=True, file_okay=False)
 
 
@@ -48,89 +48,56 @@ def ask_ca(app: Any, database: Path, keys: Path) -> int:
 
 
 def ask_restored_ca(database: Path, keys: Path, passphrase: str, clock: Clock) -> dict[str, Any]:
-    """Have a restored issuing CA sign a certificate that is valid for ten minutes, and verify it up to its root.
+    """File a request at the restored registration, approve it as a second person, and verify the certificate to its root.
 
-    The signer refuses what is no well-formed certificate; whether database and keys belong together shows as well.
+    All of it is the CA's own code on the restored copy: profile, proof of possession, four eyes, intent, signature. That
+    database and keys belong together shows as well. NotFound when there is no CA in the database.
     """
-    from ca import store
-    from ca.signer.keyfile import KeyFileSigner
+    from console.compose.restored_ca import restored_ca
     from kernel.store import Database
 
     opened = Database(f"sqlite:///{_only_file(database)}", clock)
     try:
-        with opened.read() as connection:
-            authorities = store.read_authorities(connection)
-            counted = store.counts(connection)
-        signer = KeyFileSigner(_only_file(keys), passphrase)
-        tested = [
-            _test(authorities, authority, signer, clock) for authority in authorities if authority.parent
-        ]
+        ca = restored_ca(opened, clock, _only_file(keys), passphrase, keys)
+        authorities = ca.authorities()
+        if not any(authority.parent for authority in authorities):
+            raise NotFound(N_("The restored database has no issuing CA."), place=str(database))
+        before = sum(ca.counts().values())
+        return {"authorities": len(authorities), "certificates": before, **_test(ca, authorities)}
     finally:
         opened.close()
-    if not tested:
-        raise NotFound(N_("The restored database has no issuing CA."), place=str(database))
-    return {"authorities": len(authorities), "certificates": sum(counted.values()), "tested": tested}
 
 
-def _test(
-    authorities: "list[Authority]", authority: "Authority", signer: "Signer", clock: Clock
-) -> dict[str, str]:
+def _test(ca: "RestoredCa", authorities: "list[Authority]") -> dict[str, str]:
     from cryptography import x509
     from cryptography.hazmat.primitives.serialization import Encoding
 
-    issued = x509.load_der_x509_certificate(_issue(authority, signer, clock))
-    chain = _chain(authorities, authority)
-    for lower, upper in zip([issued, *chain], chain, strict=False):
-        _verify(lower, upper, authority)
+    issued = ca.issue()
+    by_id = {authority.id: authority for authority in authorities}
+    leaf, chain = x509.load_der_x509_certificate(issued.der), _chain(by_id, issued.authority)
+    for lower, upper in pairwise([leaf, *chain]):
+        _verify(lower, upper)
     return {
-        "authority": authority.name,
-        "serial": format(issued.serial_number, "x"),
-        "certificate": issued.public_bytes(Encoding.PEM).decode(),
+        "authority": by_id[issued.authority].name,
+        "serial": issued.serial,
+        "certificate": leaf.public_bytes(Encoding.PEM).decode(),
         "chain": "".join(one.public_bytes(Encoding.PEM).decode() for one in chain),
     }
 
 
-def _issue(authority: "Authority", signer: "Signer", clock: Clock) -> bytes:
-    """DER of a certificate for a key made here and thrown away."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-    from cryptography.x509.oid import NameOID
-
-    from ca.encoding.certificate import compile_template, signed, tbs_certificate
-    from ca.signer.model import Purpose
-    from kernel.pki.algorithms import algorithm
-
-    row, now = algorithm(authority.algorithm), clock.now().replace(microsecond=0)
-    ends = x509.BasicConstraints(ca=False, path_length=None)
-    template = compile_template(row, authority.subject, authority.spki, [(ends, True)])
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "weicheng restore drill")])
-    key = ec.generate_private_key(ec.SECP256R1()).public_key()
-    tbs = tbs_certificate(
-        template,
-        serial=x509.random_serial_number(),
-        subject=subject.public_bytes(),
-        spki=key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
-        not_before=now,
-        not_after=now + _LIFETIME,
-    )
-    return signed(tbs, row.identifier, signer.sign(authority.key, Purpose.CERTIFICATE, tbs))
-
-
-def _chain(authorities: "list[Authority]", authority: "Authority") -> "list[Certificate]":
+def _chain(by_id: "Mapping[str, Authority]", authority: str) -> "list[Certificate]":
     """Certificates from the authority up to its root."""
     from cryptography import x509
 
-    by_id = {one.id: one for one in authorities}
     found: list[Certificate] = []
-    current: Authority | None = authority
-    while current is not None and len(found) < len(authorities):
+    current = by_id.get(authority)
+    while current is not None and len(found) < len(by_id):
         found.append(x509.load_der_x509_certificate(current.certificate))
         current = by_id.get(current.parent or "")
     return found
 
 
-def _verify(lower: "Certificate", upper: "Certificate", authority: "Authority") -> None:
+def _verify(lower: "Certificate", upper: "Certificate") -> None:
     from cryptography.exceptions import InvalidSignature
 
     try:
@@ -138,7 +105,7 @@ def _verify(lower: "Certificate", upper: "Certificate", authority: "Authority") 
     except (InvalidSignature, ValueError, TypeError) as error:
         raise IntegrityFailed(
             N_("What the restored CA signed does not verify: database and keys do not belong together."),
-            place=authority.name,
+            place=upper.subject.rfc4514_string(),
         ) from error
 
 

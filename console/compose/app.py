@@ -1,8 +1,7 @@
 """The application: every room built over one floor, each at its first use."""
 
 from functools import cached_property
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kernel.clock import Clock, SystemClock
 from kernel.config import Settings, load_settings
@@ -72,30 +71,39 @@ class App:
     # --- the rooms
     @cached_property
     def ca(self) -> "CaService":
-        return self._build("ca")
+        from console.compose.ca import build
+
+        return build(self.floor)
 
     @cached_property
     def netops(self) -> "NetopsService":
-        return self._build("netops")
+        from console.compose.netops import build
+
+        return build(self.floor)
 
     @cached_property
     def monitor(self) -> "MonitorService":
-        return self._build("monitor")
+        from console.compose.monitor import build
+
+        return build(self.floor)
 
     @cached_property
     def siem(self) -> "SiemService":
-        return self._build("siem")
+        from console.compose.siem import build
+
+        return build(self.floor)
 
     @cached_property
     def backup(self) -> "BackupService":
-        return self._build("backup")
+        from console.compose.backup import build
+
+        return build(self.floor)
 
     @cached_property
     def policies(self) -> "PoliciesService":
-        return self._build("policies")
+        from console.compose.policies import build
 
-    def _build(self, room: str) -> Any:
-        return import_module(f"console.compose.{room}").build(self.floor)
+        return build(self.floor)
 
     # --- who acts
     @cached_property

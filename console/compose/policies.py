@@ -49,7 +49,7 @@ def build(floor: Floor) -> PoliciesService:
 
 
 class Facts:
-    """Sign-in rules and retention as they are in force, and whether all people are bound by them."""
+    """Sign-in rules as they are in force, and whether all people are bound by them."""
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
@@ -70,6 +70,3 @@ class Facts:
             "idle_minutes": web.idle_minutes,
             "separation": not [user for user in users if any(pair <= user.roles for pair in INCOMPATIBLE)],
         }
-
-    def log_retention(self) -> Mapping[str, Any]:
-        return {"days": self._floor.settings.retention.events_days}

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from urllib.request import urlopen
 
-from ca.model import Authority, Certificate, CeremonyPlan, Reason, Request
+from ca.model import Authority, CeremonyPlan, Certificate, Reason, Request
 from ca.signer.model import KeyRole
 from console.demo.model import Check, Demo, StepResult
 from kernel.errors import NotPermitted, Unavailable
@@ -14,7 +14,6 @@ from kernel.i18n import N_, translate
 from kernel.pki.pem import certificate_pem
 from kernel.secrets import write_private
 
-_PLAN = {"root_name": "卫城市电子政务根 CA", "issuing_name": "卫城市电子政务签发 CA"}
 _EVIDENCE = "单位介绍信与身份证原件核对无误"
 # profile, subject, names, who files, unit; a key of the applicant's own where the profile wants one
 _APPLICATIONS = (
@@ -73,8 +72,9 @@ def _found(demo: Demo) -> list[Authority]:
     ca, people = demo.app.ca, demo.people
     plan = CeremonyPlan(
         organisation=demo.floor.settings.organisation,
+        root_name="卫城市电子政务根 CA",
+        issuing_name="卫城市电子政务签发 CA",
         witnesses=(people["auditor"].name, people["dr_admin"].name),
-        **_PLAN,
     )
     authorities = ca.ceremonies.perform(
         people["second_officer"], ca.ceremonies.propose(people["officer"], plan)
@@ -141,8 +141,8 @@ def _keep_keys(demo: Demo, requests: list[Request], authorities: list[Authority]
     write_private(tls / "root.pem", pem[0])
     write_private(tls / "issuing.pem", pem[1])
     data, password = demo.app.ca.registration.deliver_pkcs12(registrar, requests[5].id)
-    write_private(demo.folder / "secrets" / "li.na.p12", data)
-    write_private(demo.folder / "secrets" / "li.na.p12.password", password.encode())
+    write_private(demo.folder / "people" / "li.na.p12", data)
+    write_private(demo.folder / "people" / "li.na.p12.password", password.encode())
 
 
 def _bind_officer(demo: Demo, certificate: Certificate) -> None:

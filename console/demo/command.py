@@ -34,7 +34,7 @@ def demo(app: Any, folder: Path) -> int:
     )
     app.out.note(N_("Report: %(path)s"), path=os.path.relpath(folder / "report.html"))
     app.out.note(
-        N_("Accounts for make serve: %(path)s"), path=os.path.relpath(folder / "secrets" / "accounts.json")
+        N_("Accounts for make serve: %(path)s"), path=os.path.relpath(folder / "people" / "accounts.json")
     )
     return 0 if all(result.passed for result in results) else 1
 

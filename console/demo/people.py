@@ -67,5 +67,5 @@ def _write_accounts(floor: Floor, accounts: dict[str, NewAccount]) -> None:
         {"login": a.user.login, "name": a.user.name, "password": a.password, "totp": a.totp_uri}
         for a in accounts.values()
     ]
-    path = floor.settings.data_dir.parent / "secrets" / "accounts.json"
+    path = floor.settings.data_dir.parent / "people" / "accounts.json"
     write_private(path, json.dumps(rows, ensure_ascii=False, indent=1).encode())

@@ -1,17 +1,33 @@
 """Runs the migrations. One linear history for all rooms: only the console may know all tables."""
 
+from typing import Any, Literal
+
 from alembic import context
 
 from console.compose.tables import import_all_tables
 from kernel.clock import SystemClock
-from kernel.store import Database, metadata
+from kernel.store import Database, Json, UtcDateTime, metadata
+
+
+def render_type(kind: str, item: Any, autogenerate: Any) -> str | Literal[False]:
+    """Write our own column types by their names into new revisions."""
+    if kind == "type" and (isinstance(item, UtcDateTime) or item is Json):
+        name = "UtcDateTime()" if isinstance(item, UtcDateTime) else "Json"
+        autogenerate.imports.add(f"from kernel.store import {name.removesuffix('()')}")
+        return name
+    return False
+
 
 import_all_tables()
 database = Database(context.config.attributes["url"], SystemClock())
 try:
     with database.engine.begin() as connection:
         context.configure(
-            connection=connection, target_metadata=metadata, compare_type=True, render_as_batch=True
+            connection=connection,
+            target_metadata=metadata,
+            compare_type=True,
+            render_as_batch=True,
+            render_item=render_type,
         )
         with context.begin_transaction():
             context.run_migrations()
