@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 
 class SuiteFacts(Protocol):
-    """Facts of the suite itself that controls ask for; values as the kinds' summaries need them (EvidenceKind)."""
+    """Facts of the suite itself that controls ask for and that no room knows."""
 
-    def identity_policy(self) -> Mapping[str, Any]: ...
-    def log_retention(self) -> Mapping[str, Any]: ...
+    def identity_policy(self) -> Mapping[str, Any]:
+        """The summary of IDENTITY_POLICY evidence (kernel.evidence.model.EvidenceKind)."""

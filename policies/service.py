@@ -17,7 +17,7 @@ from policies.systems.service import SystemsService
 
 
 class SuiteEvidence:
-    """Collects what controls ask of the suite itself: sign-in rules, log retention, the audit chain."""
+    """Collects what controls ask of the suite itself: its sign-in rules and its audit chain."""
 
     def __init__(
         self, database: Database, access: Access, evidence: EvidenceService, facts: SuiteFacts
@@ -28,19 +28,17 @@ class SuiteEvidence:
         self._facts = facts
 
     def collect(self, principal: Principal) -> list[str]:
-        """Record one piece of evidence of each kind; returns their ids."""
+        """Record one piece of evidence of each; returns their ids."""
         self._access.require(principal, Permission.POLICIES_ASSESS)
-        facts = (
-            (EvidenceKind.IDENTITY_POLICY, self._facts.identity_policy()),
-            (EvidenceKind.LOG_RETENTION, self._facts.log_retention()),
-        )
+        policy = self._facts.identity_policy()
         with self._database.begin() as uow:
-            ids = [
-                self._evidence.record(uow, kind=kind, subject="suite", source="policies", summary=summary)
-                for kind, summary in facts
-            ]
-            uow.audit(principal, AuditAction.POLICIES_SUITE_COLLECT, "suite", details={"evidence": ids})
-        return [*ids, self._evidence.anchor_audit()]
+            evidence_id = self._evidence.record(
+                uow, kind=EvidenceKind.IDENTITY_POLICY, subject="suite", source="policies", summary=policy
+            )
+            uow.audit(
+                principal, AuditAction.POLICIES_SUITE_COLLECT, "suite", details={"evidence": evidence_id}
+            )
+        return [evidence_id, self._evidence.anchor_audit()]
 
 
 @dataclass(frozen=True)

@@ -34,11 +34,11 @@ class Evidence:
         return cls({kind: tuple(found) for kind, found in grouped.items()})
 
     def about(self, decision: Decision, subjects: frozenset[str] | None) -> list[EvidenceRecord]:
-        """The newest record for each subject (None: any subject) and each set of ``where`` values."""
+        """The newest record for each subject (None: any subject) and each set of ``per`` values."""
         newest: dict[tuple[object, ...], EvidenceRecord] = {}
         for record in self.by_kind.get(decision.kind, ()):
             if looks_at(decision, record) and (subjects is None or record.subject in subjects):
-                key = (record.subject, *(str(record.summary.get(name)) for name in sorted(decision.where)))
+                key = (record.subject, *(str(record.summary.get(name)) for name in decision.per))
                 newest.setdefault(key, record)
         return list(newest.values())
 

@@ -53,7 +53,7 @@ class Decision:
     """Which evidence speaks to an item and how it is read: ``test`` names a function of assessment.rules.
 
     ``field`` is a field of the record's summary, ``value`` what it is compared with, ``where`` fields and the values that
-    a record must have for it to be looked at.
+    a record must have for it to be looked at, ``per`` fields by which records of one subject stand side by side.
     """
 
     kind: EvidenceKind
@@ -61,6 +61,7 @@ class Decision:
     field: str = ""
     value: Any = None
     where: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
+    per: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,12 @@ def _item(point: str, unit: str, letter: str, title: Text, detail: Mapping[str, 
 def _decision(value: Mapping[str, Any]) -> Decision:
     where = {key: tuple(wanted) for key, wanted in value.get("where", {}).items()}
     return Decision(
-        EvidenceKind(value["kind"]), value["test"], value.get("field", ""), value.get("value"), where
+        EvidenceKind(value["kind"]),
+        value["test"],
+        value.get("field", ""),
+        value.get("value"),
+        where,
+        tuple(value.get("per", ())),
     )
 
 

@@ -13,7 +13,7 @@ from policies.package.masking import MASK, Profile, mask_text, mask_value
 from policies.package.model import INTERMEDIATES, VERIFIER
 from policies.package.report import ReportInput, render
 
-_TEXT_TYPES = ("text/", "application/json", "application/x-ndjson", "application/yaml")
+_TEXT_TYPES = ("text/", "application/json", "application/x-ndjson", "application/yaml", "image/svg")
 _SUFFIXES = {
     "text/plain": ".txt",
     "text/csv": ".csv",
@@ -21,6 +21,7 @@ _SUFFIXES = {
     "application/pdf": ".pdf",
     "image/png": ".png",
     "image/jpeg": ".jpg",
+    "image/svg+xml": ".svg",
 }
 
 

@@ -45,9 +45,6 @@ class Facts:
             "idle_minutes": 15,
         }
 
-    def log_retention(self) -> Mapping[str, Any]:
-        return {"days": 190}
-
 
 @pytest.fixture(scope="session")
 def data() -> PolicyData:
@@ -175,7 +172,7 @@ def collected(
             {"rules": RULES, "findings": [finding("telnet-open")]},
         ),
         "local": record(
-            evidence, database, EvidenceKind.BACKUP_VERIFIED, "ca", {"verdict": "pass", "site": "same_city"}
+            evidence, database, EvidenceKind.BACKUP_VERIFIED, "ca", {"verdict": "pass", "site": "same-city"}
         ),
         "remote": record(
             evidence, database, EvidenceKind.BACKUP_VERIFIED, "ca", {"verdict": "fail", "site": "remote"}
