@@ -42,7 +42,7 @@ def run(demo: Demo) -> StepResult:
     network = service.network.check(admin)
     endpoints = service.endpoints.check(admin)
     with _listening(demo) as receiver:
-        sent = [_send(demo, trap) for trap in TRAPS]
+        sent = [_send(demo, receiver.port, trap) for trap in TRAPS]
         _wait_for(receiver, len(TRAPS))
         counts = receiver.counts
     received = service.notifications.list(admin)
@@ -114,11 +114,12 @@ def _listening(demo: Demo) -> Iterator[TrapReceiver]:
         receiver.stop()
 
 
-def _send(demo: Demo, trap: tuple[str, str, str]) -> Check:
+def _send(demo: Demo, receiver: int, trap: tuple[str, str, str]) -> Check:
+    """Have a device of the practice network send one trap."""
     host, kind, port = trap
-    command = ["tests.range", "trap", "--state", str(demo.range_state.parent), host, kind]
-    if port:
-        command += ["--port", port]
+    to = f"{demo.floor.settings.collector.host}:{receiver}"
+    command = ["tests.range", "trap", "--state", str(demo.range_state.parent), "--to", to, host, kind]
+    command += ["--port", port] if port else []
     done = subprocess.run(
         [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False, timeout=30
     )
