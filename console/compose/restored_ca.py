@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from ca import store
 from ca.issuance import Issuance
 from ca.model import Authority, Certificate
@@ -23,8 +21,8 @@ from kernel.identity.approvals import Approvals
 from kernel.identity.model import Principal, Role
 from kernel.secrets import SecretBox
 from kernel.store import Database
+from policies.registry import load
 
-PROFILES = Path(__file__).parent.parent.parent / "policies" / "data" / "cert_profiles"
 # Two persons who exist only on the restored copy: the CA's separation of duties is part of what a drill proves.
 _REGISTRAR = Principal("drill:registrar", "drill registrar", frozenset({Role.REGISTRAR}), "u_city", "drill")
 _OFFICER = Principal("drill:officer", "drill officer", frozenset({Role.SECURITY_OFFICER}), "u_city", "drill")
@@ -67,8 +65,7 @@ def restored_ca(database: Database, clock: Clock, keys: Path, passphrase: str, s
     """Build it; ``keys`` is the restored key file, ``scratch`` a folder that is thrown away."""
     access = Access(database)
     evidence = EvidenceService(database, clock, access, MemoryBlobs(), NullSealer())
-    documents = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(PROFILES.glob("*.yaml"))]
-    profiles = Profiles(documents)
+    profiles = Profiles(document.value for document in load(part="cert_profiles").documents)
     signer = KeyFileSigner(keys, passphrase)
     issuance = Issuance(database, clock, signer, profiles, evidence, "http://drill.invalid")
     box = SecretBox(scratch / "drill-box" / "key")
