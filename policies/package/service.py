@@ -19,6 +19,7 @@ from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.ids import new_id
 from kernel.pki import cms
+from kernel.pki.pem import certificate_pem
 from kernel.store import Database
 from policies import store
 from policies.assessment.conclusion import conclude
@@ -127,7 +128,9 @@ class PackageService:
             organisation=self._organisation,
             zone=self._zone,
         )
-        files = content(given, sealed, _pem(self._sealer.certificates().intermediates), profile)
+        files = content(
+            given, sealed, b"".join(map(certificate_pem, self._sealer.certificates().intermediates)), profile
+        )
         manifest = self._manifest(principal, given, sealed, files, profile)
         return self._seal(manifest, files)
 
@@ -257,10 +260,3 @@ def _system(system: System) -> dict[str, Any]:
 
 def _plain(filters: Filters) -> dict[str, Any]:
     return {name: [str(entry) for entry in value] for name, value in asdict(filters).items()}
-
-
-def _pem(certificates: Sequence[bytes]) -> bytes:
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return b"".join(x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM) for der in certificates)
