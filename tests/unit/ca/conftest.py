@@ -1,0 +1,107 @@
+"""A CA on memory keys, founded by two officers."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from ca.hierarchy.ceremony import Ceremonies
+from ca.issuance import Issuance
+from ca.model import CeremonyPlan, Certificate, Request
+from ca.profiles import Profiles
+from ca.registration.service import Registration
+from ca.service import CaService
+from ca.signer.memory import MemorySigner
+from ca.signer.model import KeyRole
+from ca.status.lifecycle import Lifecycle
+from ca.status.publication import Publication
+from ca.status.responder import Responder
+from ca.status.services import Services
+from kernel.blobs import MemoryBlobs
+from kernel.clock import FixedClock
+from kernel.evidence.ports import NullSealer
+from kernel.evidence.service import EvidenceService
+from kernel.identity.access import Access
+from kernel.identity.approvals import Approvals
+from kernel.identity.model import Principal
+from kernel.secrets import SecretBox
+from kernel.store import Database
+from policies.registry import load
+
+PLAN = CeremonyPlan("卫城市大数据局", "测试根 CA", "测试签发 CA", witnesses=("张敏",))
+
+
+@dataclass
+class World:
+    """The CA's service with its signer, so that tests can break it."""
+
+    ca: CaService
+    signer: MemorySigner
+    evidence: EvidenceService
+    registrar: Principal
+    officer: Principal
+    second: Principal
+
+    def request(self, **changes: object) -> Request:
+        """A person's request of the registrar's unit, with a key made here."""
+        wanted: dict[str, object] = {
+            "profile": "person",
+            "subject": {"O": "临江县大数据中心", "CN": "陈晓明"},
+            "names": ("email:chen@city.gov.cn",),
+            "unit": "u_county",
+            "evidence": "身份证原件",
+        }
+        return self.ca.registration.file(self.registrar, **(wanted | changes))  # type: ignore[arg-type]
+
+    def issue(self, **changes: object) -> Certificate:
+        issued = self.ca.registration.approve(self.officer, self.request(**changes).id)
+        assert isinstance(issued, Certificate)
+        return issued
+
+
+def build(
+    database: Database, clock: FixedClock, signer: MemorySigner, box: SecretBox
+) -> tuple[CaService, EvidenceService]:
+    access = Access(database)
+    approvals = Approvals(clock, access)
+    evidence = EvidenceService(database, clock, access, MemoryBlobs(), NullSealer())
+    profiles = Profiles(document.value for document in load(part="cert_profiles").documents)
+    issuance = Issuance(database, clock, signer, profiles, evidence, "http://127.0.0.1:8080")
+    publication = Publication(database, clock, access, signer)
+    service = CaService(
+        database,
+        clock,
+        profiles,
+        Ceremonies(database, clock, access, approvals, signer, profiles, issuance, evidence),
+        Registration(database, clock, access, approvals, profiles, issuance, box),
+        Lifecycle(database, clock, access, publication, evidence),
+        publication,
+        Responder(database, clock, signer),
+        Services(database, clock, access, signer, profiles, issuance),
+        issuance,
+    )
+    return service, evidence
+
+
+@pytest.fixture
+def world(
+    any_database: Database,
+    clock: FixedClock,
+    tmp_path_factory: pytest.TempPathFactory,
+    officer: Principal,
+    second_officer: Principal,
+    registrar: Principal,
+) -> World:
+    signer = MemorySigner()
+    box = SecretBox(tmp_path_factory.mktemp("box") / "box.key")
+    service, evidence = build(any_database, clock, signer, box)
+    service.ceremonies.perform(second_officer, service.ceremonies.propose(officer, PLAN))
+    for role in (KeyRole.OCSP, KeyRole.TIMESTAMP, KeyRole.EVIDENCE):
+        service.services.provision(officer, role)
+    for authority in service.authorities():
+        service.publication.publish(authority.id, officer)
+    return World(service, signer, evidence, registrar, officer, second_officer)
+
+
+@pytest.fixture
+def other_registrar(registrar: Principal) -> Principal:
+    return replace(registrar, id="usr_other", name="other", unit="u_other")

@@ -1,0 +1,278 @@
+"""Status: what relying parties are told, by CRL, OCSP and time-stamp, judged by parsers and clients that are not ours."""
+
+import hashlib
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import ocsp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ca.encoding.ocsp import parse_request
+from ca.model import Certificate, IllegalMove, Reason, State
+from ca.signer.model import KeyRole, Purpose, SigningRefused
+from ca.web import create_status_app
+from kernel.clock import FixedClock
+from kernel.errors import Invalid, NotPermitted, Unavailable
+from kernel.identity.model import Principal
+from kernel.pki.der import MalformedDer
+from tests.unit.ca.conftest import World
+
+
+def crl_of(world: World) -> x509.CertificateRevocationList:
+    return x509.load_der_x509_crl(world.ca.publication.crl("issuing"))
+
+
+def ask(
+    world: World, serial: int, *, digest: hashes.HashAlgorithm | None = None, nonce: bytes | None = None
+) -> ocsp.OCSPResponse:
+    issuing = x509.load_der_x509_certificate(world.ca.authority("issuing").certificate)
+    name_hash, key_hash = hashes_of(issuing, digest or hashes.SHA256())
+    builder = ocsp.OCSPRequestBuilder().add_certificate_by_hash(
+        name_hash, key_hash, serial, digest or hashes.SHA256()
+    )
+    if nonce:
+        builder = builder.add_extension(x509.OCSPNonce(nonce), False)
+    return ocsp.load_der_ocsp_response(world.ca.responder.answer(builder.build().public_bytes(Encoding.DER)))
+
+
+def hashes_of(issuing: x509.Certificate, digest: hashes.HashAlgorithm) -> tuple[bytes, bytes]:
+    from cryptography.hazmat.primitives.serialization import PublicFormat
+
+    from kernel.pki.der import key_bits
+
+    spki = issuing.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return (
+        hashlib.new(digest.name, issuing.subject.public_bytes()).digest(),
+        hashlib.new(digest.name, key_bits(spki)).digest(),
+    )
+
+
+def test_a_revoked_certificate_is_on_the_next_list_at_once(world: World, clock: FixedClock) -> None:
+    issued = world.issue()
+    before = crl_of(world).extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    world.ca.lifecycle.revoke(
+        world.officer,
+        issued.serial,
+        Reason.KEY_COMPROMISE,
+        "丢失",
+        invalid_since=clock.now() - timedelta(days=1),
+    )
+    listed = crl_of(world)
+    entry = listed.get_revoked_certificate_by_serial_number(int(issued.serial, 16))
+    assert entry is not None
+    assert (
+        entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
+        is x509.ReasonFlags.key_compromise
+    )
+    assert (
+        entry.extensions.get_extension_for_class(x509.InvalidityDate).value.invalidity_date_utc < clock.now()
+    )
+    assert listed.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number == before + 1
+    issuing = x509.load_der_x509_certificate(world.ca.authority("issuing").certificate)
+    assert listed.is_signature_valid(issuing.public_key())
+
+
+def test_hold_and_release(world: World) -> None:
+    issued = world.issue()
+    world.ca.lifecycle.hold(world.officer, issued.serial, "出差")
+    assert ask(world, int(issued.serial, 16)).revocation_reason is x509.ReasonFlags.certificate_hold
+    assert not world.ca.is_good(issued.der)
+    world.ca.lifecycle.release(world.officer, issued.serial, "返回")
+    assert ask(world, int(issued.serial, 16)).certificate_status is ocsp.OCSPCertStatus.GOOD
+    assert crl_of(world).get_revoked_certificate_by_serial_number(int(issued.serial, 16)) is None
+    assert world.ca.is_good(issued.der)
+
+
+def test_revocation_is_for_good(world: World) -> None:
+    issued = world.issue()
+    world.ca.lifecycle.revoke(world.officer, issued.serial, Reason.CESSATION_OF_OPERATION, "离职")
+    with pytest.raises(IllegalMove):
+        world.ca.lifecycle.release(world.officer, issued.serial, "误操作")
+    with pytest.raises(Invalid):
+        world.ca.lifecycle.revoke(world.officer, issued.serial, Reason.CERTIFICATE_HOLD, "x")
+
+
+@pytest.mark.parametrize("digest", [hashes.SHA1(), hashes.SHA256()])
+def test_ocsp_says_good_revoked_and_unknown(world: World, digest: hashes.HashAlgorithm) -> None:
+    issued = world.issue()
+    serial = int(issued.serial, 16)
+    assert ask(world, serial, digest=digest).certificate_status is ocsp.OCSPCertStatus.GOOD
+    world.ca.lifecycle.revoke(world.officer, issued.serial, Reason.SUPERSEDED, "更换")
+    assert ask(world, serial, digest=digest).certificate_status is ocsp.OCSPCertStatus.REVOKED
+    assert ask(world, 4711, digest=digest).certificate_status is ocsp.OCSPCertStatus.UNKNOWN
+
+
+def test_ocsp_echoes_the_nonce_and_speaks_for_no_other_ca(world: World) -> None:
+    serial = int(world.issue().serial, 16)
+    answer = ask(world, serial, nonce=b"n" * 32)
+    assert answer.extensions.get_extension_for_class(x509.OCSPNonce).value.nonce == b"n" * 32
+    stranger = (
+        ocsp.OCSPRequestBuilder().add_certificate_by_hash(b"x" * 32, b"y" * 32, 1, hashes.SHA256()).build()
+    )
+    refused = ocsp.load_der_ocsp_response(world.ca.responder.answer(stranger.public_bytes(Encoding.DER)))
+    assert refused.response_status is ocsp.OCSPResponseStatus.UNAUTHORIZED
+
+
+@given(data=st.binary(max_size=300))
+@settings(max_examples=300)
+def test_any_bytes_are_an_ocsp_request_or_malformed(data: bytes) -> None:
+    try:
+        assert parse_request(data).certificates
+    except MalformedDer:
+        return
+
+
+def test_an_old_list_never_follows_a_newer_one(world: World, clock: FixedClock) -> None:
+    numbers = []
+    for _ in range(3):
+        world.ca.publication.publish("issuing", world.officer)
+        numbers.append(crl_of(world).extensions.get_extension_for_class(x509.CRLNumber).value.crl_number)
+    assert numbers == sorted(set(numbers))
+    assert world.ca.publication.refresh() == 0
+    clock.advance(days=2)
+    assert world.ca.publication.refresh() == 2
+
+
+def test_only_an_officer_publishes_by_hand(world: World, network_admin: Principal) -> None:
+    with pytest.raises(NotPermitted):
+        world.ca.publication.publish("issuing", network_admin)
+
+
+def test_a_certificate_is_good_only_in_its_time(world: World, clock: FixedClock) -> None:
+    issued = world.issue()
+    assert world.ca.is_good(issued.der)
+    assert not world.ca.is_good(issued.der + b"x")
+    clock.advance(days=731)
+    assert not world.ca.is_good(issued.der)
+
+
+def test_openssl_accepts_chain_list_and_stamp(world: World, tmp_path: Path) -> None:
+    """The clock of these tests stands in November 2026; OpenSSL is told that time."""
+    issued = world.issue()
+    for name, data in (
+        ("root", world.ca.authority("root").certificate),
+        ("issuing", world.ca.authority("issuing").certificate),
+        ("leaf", issued.der),
+    ):
+        (tmp_path / f"{name}.pem").write_bytes(
+            x509.load_der_x509_certificate(data).public_bytes(Encoding.PEM)
+        )
+    at = int(world.ca.clock.now().timestamp())
+    lists = b"".join(
+        x509.load_der_x509_crl(world.ca.publication.crl(one)).public_bytes(Encoding.PEM)
+        for one in ("root", "issuing")
+    )
+    (tmp_path / "crls.pem").write_bytes(lists)
+    verify = [
+        "openssl",
+        "verify",
+        "-attime",
+        str(at),
+        "-x509_strict",
+        "-crl_check_all",
+        "-CRLfile",
+        "crls.pem",
+    ]
+    verify += ["-CAfile", "root.pem", "-untrusted", "issuing.pem", "leaf.pem"]
+    done = subprocess.run(verify, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "data").write_bytes(b"document")
+    query = ["openssl", "ts", "-query", "-data", "data", "-sha384", "-cert"]
+    asked = subprocess.run(query, cwd=tmp_path, capture_output=True, check=True).stdout
+    (tmp_path / "query").write_bytes(asked)
+    (tmp_path / "reply").write_bytes(world.ca.services.stamp(asked))
+    check = ["openssl", "ts", "-verify", "-queryfile", "query", "-in", "reply", "-CAfile", "root.pem"]
+    check += ["-untrusted", "issuing.pem", "-attime", str(at)]
+    done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "Verification: OK" in done.stdout + done.stderr, done.stderr
+
+
+def test_the_status_service_answers_over_http(world: World) -> None:
+    client = create_status_app(world.ca).test_client()
+    assert client.get("/crl/issuing.crl").mimetype == "application/pkix-crl"
+    assert client.get("/ca/root.cer").data == world.ca.authority("root").certificate
+    assert client.get("/crl/none.crl").status_code == 404
+    assert client.get("/crl/../../etc/passwd").status_code == 404
+    malformed = ocsp.load_der_ocsp_response(client.post("/ocsp", data=b"garbage").data)
+    assert malformed.response_status is ocsp.OCSPResponseStatus.MALFORMED_REQUEST
+    assert client.get("/ocsp/%%%").mimetype == "application/ocsp-response"
+    assert client.post("/tsa", data=b"garbage").mimetype == "application/timestamp-reply"
+    assert client.post("/ocsp", data=b"x" * 100_000).status_code == 413
+
+
+def test_keys_sign_only_what_they_are_for(world: World) -> None:
+    with pytest.raises(SigningRefused):
+        world.signer.sign("issuing", Purpose.OCSP, b"anything")
+    with pytest.raises(SigningRefused):
+        world.signer.sign("root", Purpose.CERTIFICATE, b"\x30\x00")
+    crl = x509.load_der_x509_crl(world.ca.publication.crl("issuing"))
+    service = world.ca.services.key(KeyRole.EVIDENCE)
+    with pytest.raises(SigningRefused):
+        world.signer.sign(service.name, Purpose.CRL, crl.tbs_certlist_bytes)
+
+
+def test_services_without_a_key_say_so(world: World) -> None:
+    from sqlalchemy import delete
+
+    from ca.store import services
+
+    with world.ca.database.begin() as uow:
+        uow.execute(delete(services))
+    assert not world.ca.can_seal()
+    with pytest.raises(Unavailable, match="no key yet"):
+        world.ca.services.seal(b"x")
+    answer = ask_raw(world)
+    assert answer.response_status is ocsp.OCSPResponseStatus.TRY_LATER
+
+
+def ask_raw(world: World) -> ocsp.OCSPResponse:
+    request = (
+        ocsp.OCSPRequestBuilder().add_certificate_by_hash(b"x" * 32, b"y" * 32, 1, hashes.SHA256()).build()
+    )
+    return ocsp.load_der_ocsp_response(world.ca.responder.answer(request.public_bytes(Encoding.DER)))
+
+
+class Killed(BaseException):
+    """The power goes."""
+
+
+def test_a_crash_between_intent_and_result_leaves_no_serial_without_an_owner(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = world.request()
+
+    def power_cut(*_: object) -> bytes:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.signer, "sign", power_cut)
+        with pytest.raises(Killed):
+            world.ca.registration.approve(world.officer, request.id)
+    waiting = [one for one in world.ca.lifecycle.find(world.officer) if one.state is State.APPROVED]
+    assert len(waiting) == 1
+    assert ask(world, int(waiting[0].serial, 16)).certificate_status is ocsp.OCSPCertStatus.UNKNOWN
+    assert world.ca.issuance.recover() == 1
+    assert world.ca.issuance.recover() == 0
+    issued = world.ca.lifecycle.show(world.officer, waiting[0].serial)
+    assert isinstance(issued, Certificate)
+    assert issued.state is State.ISSUED
+    assert world.ca.registration.show(world.officer, request.id).state is State.ISSUED
+    assert x509.load_der_x509_certificate(issued.der).serial_number == int(issued.serial, 16)
+
+
+def test_a_signer_that_signs_wrongly_is_found_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    from kernel.pki.algorithms import SignatureInvalid
+
+    request = world.request()
+    monkeypatch.setattr(world.signer, "sign", lambda *_: b"\x30\x06\x02\x01\x01\x02\x01\x01")
+    with pytest.raises(SignatureInvalid):
+        world.ca.registration.approve(world.officer, request.id)
+    assert all(
+        one.state is not State.ISSUED for one in world.ca.lifecycle.find(world.officer, profile="person")
+    )
