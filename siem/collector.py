@@ -106,9 +106,7 @@ class Collector:
             except WeichengError as error:
                 self._log.error("batch put off", detail=str(error))
                 wait = RETRY
-            except (
-                Exception
-            ) as error:  # a fault in one batch must not end the collector: the spool keeps the lines
+            except Exception as error:  # noqa: BLE001 - a fault must not end the collector; the spool has the lines
                 self._log.error("batch failed", exc_info=error)
                 wait = RETRY
             if last:

@@ -1,8 +1,8 @@
 """The Elastic Common Schema as this room uses it.
 
-A document is flat: dotted ECS names to a scalar or a list of scalars (``{"source.ip": "10.0.0.1"}``). Dates are ISO 8601 text in
-UTC with milliseconds. Every document has ``event.id``, ``@timestamp`` (the device's time) and ``event.ingested`` (ours).
-Source of names and types: Elastic Common Schema 8.17, field reference.
+A document is flat: dotted ECS names to a scalar or a list of scalars (``{"source.ip": "10.0.0.1"}``). Dates are ISO
+8601 text in UTC with milliseconds. Every document has ``event.id``, ``@timestamp`` (the device's time) and
+``event.ingested`` (ours). Source of names and types: Elastic Common Schema 8.17, field reference.
 """
 
 import ipaddress

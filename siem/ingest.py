@@ -1,8 +1,8 @@
 """The pipeline: spool -> parse -> store and detect -> alerts, in batches.
 
-The order makes a kill at any moment harmless. A batch is first stored (durable, an event twice is stored once), then ONE database
-transaction writes its alerts, the correlations' memory, the counters and the spool's new positions. What was killed before that
-transaction is done again from the same memory and gives the same alerts.
+The order makes a kill at any moment harmless. A batch is first stored (durable, an event twice is stored once), then
+ONE database transaction writes its alerts, the correlations' memory, the counters and the spool's new positions. What
+was killed before that transaction is done again from the same memory and gives the same alerts.
 """
 
 from collections import Counter

@@ -250,8 +250,9 @@ class SiemService:
             uow, kind=EvidenceKind.LOG_RETENTION, subject="events", source="siem", summary=summary
         )
 
-    def record_state(self, since: datetime) -> list[str]:
-        """Evidence of what was collected and detected since then; ids of the records."""
+    def record_state(self, period: timedelta) -> list[str]:
+        """Evidence of what was collected and detected in the period up to now; ids of the records."""
+        since = self._clock.now() - period
         total = self._events.search(Search(Range("event.ingested", gte=since), size=0)).total
         rules = self._load()
         with self._database.begin() as uow:

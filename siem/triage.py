@@ -166,7 +166,7 @@ class TriageService:
         observed = self._observed(principal, found)
         with self._database.begin() as uow:
             uow.execute(cases.insert().values(case))
-            self._note(uow, principal, case_id, "opened", case["title"])
+            self._note(uow, principal, case_id, "opened", str(case["title"]))
             for alert in found:
                 self._attach(uow, principal, case_id, alert)
             for kind, value in observed:

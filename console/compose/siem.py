@@ -31,7 +31,7 @@ def build(floor: Floor) -> SiemService:
         rules=RuleFolder(settings.siem.rules or DETECTIONS),
         log=floor.log.bind(room="siem"),
     )
-    service = SiemService(
+    return SiemService(
         database=floor.database,
         clock=floor.clock,
         access=floor.access,
@@ -40,8 +40,6 @@ def build(floor: Floor) -> SiemService:
         intake=intake,
         keep_days=settings.retention.events_days,
     )
-    floor.bus.subscribe("siem", None, service.on_event)
-    return service
 
 
 def _parser(timezone: str, sources: dict[str, LogSource]) -> Parser:

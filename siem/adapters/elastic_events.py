@@ -1,7 +1,8 @@
 """Events in Elasticsearch 9: a data stream with templates of our own, one backing index a day, old ones deleted.
 
-Retention works by rollover and deletion, so it needs neither ILM nor the data stream life cycle; where the server has the latter, the
-template sets it too, as a second net. ``event.id`` is the document's id, so a batch that is repeated is stored once.
+Retention works by rollover and deletion, so it needs neither ILM nor the data stream life cycle; where the server has
+the latter, the template sets it too, as a second net. ``event.id`` is the document's id, so a batch that is repeated
+is stored once.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -84,7 +85,7 @@ class ElasticEvents:
 
     def fetch(self, ids: Iterable[str]) -> dict[str, Document]:
         names = list(ids)
-        return {name: source for name, source in self._existing(names, source=True)} if names else {}
+        return dict(self._existing(names, source=True)) if names else {}
 
     def parts(self) -> list[Part]:
         edges = {edge: {edge: {"field": "event.ingested"}} for edge in ("min", "max")}

@@ -59,10 +59,8 @@ class MemoryEvents:
         rest = found
         if search.after is not None:
             after = read_cursor(search.after)
-            beyond = (
-                (lambda d: _position(d) < after) if search.newest_first else (lambda d: _position(d) > after)
-            )
-            rest = [document for document in found if beyond(document)]
+            newest = search.newest_first
+            rest = [d for d in found if (_position(d) < after if newest else _position(d) > after)]
         answers = {name: _aggregate(agg, found) for name, agg in search.aggregations.items()}
         return page(rest[: search.size + 1], search.size, len(found), answers)
 

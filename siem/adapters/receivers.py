@@ -1,7 +1,8 @@
 """Syslog receivers: UDP (RFC 5426), TCP (RFC 6587) and TLS (RFC 5425), all into the spool.
 
-A connection is closed in good order only when all its lines are on the disk, so a sender that closes its side and waits for ours has
-its acknowledgement. If this process dies the kernel resets the connections, and a reset is no acknowledgement.
+A connection is closed in good order only when all its lines are on the disk, so a sender that closes its side and
+waits for ours has its acknowledgement. If this process dies the kernel resets the connections, and a reset is no
+acknowledgement.
 """
 
 import asyncio

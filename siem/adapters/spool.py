@@ -1,7 +1,8 @@
 """The spool: received lines on disk before anything else happens to them.
 
-Append-only segment files. A record is ``WCS1``, length and CRC-32 of its payload (big-endian 32 bits each), payload. A writer holds
-its segment's lock while it lives, so a reader can tell a record that is being written from a torn tail, which it cuts off.
+Append-only segment files. A record is ``WCS1``, length and CRC-32 of its payload (big-endian 32 bits each), payload.
+A writer holds its segment's lock while it lives, so a reader can tell a record that is being written from a torn
+tail, which it cuts off.
 """
 
 import fcntl
@@ -135,7 +136,7 @@ def _full(folder: Path, error: OSError) -> SpoolFull:
 
 @dataclass(frozen=True)
 class Position:
-    """How far a segment is read. ``finished``: its writer is gone and nothing is left. ``lost``: octets of damage passed over."""
+    """How far a segment is read. ``finished``: its writer is gone, nothing is left. ``lost``: octets of damage passed over."""
 
     offset: int
     finished: bool = False
@@ -207,7 +208,8 @@ def _read_segment(path: Path, offset: int, limit: int) -> tuple[list[Raw], Posit
         alone = _locked(file.fileno())  # asked before reading: after it no writer adds anything
         file.seek(offset)
         data = file.read(SEGMENT_SIZE * 2)
-        lines, at, lost = [], 0, 0
+        lines: list[Raw] = []
+        at, lost = 0, 0
         while at < len(data) and len(lines) < limit:
             payload = _payload(data, at)
             if payload is not None:

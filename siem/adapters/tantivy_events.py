@@ -1,7 +1,8 @@
 """The embedded event store: one tantivy index a day below one folder, one writing process, any number of readers.
 
-The day is that of ``event.ingested`` (UTC), so a device with a wrong clock neither escapes nor hastens retention. A batch is one
-commit; documents are compared by ``event.id`` with what is there, so a batch that is repeated after a kill is stored once.
+The day is that of ``event.ingested`` (UTC), so a device with a wrong clock neither escapes nor hastens retention. A
+batch is one commit; documents are compared by ``event.id`` with what is there, so a batch that is repeated after a
+kill is stored once.
 """
 
 import shutil
@@ -19,7 +20,7 @@ from kernel.errors import Conflict, LimitExceeded, Unavailable
 from kernel.i18n import N_
 from siem.adapters.results import day_of, extreme, histogram, page, top
 from siem.adapters.tantivy_query import WORDS, Translator, schema, to_tantivy
-from siem.ecs import Document, FieldKind, kind_of
+from siem.ecs import Document, FieldKind, kind_of, millis
 from siem.ports import IndexReport, Part
 from siem.query import (
     Aggregation,
@@ -195,14 +196,17 @@ class TantivyEvents:
 
 
 def _position(document: Document) -> tuple[int, str]:
-    from siem.ecs import millis
-
     return millis(document["@timestamp"]), document["event.id"]
 
 
 def _count(day: _Day, search: Search) -> int:
-    hits = day.searcher().search(day.ask.translate(search.query), limit=1, count=True)
-    return int(hits.count)
+    return _matching(day.searcher(), day.ask.translate(search.query))
+
+
+def _matching(searcher: tantivy.Searcher, query: tantivy.Query) -> int:
+    """How many documents match."""
+    found: Any = searcher.search(query, limit=1, count=True)
+    return int(found.count)
 
 
 def _newest(day: _Day, search: Search, cursor: tuple[int, str] | None) -> list[Document]:
@@ -216,7 +220,7 @@ def _newest(day: _Day, search: Search, cursor: tuple[int, str] | None) -> list[D
         low, high = (None, cursor[0]) if search.newest_first else (cursor[0], None)
         query = query.and_must_match(day.ask.between("time", low, high))
         at = query.and_must_match(day.ask.between("time", cursor[0], cursor[0]))
-        wanted += int(searcher.search(at, limit=1, count=True).count)
+        wanted += _matching(searcher, at)
     hits = searcher.search(query, limit=wanted, order_by_field="time", order=order, count=False).hits
     addresses = [address for _, address in hits]
     if len(hits) == wanted:
@@ -239,7 +243,7 @@ def _with_ties(day: _Day, searcher: tantivy.Searcher, query: tantivy.Query, foun
     times = searcher.fast_field_values("time", found)
     last = int(times[-1] or 0)
     at = query.and_must_match(day.ask.between("time", last, last))
-    count = int(searcher.search(at, limit=1, count=True).count)
+    count = _matching(searcher, at)
     tied = [address for _, address in searcher.search(at, limit=max(count, 1), count=False).hits]
     return [address for address, time in zip(found, times, strict=True) if time != last] + tied
 

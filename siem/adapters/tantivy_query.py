@@ -1,7 +1,7 @@
 """The query model and the documents in tantivy's terms.
 
-Whole values are kept as terms ``field=value`` of one text field, so that exact, prefix, wildcard and network questions work on any
-field without a schema; numbers and aggregations use a JSON field; words use another.
+Whole values are kept as terms ``field=value`` of one text field, so that exact, prefix, wildcard and network
+questions work on any field without a schema; numbers and aggregations use a JSON field; words use another.
 """
 
 import ipaddress

@@ -8,8 +8,9 @@ A file of examples names a rule, lines on which it must fire and lines on which 
     quiet:
       - {line: '...'}
 
-``times`` repeats a line, ``step`` is the seconds between (also between entries), ``{n}`` in it the repetition's number; ``source`` is
-the sender's address. Times in the lines are replaced by the moment of sending: a line carries ``{t3164}`` or ``{t5424}``.
+``times`` repeats a line, ``step`` is the seconds between (also between entries), ``{n}`` in it the repetition's
+number; ``source`` is the sender's address. Times in the lines are replaced by the moment of sending: a line carries
+``{t3164}`` or ``{t5424}``.
 """
 
 from collections.abc import Iterable, Mapping

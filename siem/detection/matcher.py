@@ -151,7 +151,7 @@ def _literals(value: SigmaString) -> Literals:
 
 
 def _pattern(value: SigmaString, *, lower: bool = True) -> str:
-    special = {SpecialChars.WILDCARD_MULTI: ".*", SpecialChars.WILDCARD_SINGLE: "."}
+    special: dict[Any, str] = {SpecialChars.WILDCARD_MULTI: ".*", SpecialChars.WILDCARD_SINGLE: "."}
     return "".join(
         re.escape(part.lower() if lower else part) if isinstance(part, str) else special[part]
         for part in value.s

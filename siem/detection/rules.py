@@ -80,7 +80,7 @@ class RuleSet:
 
     def info(self, name: str) -> Info | None:
         """A rule's description by its id or name."""
-        found = (item.info for item in (*self.rules, *self.correlations))
+        found = [*(rule.info for rule in self.rules), *(item.info for item in self.correlations)]
         return next((info for info in found if name in (info.id, info.name)), None)
 
 
@@ -212,7 +212,7 @@ def _correlations(
 def _correlation(
     text: _Text, parsed: SigmaCorrelationRule, content: dict[str, Any], known: Mapping[str, str]
 ) -> Correlation:
-    names = [reference.reference for reference in parsed.rules]
+    names = [reference.reference for reference in parsed.rules or ()]
     for name in names:
         if name not in known:
             raise BrokenRule(
@@ -228,7 +228,8 @@ def _correlation(
             kind=parsed.type.name.lower(),
         )
     counting = parsed.type in (kinds.EVENT_COUNT, kinds.VALUE_COUNT)
-    operator = parsed.condition.op.name.lower() if counting else "gte"
+    condition: Any = parsed.condition
+    operator = condition.op.name.lower() if counting else "gte"
     if operator not in ("gte", "gt", "eq"):
         raise BrokenRule(
             N_("The condition %(operator)s can't be judged while events still come in; use gte, gt or eq."),
@@ -246,8 +247,8 @@ def _correlation(
         group_by=tuple(parsed.group_by or ()),
         seconds=parsed.timespan.seconds,
         operator=operator,
-        count=int(parsed.condition.count) if counting else 0,
-        field=str(parsed.condition.fieldref or "") if counting else "",
+        count=int(condition.count) if counting else 0,
+        field=str(condition.fieldref or "") if counting else "",
         aliases=aliases,
     )
 

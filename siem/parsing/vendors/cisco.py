@@ -28,6 +28,8 @@ _ASA = re.compile(r"%(?:ASA|FTD|PIX)-(?:[a-z]+-)?(?P<severity>[0-7])-(?P<code>\d
 _ENDS = r"(?P<source__ip><ip>)\((?P<source__port><port>)\) -> (?P<destination__ip><ip>)\((?P<destination__port><port>)\)"
 _ACL = r"list (?P<rule__name><word>) {verb} (?P<network__transport>[\w-]+)"
 
+_LOGGED = r"User:\s*(?P<user__name><user>)\s+logged command:\s*"
+
 IOS_SHAPES = (
     shape(rf"{_ACL.format(verb='denied')} {_ENDS}, (?P<source__packets><int>) packet", DENIED),
     shape(rf"{_ACL.format(verb='permitted')} {_ENDS}, (?P<source__packets><int>) packet", ALLOWED),
@@ -68,17 +70,9 @@ IOS_SHAPES = (
         CONFIGURED,
     ),
     shape(r"Configured from \S+ by (?P<user__name><user>)", CONFIGURED),
-    shape(
-        r"User:\s*(?P<user__name><user>)\s+logged command:\s*(?P<process__command_line>(?:no logging|logging off)<any>)".replace(
-            "<any>", ".{0,4000}"
-        ),
-        LOG_STOPPED,
-    ),
-    shape(
-        r"User:\s*(?P<user__name><user>)\s+logged command:\s*(?P<process__command_line>clear logging.{0,400})",
-        LOG_CLEARED,
-    ),
-    shape(r"User:\s*(?P<user__name><user>)\s+logged command:\s*(?P<process__command_line><any>)", COMMAND),
+    shape(rf"{_LOGGED}(?P<process__command_line>(?:no logging|logging off).{{0,400}})", LOG_STOPPED),
+    shape(rf"{_LOGGED}(?P<process__command_line>clear logging.{{0,400}})", LOG_CLEARED),
+    shape(rf"{_LOGGED}(?P<process__command_line><any>)", COMMAND),
     shape(r"User (?P<user__name><user>) has exited tty session \S*\((?P<source__ip><ip>)\)", LOGOUT),
     shape(
         r"[Ii]nterface (?P<observer__ingress__interface__name>[^,]{1,64}), changed state to (?P<event__reason>up|down)",
@@ -104,6 +98,8 @@ _TORN = {
     "event.action": "connection-closed",
 }
 _DENY = r"[Dd]en(?:y|ied)"
+
+_EXECUTED = r"User '(?P<user__name>[^']*)', running '[^']*' from IP (?P<source__ip><ip>), executed "
 
 ASA_SHAPES = (
     shape(
@@ -163,14 +159,8 @@ ASA_SHAPES = (
         LOGIN_FAILED,
     ),
     shape(r"user authentication Successful.*user = '?(?P<user__name>[^':\s]+)'?", LOGIN_OK),
-    shape(
-        r"User '(?P<user__name>[^']*)', running '[^']*' from IP (?P<source__ip><ip>), executed '(?P<process__command_line>clear logging[^']*)'",
-        LOG_CLEARED,
-    ),
-    shape(
-        r"User '(?P<user__name>[^']*)', running '[^']*' from IP (?P<source__ip><ip>), executed '(?P<process__command_line>no logging[^']*)'",
-        LOG_STOPPED,
-    ),
+    shape(rf"{_EXECUTED}'(?P<process__command_line>clear logging[^']*)'", LOG_CLEARED),
+    shape(rf"{_EXECUTED}'(?P<process__command_line>no logging[^']*)'", LOG_STOPPED),
     shape(
         r"User '(?P<user__name>[^']*)'(?:, running '[^']*' from IP (?P<source__ip><ip>),)? executed (?:the )?"
         r"'?(?P<process__command_line>[^']*)'?",

@@ -1,4 +1,4 @@
-"""Security isolation and information exchange gateways (网闸, GB/T 20279): ``key=value`` records of transfers and violations."""
+"""Isolation gateways (网闸, GB/T 20279): ``key=value`` records of transfers, sign-ins and violations."""
 
 import re
 

@@ -64,6 +64,13 @@ SHAPES = (
     shape(r"(?P<user__name><user>) failed to log ?in from (?P<source__ip><ip>)", LOGIN_FAILED),
     shape(r"(?P<user__name><user>) logged in from (?P<source__ip><ip>)", LOGIN_OK),
     shape(r"(?P<user__name><user>) logged out from (?P<source__ip><ip>)", LOGOUT),
+    shape(rf"Accepted \S+ for {_USER_FROM}", LOGIN_OK, code="SSHS_LOG"),
+    shape(rf"Failed \S+ for {_USER_FROM}", LOGIN_FAILED, code="SSHS_LOG"),
+    shape(
+        r"SSH user (?P<user__name><user>) \(IP: (?P<source__ip><ip>)\) connected",
+        {"event.category": ["session"]},
+    ),
+    shape(r"SSH user (?P<user__name><user>) \(IP: (?P<source__ip><ip>)\) disconnected", LOGOUT),
     shape(r"", LOGIN_FAILED, code=r"\w*(?:LOGIN_?FAIL(?:ED|URE)?|AUTH_FAIL(?:ED|URE)?)"),
     shape(r"", LOGIN_OK, code=r"\w*(?:LOGIN|AUTH_SUCCESS|LOGIN_SUCC)"),
     shape(r"", LOGOUT, code=r"\w*LOGOUT"),

@@ -38,6 +38,7 @@ KEYS = {
     "ip": "source.ip",
     "ipaddr": "source.ip",
     "userip": "source.ip",
+    "useraddress": "source.ip",
     "dstip": "destination.ip",
     "destinationip": "destination.ip",
     "srcport": "source.port",

@@ -39,7 +39,8 @@ SSHD = (
         {"event.action": "ssh_attempts_exceeded"},
     ),
     shape(
-        r"^(?:Disconnected|Received disconnect|Connection closed|Connection reset).*?(?P<source__ip><ip>) port (?P<source__port><port>)",
+        r"^(?:Disconnected|Received disconnect|Connection closed|Connection reset).*?"
+        r"(?P<source__ip><ip>) port (?P<source__port><port>)",
         LOGOUT,
         {"network.protocol": "ssh", "event.action": "ssh_disconnect"},
     ),
@@ -56,9 +57,15 @@ SSHD = (
     ),
 )
 
-_SUDO_RUN = r"^\s*(?P<user__name>\S+) : (?:(?P<event__reason>[^;=]{1,100}?) ; )?TTY=\S+ ; PWD=(?P<process__working_directory>[^;]+) ; USER=(?P<user__effective__name>\S+) ; "
+_WHO = r"^\s*(?P<user__name>\S+) : "
+_WHERE = r"TTY=\S+ ; PWD=(?P<process__working_directory>[^;]+) ; USER=(?P<user__effective__name>\S+) ; "
+_REFUSED = r"(?P<event__reason>[^;=]{0,60}(?:NOT in sudoers|incorrect password|not allowed)[^;=]{0,60}) ; "
+_RUN = rf"{_WHO}{_WHERE}COMMAND=(?P<process__command_line>"
 _LOG_FILES = r"(?:journalctl --(?:vacuum|rotate)|(?:rm|truncate|shred)\b.*?/var/log/)"
-_LOG_SERVICES = r"(?:systemctl (?:stop|disable|mask) (?:r?syslog(?:-ng|d)?|auditd|systemd-journald)|service (?:r?syslog|auditd) stop|auditctl -e ?0)"
+_LOG_SERVICES = (
+    r"(?:systemctl (?:stop|disable|mask) (?:r?syslog(?:-ng|d)?|auditd|systemd-journald)"
+    r"|service (?:r?syslog|auditd) stop|auditctl -e ?0)"
+)
 _RAN = {
     "event.category": ["process"],
     "event.type": ["start"],
@@ -66,17 +73,14 @@ _RAN = {
     "event.outcome": "success",
 }
 SUDO = (
-    shape(rf"{_SUDO_RUN}COMMAND=(?P<process__command_line>.{{0,400}}?{_LOG_FILES}.{{0,2000}})", LOG_CLEARED),
+    shape(rf"{_RUN}.{{0,400}}?{_LOG_FILES}.{{0,2000}})", LOG_CLEARED),
+    shape(rf"{_RUN}.{{0,400}}?{_LOG_SERVICES}.{{0,2000}})", LOG_STOPPED),
+    shape(rf"{_RUN}.{{0,4000}})", _RAN),
     shape(
-        rf"{_SUDO_RUN}COMMAND=(?P<process__command_line>.{{0,400}}?{_LOG_SERVICES}.{{0,2000}})", LOG_STOPPED
-    ),
-    shape(
-        rf"{_SUDO_RUN.replace('(?:(?P<event__reason>', '(?:(?P<event__reason>(?=.*(?:NOT in sudoers|incorrect password|not allowed))').replace(' ; )?TTY', ' ; )TTY')}"
-        r"COMMAND=(?P<process__command_line>.{0,4000})",
+        rf"{_WHO}{_REFUSED}{_WHERE}COMMAND=(?P<process__command_line>.{{0,4000}})",
         _RAN,
         {"event.outcome": "failure"},
     ),
-    shape(rf"{_SUDO_RUN}COMMAND=(?P<process__command_line>.{{0,4000}})", _RAN),
     shape(
         r"session opened for user (?P<user__effective__name>[^\s(]+)(?:\(uid=\d+\))? by (?P<user__name>[^\s(]*)",
         LOGIN_OK,

@@ -35,7 +35,6 @@ KEYS = {
     "user": "user.name",
     "usr": "user.name",
     "rule": "event.action",
-    "op": "event.action",
     "policyid": "rule.id",
     "policyname": "rule.name",
     "recorder": "event.provider",
@@ -57,6 +56,8 @@ def decode(header: Header) -> Document:
     fields = {**_meaning(raw), **named}
     if "event.action" in named:
         fields["event.action"] = named["event.action"].lower()
+    if raw.get("op"):
+        fields["process.command_line"] = raw["op"]
     if result.lstrip("-").isdigit():
         fields["event.outcome"] = "success" if result == "0" else "failure"
     if _CLEARING.search(raw.get("msg", "")) and fields.get("event.outcome") != "failure":
