@@ -81,18 +81,25 @@ def column(values: Values, prefix: Oid) -> dict[Oid, Value]:
 
 
 def text(value: Value | None) -> str:
-    """Octets as text: UTF-8, else GB 18030 (ifAlias of older Chinese devices), without control characters."""
+    """Octets as text without control characters, at most 255 characters."""
     if not isinstance(value, bytes):
         return ""
+    shown = decoded(value)
+    return clean(value.decode("latin-1") if shown is None else shown)
+
+
+def decoded(value: bytes) -> str | None:
+    """The text if it is one in UTF-8, or in GB 18030 (ifAlias of older Chinese devices)."""
     for encoding in ("utf-8", "gb18030"):
         try:
-            decoded = value.decode(encoding)
-            break
+            return value.decode(encoding)
         except UnicodeDecodeError:
             continue
-    else:
-        decoded = value.decode("latin-1")
-    return "".join(c if c.isprintable() else " " for c in decoded).strip()[:255]
+    return None
+
+
+def clean(shown: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in shown).strip()[:255]
 
 
 def dotted(value: Value | None) -> str:

@@ -6,7 +6,7 @@ SNMPv2-MIB (RFC 3418), IF-MIB (RFC 2863), ENTITY-MIB (RFC 6933), LLDP-MIB (IEEE 
 from collections.abc import Mapping
 from typing import Any
 
-from monitor.mib import text
+from monitor.mib import clean, decoded
 from monitor.model import Oid, Trap, Value
 
 _SNMP_TRAPS = (1, 3, 6, 1, 6, 3, 1, 1, 5)
@@ -65,5 +65,6 @@ def _json_value(name: str, value: Value) -> Any:
         return _STATUS.get(value, value) if name in ("ifAdminStatus", "ifOperStatus") else value
     if name == "snmpTrapAddress" and len(value) == 4:
         return ".".join(map(str, value))
-    shown = text(value)
-    return shown if len(shown.encode()) == len(value) else value[:255].hex(" ")
+    plain = value.rstrip(b"\0\r\n")
+    shown = None if any(byte < 32 for byte in plain) else decoded(plain)
+    return value[:255].hex(" ") if shown is None else clean(shown)

@@ -7,6 +7,7 @@ from "no traps understood".
 
 import queue
 import socket
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -22,7 +23,8 @@ _VERSIONS = {0: "v1", 1: "v2c", 3: "v3"}
 _AUTH_PRIV = 3  # securityLevel, RFC 3411 section 5
 _MAX_ENGINES = 20_000
 _QUEUE = 50_000
-_BUFFER = 8 * 2**20
+_BUFFER = 8 * 2**20  # bytes; the kernel grants at most net.core.rmem_max
+_SO_RXQ_OVFL = 40  # asm-generic/socket.h; Python has no name for it
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class TrapCounts:
     refused: int = 0
     dropped: int = 0
     failed: int = 0  # decoded, but the sink could not keep it
+    lost: int = 0  # by the kernel, before we could read them
 
 
 class TrapDecoder:
@@ -236,6 +239,7 @@ class TrapReceiver:
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+            self._socket.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
             self._socket.bind((host, port))
             self._socket.settimeout(0.2)
             self._decoder = TrapDecoder(credentials, self._answer)
@@ -275,17 +279,25 @@ class TrapReceiver:
     def _drain(self) -> None:
         while not self._stop.is_set():
             try:
-                datagram, source = self._socket.recvfrom(65_535)
+                datagram, notes, _flags, source = self._socket.recvmsg(65_535, socket.CMSG_SPACE(4))
             except TimeoutError:
                 continue
             except OSError as error:
                 self._on_error(error)
                 continue
+            self._note_losses(notes)
             self._count("received")
             try:
                 self._queue.put_nowait((datagram, source[:2]))
             except queue.Full:
                 self._count("dropped")
+
+    def _note_losses(self, notes: Sequence[tuple[int, int, bytes]]) -> None:
+        """The kernel tells with each datagram how many it had to throw away so far (socket(7), SO_RXQ_OVFL)."""
+        for level, kind, data in notes:
+            if (level, kind) == (socket.SOL_SOCKET, _SO_RXQ_OVFL):
+                with self._lock:
+                    self._counts = replace(self._counts, lost=int.from_bytes(data[:4], sys.byteorder))
 
     def _decode(self) -> None:
         while not (self._stop.is_set() and self._queue.empty()):

@@ -78,11 +78,17 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def notify(
-    folder: Path, port: int, credential: Credential, arguments: list[str], *, inform: bool = False
+    folder: Path,
+    port: int,
+    credential: Credential,
+    arguments: list[str],
+    *,
+    inform: bool = False,
+    level: str = "authPriv",
 ) -> int:
     """Send a trap or inform with net-snmp's tools; the secrets are in a file, not in the arguments."""
     folder.mkdir(exist_ok=True)
-    lines = ["defVersion 3", "defSecurityLevel authPriv", "defAuthType SHA-256", "defPrivType AES"]
+    lines = ["defVersion 3", f"defSecurityLevel {level}", "defAuthType SHA-256", "defPrivType AES"]
     lines += [
         f"defSecurityName {credential.snmp_user}",
         f"defAuthPassphrase {credential.snmp_auth}",
