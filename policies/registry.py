@@ -6,7 +6,7 @@ documents look like. The console hands each room its part.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,13 @@ _MAX_NODES = 200_000
 
 @dataclass(frozen=True)
 class Document:
-    """One YAML document: its part, file (relative to the data folder), first line, and value."""
+    """One YAML document: its part, file (relative to the data folder), first line, value, and the node it was read from."""
 
     part: str
     file: str
     line: int
     value: Any
+    node: Any = field(repr=False, compare=False)
 
     @property
     def place(self) -> str:
@@ -102,27 +103,36 @@ def read_documents(data: bytes, name: str) -> list[Document]:
         raise Invalid(N_("The file is larger than %(limit)s bytes."), place=name, limit=_MAX_BYTES)
     part = name.split("/", 1)[0]
     try:
-        text = data.decode()
-        nodes = [node for node in yaml.compose_all(text, Loader=yaml.SafeLoader) if node is not None]
-        for node in nodes:
-            _check_keys(node, name)
-        values = [value for value in yaml.safe_load_all(text) if value is not None]
+        return [
+            Document(part, name, node.start_mark.line + 1, value, node)
+            for node, value in _documents(data.decode(), name)
+        ]
     except UnicodeDecodeError as error:
         raise Invalid(N_("The file is not UTF-8."), place=name) from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = error.problem or ""
         raise Invalid(N_("No valid YAML: %(problem)s."), place=f"{name}:{line}", problem=problem) from error
-    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError) as error:
         raise Invalid(N_("No valid YAML: %(problem)s."), place=name, problem=type(error).__name__) from error
-    lines = [node.start_mark.line + 1 for node in nodes]
-    return [Document(part, name, line, value) for line, value in zip(lines, values, strict=True)]
 
 
-def line_of(data: bytes, index: int, path: Sequence[Any]) -> int:
-    """The line of the value at ``path`` (keys and list positions) in the file's ``index``-th document."""
-    nodes = [node for node in yaml.compose_all(data.decode(), Loader=yaml.SafeLoader) if node is not None]
-    node = nodes[index]
+def _documents(text: str, name: str) -> Iterator[tuple[Any, Any]]:
+    """Each document's node, which knows its lines, and its value; keys are checked before the value is built."""
+    loader = yaml.SafeLoader(text)
+    try:
+        while loader.check_node():
+            node = loader.get_node()
+            _check_keys(node, name)
+            value = loader.construct_document(node)
+            if value is not None:
+                yield node, value
+    finally:
+        loader.dispose()
+
+
+def _line_of(node: Any, path: Sequence[Any]) -> int:
+    """The line of the value at ``path`` (keys and list positions) in a document's node."""
     for step in path:
         below = _child(node, step)
         if below is None:
@@ -171,20 +181,12 @@ def _schema_faults(documents: Sequence[Document], schemas: Path) -> Iterator[Fau
             if document.part == part:
                 yield from (
                     Fault(
-                        _place(document, documents, list(error.absolute_path)),
+                        f"{document.file}:{_line_of(document.node, list(error.absolute_path))}",
                         "%(detail)s",
                         {"detail": error.message},
                     )
                     for error in validator.iter_errors(document.value)
                 )
-
-
-def _place(document: Document, documents: Sequence[Document], path: Sequence[Any]) -> str:
-    same = [other for other in documents if other.file == document.file]
-    file = DATA / document.file
-    if not file.exists():
-        return document.place
-    return f"{document.file}:{line_of(file.read_bytes(), same.index(document), path)}"
 
 
 def _repeated_ids(documents: Sequence[Document]) -> Iterator[Fault]:
