@@ -116,3 +116,27 @@ class LimitExceeded(WeichengError):
 
     def __init__(self, message: str, *, mend: str = "", place: str = "", **params: Any) -> None:
         super().__init__(ErrorCode.LIMIT, message, mend=mend, place=place, **params)
+
+
+BY_CODE: dict[ErrorCode, type[Any]] = {
+    ErrorCode.INVALID: Invalid,
+    ErrorCode.NOT_FOUND: NotFound,
+    ErrorCode.NOT_PERMITTED: NotPermitted,
+    ErrorCode.UNAUTHENTICATED: Unauthenticated,
+    ErrorCode.CONFLICT: Conflict,
+    ErrorCode.NEEDS_APPROVAL: NeedsApproval,
+    ErrorCode.INTEGRITY: IntegrityFailed,
+    ErrorCode.UNAVAILABLE: Unavailable,
+    ErrorCode.LIMIT: LimitExceeded,
+}
+
+
+def rebuild(
+    code: ErrorCode, message: str, *, mend: str = "", place: str = "", **params: Any
+) -> WeichengError:
+    """The error another process reported, as the type that stands for its code."""
+    kind = BY_CODE.get(code)
+    if kind is None:
+        return WeichengError(code, message, mend=mend, place=place, **params)
+    made: WeichengError = kind(message, mend=mend, place=place, **params)
+    return made

@@ -162,7 +162,7 @@ class Ceremonies:
 
     def _key(self, name: str, role: KeyRole, kind: str, minutes: list[str]) -> KeyInfo:
         """The key of that name, made now unless a ceremony that broke off has made it."""
-        held = {key.name: key for key in self._signer.keys()}  # noqa: SIM118 - a signer is no dict
+        held = {key.name: key for key in self._signer.keys()}
         if name in held:
             return held[name]
         key = self._signer.generate(name, role, kind)

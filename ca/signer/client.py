@@ -10,7 +10,7 @@ from typing import Any
 
 from ca.signer.model import KeyInfo, KeyRole, Purpose, SigningRefused
 from ca.signer.protocol import Closed, MalformedMessage, pack, read_message
-from kernel.errors import ErrorCode, Unavailable, WeichengError
+from kernel.errors import ErrorCode, Unavailable, WeichengError, rebuild
 from kernel.i18n import N_
 from kernel.pki.algorithms import UnknownAlgorithm
 
@@ -103,4 +103,4 @@ def _error(reply: Mapping[str, Any]) -> WeichengError:
     kind = _KINDS.get(str(reply.get("kind")))
     if kind is not None:
         return kind(message, mend=mend, place=place, **params)
-    return WeichengError(ErrorCode(reply["error"]), message, mend=mend, place=place, **params)
+    return rebuild(ErrorCode(reply["error"]), message, mend=mend, place=place, **params)
