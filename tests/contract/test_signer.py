@@ -3,10 +3,12 @@
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -159,7 +161,8 @@ def test_garbage_on_the_socket_ends_the_connection_and_nothing_else(process: Pat
         client.shutdown(socket.SHUT_WR)
         while client.recv(4096):
             pass
-    assert isinstance(SocketSigner(process / "signer.sock").keys(), list)
+    with closing(SocketSigner(process / "signer.sock")) as asking:
+        assert asking.keys() == []
 
 
 def test_the_socket_is_private_and_the_process_has_no_network(process: Path) -> None:
@@ -167,26 +170,26 @@ def test_the_socket_is_private_and_the_process_has_no_network(process: Path) -> 
     if os.geteuid() != 0:
         return
     ours = (Path("/proc/self/ns/net")).readlink()
-    inode = str(process / "signer.sock")
-    listing = subprocess.run(["ss", "-xlp"], capture_output=True, text=True, check=True).stdout
-    pid = next(line for line in listing.splitlines() if inode in line).split("pid=")[1].split(",")[0]
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(process / "signer.sock"))
+        pid, _, _ = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
     assert Path(f"/proc/{pid}/ns/net").readlink() != ours
 
 
 def test_nobody_answers_is_a_typed_error(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="does not answer"):
-        SocketSigner(tmp_path / "signer.sock").keys()
+        SocketSigner(tmp_path / "none.sock").keys()
 
 
 def test_a_killed_signer_loses_no_key_it_has_told_of(tmp_path: Path) -> None:
     first = start(tmp_path)
-    key = SocketSigner(tmp_path / "signer.sock").generate("evidence", KeyRole.EVIDENCE, "p256")
+    with closing(SocketSigner(tmp_path / "signer.sock")) as client:
+        key = client.generate("evidence", KeyRole.EVIDENCE, "p256")
     first.kill()
     first.wait()
     (tmp_path / "signer.sock").unlink()
     second = start(tmp_path)
-    client = SocketSigner(tmp_path / "signer.sock")
-    assert list(client.keys()) == [key]
-    client.close()
+    with closing(SocketSigner(tmp_path / "signer.sock")) as client:
+        assert list(client.keys()) == [key]
     second.terminate()
     assert second.wait(20) == 0
