@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -157,10 +157,11 @@ def test_garbage_on_the_socket_ends_the_connection_and_nothing_else(process: Pat
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(5)
         client.connect(str(process / "signer.sock"))
-        client.sendall(data)
-        client.shutdown(socket.SHUT_WR)
-        while client.recv(4096):
-            pass
+        with suppress(ConnectionError):  # the server may hang up on what it has not read
+            client.sendall(data)
+            client.shutdown(socket.SHUT_WR)
+            while client.recv(4096):
+                pass
     with closing(SocketSigner(process / "signer.sock")) as asking:
         assert asking.keys() == []
 
