@@ -5,7 +5,7 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -102,7 +102,8 @@ def _channel(host: Host, receivers: Receivers) -> Iterator[Channel]:
             plain, server_hostname=receivers.server_name or address[0]
         ) as tls:
             yield StreamChannel(tls, octets=octets)
-            tls.unwrap()  # close_notify: the receiver is to know that nothing was cut off
+            with suppress(ssl.SSLEOFError, ConnectionError, TimeoutError):
+                tls.unwrap()  # close_notify: nothing was cut off; a receiver need not answer it (RFC 8446 section 6.1)
 
 
 def _client_context(receivers: Receivers) -> ssl.SSLContext:
