@@ -3,15 +3,14 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from typing import Any
 
 from policies.catalogue.model import Text
 
 # not the number of a control item: L3-8.1.4.1-a
 _IPV4 = re.compile(r"(?<![\d.])(?<!L\d-)(\d{1,3}\.\d{1,3})\.\d{1,3}\.\d{1,3}(?![\d.])")
-_IPV6 = re.compile(
-    r"(?<![0-9A-Fa-f:.])(?:[0-9A-Fa-f]{1,4}:){2,7}[0-9A-Fa-f:]{0,39}|(?<![0-9A-Fa-f:])[0-9A-Fa-f]{1,4}::[0-9A-Fa-f:]*"
-)
+_COLONS = re.compile(r"(?<![0-9A-Za-z:.])[0-9A-Fa-f:]{2,39}(?![0-9A-Za-z:])")  # maybe IPv6
 _MAC = re.compile(r"\b[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}\b|\b[0-9A-Fa-f]{4}(?:[.-][0-9A-Fa-f]{4}){2}\b")
 _TELEPHONE = re.compile(r"(?<!\d)(1[3-9]\d)\d{4}(\d{4})(?!\d)|(?<!\d)(0\d{2,3})-?\d{7,8}(?!\d)")
 _MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
@@ -54,10 +53,20 @@ def mask_text(text: str, profile: Profile) -> str:
     if profile.addresses:
         text = _MAC.sub(MASK, text)
         text = _IPV4.sub(r"\1.*.*", text)
-        text = _IPV6.sub(MASK, text)
+        text = _MAC.sub(MASK, text)
+        text = _COLONS.sub(_hide_ipv6, text)
     if profile.telephones:
         text = _MAIL.sub(MASK, text)
         text = _TELEPHONE.sub(lambda m: f"{m[1]}****{m[2]}" if m[1] else f"{m[3]}-{MASK}", text)
     if profile.accounts:
         text = _ACCOUNT_WORDS.sub(rf"\1\2{MASK}", text)
     return text
+
+
+def _hide_ipv6(match: re.Match[str]) -> str:
+    """A time of day has colons too, so the standard library says what is an address."""
+    try:
+        IPv6Address(match[0])
+    except ValueError:
+        return match[0]
+    return MASK
