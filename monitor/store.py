@@ -154,6 +154,11 @@ def read_devices(connection: Connection) -> dict[str, Device]:
     return {row.asset: _device(row) for row in connection.execute(select(devices))}
 
 
+def read_device(connection: Connection, asset: str) -> Device | None:
+    row = connection.execute(select(devices).where(devices.c.asset == asset)).one_or_none()
+    return _device(row) if row else None
+
+
 def write_device(connection: Connection, device: Device) -> None:
     row = asdict(device) | {"state": str(device.state), "facts": dict(device.facts)}
     row["problem"] = str(device.problem) if device.problem else None

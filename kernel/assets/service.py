@@ -60,6 +60,11 @@ class Register:
             raise _no_asset(id_or_name)
         return found
 
+    def asset_at(self, address: str) -> Asset | None:
+        """Whose address this is: the device's or gateway's, or else a service's on it; canonical form of the address."""
+        with self._database.read() as connection:
+            return store.read_asset_at(connection, address)
+
     def gateways(self) -> list[Asset]:
         """The hosts of the isolation gateways."""
         return self.assets(AssetKind.GATEWAY)

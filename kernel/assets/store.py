@@ -90,6 +90,13 @@ def read_asset(connection: Connection, id_or_name: str) -> Asset | None:
     return _asset(rows[-1]) if rows else None
 
 
+def read_asset_at(connection: Connection, address: str) -> Asset | None:
+    """The device or gateway in use with this management address, or else another entry that bears it."""
+    at = (assets.c.address == address) & assets.c.retired_at.is_(None)
+    found = [_asset(row) for row in connection.execute(select(assets).where(at).order_by(assets.c.name))]
+    return next((asset for asset in found if asset.kind in ONE_ADDRESS), found[0] if found else None)
+
+
 def name_taken(connection: Connection, asset: Asset) -> bool:
     """Whether another entry in use bears this name."""
     other = (assets.c.name == asset.name) & (assets.c.id != asset.id) & assets.c.retired_at.is_(None)

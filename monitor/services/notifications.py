@@ -24,7 +24,7 @@ class Notifications:
         varbinds = varbinds_of(trap)
         now = self._base.clock.now()
         digest = sha256_hex(canonical_json([trap.source, name, trap.version, varbinds]))
-        sender = next((asset for asset in self._base.register.assets() if asset.address == trap.source), None)
+        sender = self._base.register.asset_at(trap.source)
         with self._base.database.begin() as uow:
             if store.count_repeat(uow.connection, digest, now - REPEAT_WINDOW, now):
                 return

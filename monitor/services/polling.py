@@ -140,7 +140,7 @@ class Polling:
         """Store what one device said, in one transaction with what follows from it."""
         reading = read(answer, platform_of(asset.platform), at) if answer.whole else None
         with self._base.database.begin() as uow:
-            before = store.read_devices(uow.connection).get(asset.id, Device(asset.id))
+            before = store.read_device(uow.connection, asset.id) or Device(asset.id)
             crossings: Mapping[tuple[str, str, str], Crossing] = store.read_crossings(
                 uow.connection, asset.id
             )

@@ -110,6 +110,18 @@ def test_a_retired_name_is_free_again_and_its_links_go(register: Register, netwo
         register.retire(network_admin, old.id, version=2, reason="twice")
 
 
+def test_whose_address_it_is(register: Register, network_admin: Principal) -> None:
+    made = register.put_asset(network_admin, switch())
+    page = Asset("", AssetKind.SERVICE, "a-page", "u_city", address="10.1.0.1", attributes={"tls_port": 443})
+    register.put_asset(network_admin, page)
+    assert register.asset_at("10.1.0.1") == made
+    register.retire(network_admin, made.id, version=1, reason="scrapped")
+    found = register.asset_at("10.1.0.1")
+    assert found is not None
+    assert found.name == "a-page"
+    assert register.asset_at("10.1.0.99") is None
+
+
 def test_a_link_is_the_same_from_both_ends(register: Register, network_admin: Principal) -> None:
     a = register.put_asset(network_admin, switch())
     b = register.put_asset(network_admin, switch("nw-acc", "10.1.0.2"))

@@ -54,6 +54,16 @@ class Receiver:
             if done == counts.received:
                 return
 
+    def rest(self) -> None:
+        """Wait until nothing has changed for a while, however busy the machine is."""
+        before, quiet = None, 0
+        for _ in range(300):
+            time.sleep(0.1)
+            quiet = quiet + 1 if self.real.counts == before else 0
+            before = self.real.counts
+            if quiet >= 10:
+                return
+
 
 @pytest.fixture
 def receiver(tmp_path: Path) -> Iterator[Receiver]:
@@ -129,14 +139,14 @@ def test_a_trap_that_can_not_be_kept_is_told_and_stops_no_other(receiver: Receiv
 def test_of_a_storm_all_is_taken_or_told_as_lost(receiver: Receiver) -> None:
     capture = capture_of(receiver)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-        for _ in range(3000):
+        for _ in range(1500):
             sender.sendto(capture, ("127.0.0.1", receiver.real.port))
-        receiver.settle()
-        sender.sendto(capture, ("127.0.0.1", receiver.real.port))
-    receiver.settle()
+        receiver.rest()
+        sender.sendto(capture, ("127.0.0.1", receiver.real.port))  # what was lost is told with the next one
+    receiver.rest()
     counts = receiver.real.counts
     assert counts.accepted > 200
-    assert counts.accepted + counts.dropped + counts.lost == 3001
+    assert counts.accepted + counts.dropped + counts.lost == 1501
 
 
 def capture_of(receiver: Receiver) -> bytes:
