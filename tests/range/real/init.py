@@ -91,7 +91,9 @@ def _serve_ssh(program: str, listener: socket.socket) -> None:
             client, _ = listener.accept()
             with client:
                 subprocess.Popen(
-                    [program, "-i", "-e", "-f", "/etc/ssh/sshd_config"], stdin=client, stdout=client
+                    [program, "-i", "-e", "-f", "/etc/ssh/sshd_config"],
+                    stdin=client.fileno(),
+                    stdout=client.fileno(),
                 )
         _reap()
 

@@ -24,6 +24,7 @@ from tests.range.snmp.ber import (
 from tests.range.snmp.objects import IF, IFX, interfaces_of, uptime
 
 TRAP_V2 = 0xA7
+Binding = tuple[ObjectId, int, int | str | ObjectId]
 SYS_UPTIME, TRAP_OID = parse_oid("1.3.6.1.2.1.1.3.0"), parse_oid("1.3.6.1.6.3.1.1.4.1.0")
 KINDS = {
     "cold-start": parse_oid("1.3.6.1.6.3.1.1.5.1"),
@@ -43,14 +44,17 @@ class Trap:
 
 def trap_pdu(host: Host, trap: Trap) -> bytes:
     """KeyError when the kind or the port does not exist."""
-    bindings = [(SYS_UPTIME, TIME_TICKS, int(uptime() * 100) % 2**32), (TRAP_OID, OID, KINDS[trap.kind])]
+    bindings: list[Binding] = [
+        (SYS_UPTIME, TIME_TICKS, int(uptime() * 100) % 2**32),
+        (TRAP_OID, OID, KINDS[trap.kind]),
+    ]
     if trap.kind.startswith("link-"):
         bindings += _link_bindings(host, trap)
     encoded = [encode_sequence(encode_oid(oid), encode_value(tag, value)) for oid, tag, value in bindings]
     return usm.pdu(TRAP_V2, secrets.randbelow(2**31), 0, 0, encoded)
 
 
-def _link_bindings(host: Host, trap: Trap) -> list[tuple[ObjectId, int, int | str | ObjectId]]:
+def _link_bindings(host: Host, trap: Trap) -> list[Binding]:
     ports = {port["name"]: port for port in interfaces_of(yaml.safe_load(host.text("snmp.yaml")))}
     index, state = ports[trap.port]["index"], 2 if trap.kind == "link-down" else 1
     return [

@@ -91,7 +91,8 @@ class Shell:
         """The answer to what was typed at a question or a password prompt."""
         command, self._pending = self._pending, None
         assert command is not None
-        return getattr(self, f"_replied_{command.do}")(command, text)
+        replied: Callable[[Command, str], Answer] = getattr(self, f"_replied_{command.do}")
+        return replied(command, text)
 
     def help(self, line: str) -> str:
         """What may follow, for ``?``."""
