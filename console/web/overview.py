@@ -1,40 +1,43 @@
-"""What the home page shows each role: figures from the services, and the work that waits, with its command."""
+"""What the home page shows each role: figures from the rooms' services, and the work that waits, with its command."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from console.compose.app import App
 from kernel.errors import WeichengError
 from kernel.i18n import N_
-from kernel.identity.model import Principal, Role, UserState
+from kernel.identity.model import Principal, Role
 from kernel.identity.permissions import APPROVING, Permission, permissions_of
 from kernel.jobs.model import JobState
 
 MOST = 100  # counted no further than this
+SOON = timedelta(days=30)
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One number. ``tone`` is "" or "warning"; ``value`` is None where the service could not tell (``fault`` says why)."""
+    """One number. ``value`` is None where the service could not tell; ``fault`` says why then."""
 
     label: str
     value: int | None
-    tone: str = ""
+    warns: bool = False
     fault: str = ""
 
     @property
     def shown(self) -> str:
-        if self.value is None:
-            return "—"
-        return f"{MOST}+" if self.value >= MOST and self.tone else str(self.value)
+        return "—" if self.value is None else str(self.value)
 
 
 @dataclass(frozen=True)
 class Task:
-    """Something this role does: a message id, and the command line that does it."""
+    """Something a role does: a message id, and the command line that does it."""
 
     text: str
     command: str
+
+
+Count = Callable[[App, Principal], int]
 
 
 def _approvals(app: App, principal: Principal) -> int:
@@ -46,8 +49,8 @@ def _failed_jobs(app: App, principal: Principal) -> int:
     return len(app.jobs.find(principal, state=JobState.FAILED, limit=MOST))
 
 
-def _running_jobs(app: App, principal: Principal) -> int:
-    return len(app.jobs.find(principal, state=JobState.RUNNING, limit=MOST))
+def _assets(app: App, principal: Principal) -> int:
+    return len(app.assets.list_assets(principal))
 
 
 def _unsealed(app: App, principal: Principal) -> int:
@@ -56,36 +59,87 @@ def _unsealed(app: App, principal: Principal) -> int:
 
 def _locked(app: App, principal: Principal) -> int:
     now = app.clock.now()
-    return sum(
-        user.locked_until is not None and user.locked_until > now for user in app.identity.users(principal)
-    )
+    users = app.identity.users(principal)
+    return sum(user.locked_until is not None and user.locked_until > now for user in users)
 
 
-def _active_users(app: App, principal: Principal) -> int:
-    return sum(user.state is UserState.ACTIVE for user in app.identity.users(principal))
+def _accounts(app: App, principal: Principal) -> int:
+    return len(app.identity.users(principal))
+
+
+def _audit_records(app: App, _principal: Principal) -> int:
+    return app.audit.head()[0]
+
+
+def _expiring(app: App, principal: Principal) -> int:
+    from ca.model import State
+
+    before = app.clock.now() + SOON
+    return len(app.ca.lifecycle.find(principal, state=State.ISSUED, expires_before=before, limit=MOST))
+
+
+def _configuration_findings(app: App, principal: Principal) -> int:
+    return len(app.netops.findings.find(principal))
+
+
+def _silent_devices(app: App, principal: Principal) -> int:
+    from monitor.model import DeviceState
+
+    return sum(one.device.state is DeviceState.DOWN for one in app.monitor.polling.status(principal))
+
+
+def _network_findings(app: App, principal: Principal) -> int:
+    return len(app.monitor.findings.list(principal))
+
+
+def _new_alerts(app: App, principal: Principal) -> int:
+    from siem.model import AlertState
+
+    return len(app.siem.triage.alerts(principal, states=[AlertState.NEW], limit=MOST))
+
+
+def _open_cases(app: App, principal: Principal) -> int:
+    from siem.model import CaseState
+
+    unfinished = [state for state in CaseState if state is not CaseState.CLOSED]
+    return len(app.siem.triage.cases(principal, states=unfinished, limit=MOST))
+
+
+def _unproven_replicas(app: App, principal: Principal) -> int:
+    """Places of a plan where the last proof is missing or was no pass."""
+    rows = app.backup.status(principal)
+    return len({(row["plan"], row["site"]) for row in rows if row["verdict"] != "pass"})
+
+
+def _systems(app: App, principal: Principal) -> int:
+    return len(app.policies.systems.all(principal))
 
 
 @dataclass(frozen=True)
 class _Source:
     label: str
-    count: Callable[[App, Principal], int]
+    count: Count
     needs: Permission | None  # None: whoever may approve anything
-    warns: bool = False  # any number above nought asks for attention
+    warns: bool = True  # any number above nought asks for attention
 
 
+_P = Permission
 _SOURCES: tuple[_Source, ...] = (
-    _Source(N_("Approvals waiting for you"), _approvals, None, warns=True),
-    _Source(N_("Failed jobs"), _failed_jobs, Permission.JOB_READ, warns=True),
-    _Source(N_("Running jobs"), _running_jobs, Permission.JOB_READ),
-    _Source(
-        N_("Registered assets"),
-        lambda app, principal: len(app.assets.list_assets(principal)),
-        Permission.ASSET_READ,
-    ),
-    _Source(N_("Evidence waiting for its seal"), _unsealed, Permission.EVIDENCE_READ, warns=True),
-    _Source(N_("Active accounts"), _active_users, Permission.IDENTITY_READ),
-    _Source(N_("Locked accounts"), _locked, Permission.IDENTITY_READ, warns=True),
-    _Source(N_("Audit records"), lambda app, _principal: app.audit.head()[0], Permission.AUDIT_READ),
+    _Source(N_("Approvals waiting for you"), _approvals, None),
+    _Source(N_("New alerts"), _new_alerts, _P.SIEM_ALERT_READ),
+    _Source(N_("Open cases"), _open_cases, _P.SIEM_CASE_READ),
+    _Source(N_("Devices that do not answer"), _silent_devices, _P.MONITOR_READ),
+    _Source(N_("Findings in the network"), _network_findings, _P.MONITOR_READ),
+    _Source(N_("Findings in configurations"), _configuration_findings, _P.NETOPS_FINDING_READ),
+    _Source(N_("Certificates that expire within 30 days"), _expiring, _P.CA_READ),
+    _Source(N_("Replicas without a passed proof"), _unproven_replicas, _P.BACKUP_READ),
+    _Source(N_("Evidence waiting for its seal"), _unsealed, _P.EVIDENCE_READ),
+    _Source(N_("Failed jobs"), _failed_jobs, _P.JOB_READ),
+    _Source(N_("Locked accounts"), _locked, _P.IDENTITY_READ),
+    _Source(N_("Accounts"), _accounts, _P.IDENTITY_READ, warns=False),
+    _Source(N_("Registered assets"), _assets, _P.ASSET_READ, warns=False),
+    _Source(N_("Systems under graded protection"), _systems, _P.POLICIES_READ, warns=False),
+    _Source(N_("Audit records"), _audit_records, _P.AUDIT_READ, warns=False),
 )
 
 TASKS: Mapping[Role, tuple[Task, ...]] = {
@@ -95,23 +149,42 @@ TASKS: Mapping[Role, tuple[Task, ...]] = {
         Task(N_("Check the settings after every change"), "weicheng config check"),
     ),
     Role.SECURITY_OFFICER: (
+        Task(N_("Decide on certificate requests"), "weicheng ca requests"),
+        Task(N_("Suspend or revoke a certificate"), "weicheng ca revoke"),
         Task(N_("Grant roles to new colleagues"), "weicheng account grant"),
-        Task(N_("Keep the devices' credentials"), "weicheng credential set"),
+        Task(N_("Decide on exceptions from the baseline"), "weicheng netops findings"),
+        Task(N_("Assess a system and confirm the results"), "weicheng policies assess"),
     ),
     Role.AUDITOR: (
         Task(N_("Verify the whole audit trail"), "weicheng audit verify"),
         Task(N_("Look through what was refused"), "weicheng audit find"),
         Task(N_("Export the trail for an outside check"), "weicheng audit export"),
     ),
-    Role.REGISTRAR: (Task(N_("Look up the unit's devices and systems"), "weicheng assets list"),),
-    Role.NETWORK_ADMINISTRATOR: (
-        Task(N_("Keep the register of devices up to date"), "weicheng assets import"),
-        Task(N_("Store the devices' credentials"), "weicheng credential set"),
+    Role.REGISTRAR: (
+        Task(N_("File a request for an applicant of your unit"), "weicheng ca request"),
+        Task(N_("Follow your unit's requests"), "weicheng ca requests"),
+        Task(N_("Look up the unit's devices and systems"), "weicheng assets list"),
     ),
-    Role.SOC_ANALYST: (Task(N_("Find the owner of an address"), "weicheng assets show"),),
-    Role.DR_ADMINISTRATOR: (Task(N_("Follow backups and drills"), "weicheng job list"),),
+    Role.NETWORK_ADMINISTRATOR: (
+        Task(N_("Work through the findings in configurations"), "weicheng netops findings"),
+        Task(N_("Collect configurations now"), "weicheng netops collect"),
+        Task(N_("See how every device stands"), "weicheng monitor status"),
+        Task(N_("Compare the network with the register"), "weicheng monitor topology"),
+        Task(N_("Keep the register of devices up to date"), "weicheng assets import"),
+    ),
+    Role.SOC_ANALYST: (
+        Task(N_("Work through the alerts, highest risk first"), "weicheng siem alerts"),
+        Task(N_("Carry on with open cases"), "weicheng siem case list"),
+        Task(N_("Search the logs"), "weicheng siem search"),
+    ),
+    Role.DR_ADMINISTRATOR: (
+        Task(N_("See what is proven at which site"), "weicheng backup status"),
+        Task(N_("Verify the replicas"), "weicheng backup verify"),
+        Task(N_("Hold a restore drill"), "weicheng backup drill"),
+    ),
     Role.ASSESSOR: (
-        Task(N_("Read the evidence"), "weicheng evidence list"),
+        Task(N_("Read the results of an assessment"), "weicheng policies controls"),
+        Task(N_("Take an evidence package away"), "weicheng policies export"),
         Task(N_("Verify records and seals"), "weicheng evidence verify"),
     ),
 }
@@ -137,5 +210,5 @@ def _figure(source: _Source, app: App, principal: Principal) -> Figure:
     try:
         value = source.count(app, principal)
     except WeichengError as error:
-        return Figure(source.label, None, "warning", error.text())
-    return Figure(source.label, value, "warning" if source.warns and value else "")
+        return Figure(source.label, None, warns=True, fault=error.text())
+    return Figure(source.label, value, warns=source.warns and value > 0)

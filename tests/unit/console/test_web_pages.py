@@ -2,16 +2,20 @@
 
 from collections.abc import Callable
 
+import click
 import pytest
 from werkzeug.exceptions import MethodNotAllowed
 
+from console.main import root
 from console.problems import HTTP_STATUS
 from console.web.labels import ROLE_NAMES
 from console.web.overview import TASKS
 from kernel.errors import ErrorCode, Unavailable, WeichengError
 from kernel.i18n import translate
-from kernel.identity.model import Role
+from kernel.identity.model import Principal, Role
 from kernel.identity.permissions import Permission, permissions_of
+from kernel.jobs.model import JobRequest
+from kernel.jobs.queue import JobContext
 from tests.unit.console.conftest import Browser, Console
 
 SignedIn = Callable[[Role], Browser]
@@ -33,8 +37,39 @@ def test_home_shows_no_figure_beyond_the_roles_permissions(signed_in: SignedIn, 
     held = permissions_of(frozenset({role}))
     assert ("登记资产" in text) == (Permission.ASSET_READ in held)
     assert ("审计记录" in text) == (Permission.AUDIT_READ in held)
-    assert ("有效账号" in text) == (Permission.IDENTITY_READ in held)
+    assert ("锁定账号" in text) == (Permission.IDENTITY_READ in held)
     assert ("失败作业" in text) == (Permission.JOB_READ in held)
+    assert ("新告警" in text) == (Permission.SIEM_ALERT_READ in held)
+    assert ("配置核查发现" in text) == (Permission.NETOPS_FINDING_READ in held)
+    assert ("未通过验证的副本" in text) == (Permission.BACKUP_READ in held)
+    assert ("30 天内到期证书" in text) == (Permission.CA_READ in held)
+    assert "—" not in text  # every room could tell its figure
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_every_command_that_home_names_is_there(role: Role) -> None:
+    for task in TASKS[role]:
+        command: click.Command = root
+        for word in task.command.split()[1:]:
+            assert isinstance(command, click.Group)
+            found = command.get_command(click.Context(command), word)
+            assert found is not None, task.command
+            command = found
+        assert not isinstance(command, click.Group), task.command
+
+
+def test_a_number_above_nought_asks_for_attention(signed_in: SignedIn) -> None:
+    browser = signed_in(Role.NETWORK_ADMINISTRATOR)
+    assert "需要关注" not in browser.get("/").text.split("失败作业")[1].split("</div></div>")[0]
+    jobs = browser.console.app.jobs
+    jobs.enqueue(Principal.system("test"), JobRequest("breaks", max_attempts=1))
+
+    def broken(_context: JobContext) -> None:
+        raise Unavailable("The database does not answer.")
+
+    jobs.register({"breaks": broken})
+    assert jobs.run_next("test")
+    assert "需要关注" in browser.get("/").text.split("失败作业")[1].split("</div></div>")[0]
 
 
 def test_a_figure_whose_service_fails_says_so_and_hides_no_other(
