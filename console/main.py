@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "login": ("console.commands.session", "login", N_("Sign in to the command line.")),
     "logout": ("console.commands.session", "logout", N_("Sign out.")),
+    "code": ("console.commands.session", "code", N_("Password and one-time code of a demo account.")),
     "whoami": ("console.commands.session", "whoami", N_("Show who is signed in and what they may do.")),
     "ca": ("ca.cli", "commands", N_("Certificates: request, approve, revoke, status.")),
     "netops": ("netops.cli", "commands", N_("Device configurations: collect, compare, check.")),

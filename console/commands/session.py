@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from kernel.edges.cli import Command, pass_app
-from kernel.errors import Unauthenticated
-from kernel.i18n import N_
+from kernel.errors import NotFound, Unauthenticated
+from kernel.i18n import N_, translate
 from kernel.identity.permissions import permissions_of
 from kernel.secrets import write_private
 
@@ -34,17 +34,51 @@ def read_token() -> str:
     "--password-file", type=click.File("r"), help=N_("File with the password, - for standard input.")
 )
 @click.option("--code", help=N_("One-time code of the authenticator app."))
+@click.option("--demo", is_flag=True, help=N_("Take both from the demo's private accounts file."))
 @pass_app
-def login(app: Any, user: str, password_file: Any, code: str | None) -> None:
-    password = (
-        password_file.readline().rstrip("\n")
-        if password_file
-        else click.prompt("Password", hide_input=True, err=True)
-    )
-    code = code or click.prompt("Code", err=True)
+def login(app: Any, user: str, password_file: Any, code: str | None, demo: bool) -> None:
+    if demo:
+        password, code = demo_secrets(app.settings.data_dir, user)
+    elif password_file:
+        password = password_file.readline().rstrip("\n")
+    else:
+        password = click.prompt(translate(N_("Password")), hide_input=True, err=True)
+    code = code or click.prompt(translate(N_("One-time code")), err=True)
     signed_in = app.floor.sign_in.with_password(user, password, code, origin="command line")
     write_private(session_file(), signed_in.token.encode())
     app.out.note(N_("Signed in as %(name)s."), name=signed_in.principal.name)
+
+
+@click.command(
+    cls=Command, help=N_("Password and present one-time code of a demo account, to sign in with a browser.")
+)
+@click.argument("user")
+@pass_app
+def code(app: Any, user: str) -> None:
+    password, shown = demo_secrets(app.settings.data_dir, user)
+    app.out.record({"login": user, "password": password, "code": shown})
+
+
+def demo_secrets(data_dir: Path, login: str) -> tuple[str, str]:
+    """(password, one-time code of now) of an account of the demo whose data lies in ``data_dir``; NotFound otherwise."""
+    import json
+    import time
+    from urllib.parse import parse_qs, urlsplit
+
+    from kernel.identity.passwords import totp_code
+
+    path = data_dir.parent / "people" / "accounts.json"
+    accounts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    for account in accounts:
+        if account["login"] == login:
+            secret = parse_qs(urlsplit(account["totp"]).query)["secret"][0]
+            return account["password"], totp_code(secret, time.time())
+    raise NotFound(
+        N_("The demo has no account %(login)s."),
+        mend=N_("Run make demo first."),
+        place=str(path),
+        login=login,
+    )
 
 
 @click.command(cls=Command, help=N_("Sign out."))

@@ -6,9 +6,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import yaml
 
@@ -18,7 +19,7 @@ from kernel.errors import Unavailable
 from kernel.i18n import N_, translate
 from siem.jobs import subscriptions
 from siem.model import Alert, CaseState
-from siem.picture import timeline_svg
+from siem.picture import Mark, timeline_svg
 from siem.query import DateHistogram
 
 SERVER_NAME = "collector.gov.internal"
@@ -213,12 +214,13 @@ def _open_case(demo: Demo, alerts: list[Alert]) -> str:
 
 
 def _picture(demo: Demo, alerts: list[Alert]) -> str:
-    end = demo.floor.clock.now()
+    """Events of the hour by the minute, and when the alerts' first events were."""
+    zone = ZoneInfo(demo.floor.settings.timezone)
+    end = demo.floor.clock.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
+    minutes = [end - HOUR + timedelta(minutes=n) for n in range(60)]
     page = demo.app.siem.search(
-        demo.people["analyst"],
-        since=end - HOUR,
-        until=end,
-        size=0,
-        aggregations={"minutes": DateHistogram(60)},
+        demo.people["analyst"], since=minutes[0], until=end, size=0, aggregations={"m": DateHistogram(60)}
     )
-    return timeline_svg(page.aggregations["minutes"], alerts, end - HOUR, end)
+    counts = {datetime.fromisoformat(bucket.key): bucket.count for bucket in page.aggregations["m"]}
+    marks = [Mark(alert.first_seen, alert.titles["zh_CN"], alert.level) for alert in alerts]
+    return timeline_svg([(minute, counts.get(minute, 0)) for minute in minutes], marks, zone)
