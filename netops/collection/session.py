@@ -5,7 +5,6 @@ The slow imports live here; the collector imports this module when it first has 
 
 import base64
 import hashlib
-import re
 import time
 from typing import Any
 
@@ -15,13 +14,12 @@ from netmiko.exceptions import (
     NetmikoBaseException,
     NetmikoTimeoutException,
     ReadException,
-    ReadTimeout,
 )
 from paramiko.ssh_exception import IncompatiblePeer, NoValidConnectionsError  # type: ignore[import-untyped]
 
 from kernel.errors import ErrorCode, WeichengError
 from kernel.i18n import N_
-from netops.collection.drivers import connection_class, extra_arguments
+from netops.collection.drivers import connection_class
 from netops.collection.model import (
     Fetched,
     HostKey,
@@ -33,9 +31,8 @@ from netops.collection.model import (
     SessionBroken,
     Target,
     Unreachable,
-    WrongPlatform,
 )
-from netops.config.text import MAX_BYTES, IncompleteConfig
+from netops.collection.terminal import Terminal
 
 # What current devices need not offer any more (RFC 9142 for key exchange, RFC 8332 for ssh-rsa).
 OUTDATED = {
@@ -61,7 +58,7 @@ class PinnedHostKey(paramiko.MissingHostKeyPolicy):  # type: ignore[misc]
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:
         self.shown = HostKey(key.get_name(), fingerprint(key.asbytes()))
-        if self._pinned is not None and self._pinned != self.shown:
+        if self._pinned is not None and self._pinned.fingerprint != self.shown.fingerprint:
             raise HostKeyChanged(self._place, self._pinned, self.shown)
 
 
@@ -84,23 +81,23 @@ def _session(target: Target, place: str, connect_seconds: float) -> tuple[str, H
     connection = _connection(target, policy, connect_seconds)
     try:
         _open(connection, place)
-        return _read(connection, target, place), _proven(policy, place)
+        return _read(connection, target, place, connect_seconds), _proven(policy, place)
     finally:
         _drop(connection)
 
 
 def _connection(target: Target, policy: PinnedHostKey, connect_seconds: float) -> Any:
-    credential, driver = target.credential, target.vendor.driver
+    credential = target.credential
     connection = connection_class(target.vendor)(
         host=target.address,
         port=target.port,
         username=credential.username,
         password=credential.password or None,
-        secret=credential.enable,
         use_keys=bool(credential.key_file),
         key_file=credential.key_file or None,
         allow_agent=False,
-        device_type="generic" if driver == "declared" else driver,
+        device_type=target.vendor.driver,
+        encoding="latin-1",  # octets as they are: netmiko drops a character that arrives in two pieces
         conn_timeout=connect_seconds,
         auth_timeout=connect_seconds,
         banner_timeout=connect_seconds,
@@ -108,7 +105,6 @@ def _connection(target: Target, policy: PinnedHostKey, connect_seconds: float) -
         if target.legacy
         else {kind: list(names) for kind, names in OUTDATED.items()},
         auto_connect=False,
-        **extra_arguments(target.vendor),
     )
     connection.key_policy = policy
     return connection
@@ -121,34 +117,25 @@ def fingerprint(key: bytes) -> str:
 
 def _open(connection: Any, place: str) -> None:
     try:
-        connection._open()  # what auto_connect does; the policy had to be set before
+        connection.establish_connection()  # without netmiko's preparations, which type a RETURN out of step
     except NetmikoAuthenticationException:
         raise LoginFailed(place) from None
     except NetmikoTimeoutException as error:
         raise _transport_error(place, error.__context__ or error) from None  # netmiko buries the reason there
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise _transport_error(place, error) from None
-    except (ReadException, ReadTimeout, ValueError, NetmikoBaseException) as error:
+    except (ReadException, NetmikoBaseException) as error:
         raise SessionBroken(place, _reason(error)) from None
 
 
-def _read(connection: Any, target: Target, place: str) -> str:
+def _read(connection: Any, target: Target, place: str, connect_seconds: float) -> str:
     """The configuration as shown, without echo and prompt."""
     try:
-        if target.credential.enable and not connection.check_enable_mode():
-            connection.enable()
-        prompt = connection.find_prompt()
-        if not target.vendor.prompt_regex.search(prompt):
-            raise WrongPlatform(place, target.vendor.platform, prompt)
-        screen = connection.send_command(
-            target.vendor.config_command, expect_string=re.escape(prompt.strip()) + r"\s*$",
-            read_timeout=target.timeout, strip_prompt=True, strip_command=True, cmd_verify=False,
-        )  # fmt: skip
-    except (ReadTimeout, ReadException, ValueError, OSError, EOFError, paramiko.SSHException) as error:
+        terminal = Terminal(connection, target.vendor, place, connect_seconds)
+        terminal.log_in(target.credential.enable)
+        return terminal.run(target.vendor.config_command, target.timeout)
+    except (ReadException, OSError, EOFError, paramiko.SSHException) as error:
         raise SessionBroken(place, _reason(error)) from None
-    if len(screen) > MAX_BYTES:
-        raise IncompleteConfig(N_("The configuration is larger than %(limit)d MB."), limit=MAX_BYTES >> 20)
-    return str(screen)
 
 
 def _drop(connection: Any) -> None:

@@ -59,6 +59,21 @@ class SecretPattern(_Data):
     block_end: Regex | None = Field(default=None, description="mask every following line up to this one")
 
 
+class Question(_Data):
+    """Something a device may ask after login, and the answer that changes nothing on it."""
+
+    asks: Regex
+    answer: str
+
+
+class Enable(_Data):
+    """How to rise from the view after login (prompt matches ``when``) to the one that shows configurations."""
+
+    when: Regex
+    command: str
+    asks: Regex
+
+
 class FactPattern(_Data):
     """A line that states something: ``kind`` of fact, its named groups are the values."""
 
@@ -74,9 +89,11 @@ class Vendor(_Data):
 
     platform: str = Field(pattern=r"^[a-z][a-z0-9_]+$")
     title: Title
-    driver: str = Field(description="netmiko device type, or 'declared' for the driver made from this file")
+    driver: str = Field(description="netmiko device type; 'generic' for a platform netmiko does not know")
     prompt: Regex = Field(description="a whole prompt line, as the device shows it after login")
-    paging_off: tuple[str, ...] = Field(default=(), description="sent by the declared driver after login")
+    login_questions: tuple[Question, ...] = ()
+    enable: Enable | None = None
+    paging_off: tuple[str, ...] = ()
     pager: Regex = Field(description="what a pager leaves in the text when it was not switched off")
     refused: tuple[Regex, ...] = Field(description="how the device says that it will not run a command")
     config_command: str

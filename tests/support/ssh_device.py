@@ -23,6 +23,8 @@ class Behaviour:
     config: str = ""
     refusal: str = "% Invalid input detected at '^' marker."
     login_question: str = ""
+    encoding: str = "utf-8"
+    piece: int = 0  # octets sent at a time, 0: all at once
     sessions: int = 0
     passwords_seen: list[str] = field(default_factory=list)
     commands_seen: list[str] = field(default_factory=list)
@@ -89,7 +91,7 @@ class SshDevice:
             }
         self._server = await asyncssh.create_server(
             lambda: _Server(self.behaviour, self._connections), "127.0.0.1", self.port, server_host_keys=[self._key],
-            process_factory=self._session, line_editor=False, **old,
+            process_factory=self._session, line_editor=False, encoding=None, **old,
         )  # fmt: skip
         self.port = self._server.get_port()
 
@@ -110,46 +112,54 @@ class SshDevice:
         await self._server.wait_closed()
         await self._start()
 
-    async def _session(self, process: "asyncssh.SSHServerProcess[str]") -> None:
+    async def _session(self, process: "asyncssh.SSHServerProcess[bytes]") -> None:
         behaviour = self.behaviour
         behaviour.sessions += 1
         try:
-            process.stdout.write(behaviour.login_question or f"\r\n{behaviour.prompt}")
+            await self._write(process, behaviour.login_question or f"\r\n{behaviour.prompt}")
             line = ""
             while True:
-                char = await process.stdin.read(1)
+                char = (await process.stdin.read(1)).decode("latin-1")
                 if not char:
                     return
                 if char not in "\r\n":
                     line += char
-                    process.stdout.write(char)
+                    await self._write(process, char)
                     continue
                 await self._answer(process, line.strip())
                 line = ""
         except (asyncssh.BreakReceived, asyncssh.TerminalSizeChanged, ConnectionError, BrokenPipeError):
             process.exit(1)
 
-    async def _answer(self, process: "asyncssh.SSHServerProcess[str]", command: str) -> None:
+    async def _answer(self, process: "asyncssh.SSHServerProcess[bytes]", command: str) -> None:
         behaviour, config = self.behaviour, self.behaviour.config
         if command:
             behaviour.commands_seen.append(command)
-        process.stdout.write("\r\n")
+        await self._write(process, "\r\n")
         if command != behaviour.command:
-            process.stdout.write(behaviour.prompt)
+            await self._write(process, behaviour.prompt)
             return
         text = config.replace("\n", "\r\n")
         half = len(text) // 2
         if behaviour.kind == "cut":
-            process.stdout.write(text[:half])
+            await self._write(process, text[:half])
             await asyncio.sleep(0.1)
             process.exit(0)
         elif behaviour.kind == "hang":
-            process.stdout.write(text[:half])
+            await self._write(process, text[:half])
         elif behaviour.kind == "refuse":
-            process.stdout.write(behaviour.refusal + "\r\n\r\n" + behaviour.prompt)
+            await self._write(process, behaviour.refusal + "\r\n\r\n" + behaviour.prompt)
         elif behaviour.kind == "paged":
-            process.stdout.write(text[:half] + "\r\n --More-- \r\n" + behaviour.prompt)
+            await self._write(process, text[:half] + "\r\n --More-- ")
         elif behaviour.kind == "lost_end":
-            process.stdout.write(text[:half] + "\r\n" + behaviour.prompt)
+            await self._write(process, text[:half] + "\r\n" + behaviour.prompt)
         else:
-            process.stdout.write(text + "\r\n" + behaviour.prompt)
+            await self._write(process, text + "\r\n" + behaviour.prompt)
+
+    async def _write(self, process: "asyncssh.SSHServerProcess[bytes]", text: str) -> None:
+        octets, piece = text.encode(self.behaviour.encoding), self.behaviour.piece or 1_000_000
+        for start in range(0, len(octets), piece):
+            process.stdout.write(octets[start : start + piece])
+            if self.behaviour.piece:
+                await process.stdout.drain()
+                await asyncio.sleep(0)

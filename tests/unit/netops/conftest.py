@@ -78,5 +78,5 @@ def room(
 
 
 def recorded_screens() -> dict[str, str]:
-    folders = sorted((RANGE / "hosts").iterdir())
+    folders = sorted(path.parent for path in (RANGE / "hosts").glob("*/running-config"))
     return {folder.name: (folder / "running-config").read_text("utf-8") for folder in folders}

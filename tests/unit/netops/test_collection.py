@@ -23,7 +23,7 @@ PUBLIC = "snmp-server community public RO 20"
 
 def planted() -> set[tuple[str, str]]:
     faults = yaml.safe_load((RANGE / "faults.yaml").read_text("utf-8"))["faults"]
-    recorded = {folder.name for folder in (RANGE / "hosts").iterdir()}
+    recorded = {path.parent.name for path in (RANGE / "hosts").glob("*/running-config")}
     expected = [entry for fault in faults for entry in fault["expected"] if entry["room"] == "netops"]
     return {(entry["host"], entry["rule"]) for entry in expected if entry["host"] in recorded}
 

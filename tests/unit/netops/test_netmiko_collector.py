@@ -1,5 +1,6 @@
 """What a network administrator gets from devices that answer, refuse, break off, fall silent or are impostors."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +18,7 @@ from netops.collection.model import (
     WrongPlatform,
 )
 from netops.collection.netmiko_collector import NetmikoCollector
-from netops.config.text import clean
+from netops.config.text import IncompleteConfig, clean
 from netops.vendors import load_vendors
 from tests.support.ssh_device import Behaviour, SshDevice
 
@@ -130,8 +131,8 @@ def test_the_pinned_host_key_is_let_through(device: SshDevice) -> None:
 
 
 def test_the_prompt_of_another_platform_is_told(device: SshDevice) -> None:
-    device.behaviour.prompt = "%%r1>"
-    assert isinstance(error_of(target(device)), WrongPlatform | SessionBroken)
+    device.behaviour.prompt = "<r1>"
+    assert isinstance(error_of(target(device)), WrongPlatform)
 
 
 @pytest.mark.filterwarnings("ignore::cryptography.utils.CryptographyDeprecationWarning")
@@ -144,3 +145,41 @@ def test_outdated_algorithms_are_an_opt_in() -> None:
 def test_one_bad_device_stops_no_other(device: SshDevice) -> None:
     outcomes = fetch(target(device), target(device, name="r2", port=1), target(device, name="r3"))
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Fetched", "Fetched", "NotFetched"]
+
+
+def test_chinese_text_arrives_whole_in_both_encodings() -> None:
+    config = IOS.replace("description area 7\n", "description 政务外网" + "数据中心" * 40 + "\n")
+    with SshDevice(Behaviour(config=config, piece=7)) as utf8:
+        outcome = fetch(target(utf8))[0]
+    with SshDevice(Behaviour(config=config, piece=7, encoding="gb18030")) as old:
+        other = fetch(target(old))[0]
+    assert isinstance(outcome, Fetched)
+    assert isinstance(other, Fetched)
+    assert "description 政务外网" + "数据中心" * 40 in outcome.screen
+    assert outcome.screen == other.screen
+
+
+def test_a_pager_that_stays_on_is_told_at_once(device: SshDevice) -> None:
+    device.behaviour.kind = "paged"
+    outcome = fetch(target(device))[0]
+    assert isinstance(outcome, NotFetched)
+    assert isinstance(outcome.error, IncompleteConfig)
+    assert outcome.seconds < 3
+
+
+def test_no_command_that_changes_the_device_is_ever_sent() -> None:
+    sent = []
+    for platform, prompt in (
+        ("cisco_ios", "r1#"),
+        ("cisco_asa", "r1#"),
+        ("huawei_vrp", "<r1>"),
+        ("h3c_comware", "<r1>"),
+    ):
+        behaviour = Behaviour(config=IOS, prompt=prompt, command=VENDORS[platform].config_command)
+        with SshDevice(behaviour) as running:
+            assert isinstance(fetch(target(running, platform))[0], Fetched)
+        sent += behaviour.commands_seen
+    reading = re.compile(
+        r"show |display |terminal (?:length|width|pager) |screen-length (?:0 temporary|disable)$"
+    )
+    assert [command for command in sent if not reading.match(command)] == []
