@@ -21,6 +21,8 @@ class Listed(Protocol):
     def address(self) -> str: ...
     @property
     def level(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,13 @@ class AssetsByAddress:
         if self._read_at is None or now - self._read_at >= self._every:
             self._known = {
                 asset.address: AssetInfo(asset.id, asset.name, asset.unit, asset.level)
-                for asset in self._load()
+                for asset in sorted(self._load(), key=_sends_logs)
                 if asset.address
             }
             self._read_at = now
         return self._known.get(address)
+
+
+def _sends_logs(asset: Listed) -> bool:
+    """Of several entries with one address the device or gateway itself counts, not a service on it."""
+    return asset.kind in ("device", "gateway")

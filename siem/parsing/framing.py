@@ -6,7 +6,7 @@ from dataclasses import dataclass
 LONGEST = 65_536  # octets of one message; the rest of a longer one is passed over
 
 _COUNT = re.compile(rb"([1-9]\d{0,8}) ")
-_COUNT_BEGINS = re.compile(rb"[1-9]\d{0,8}(?: <?)?$")
+_COUNT_BEGINS = re.compile(rb"[1-9]\d{0,8}(?: )?$")
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class Framer:
         if found and len(start) > found.end():
             self._counting = start[found.end() : found.end() + 1] == b"<"
             return True
-        if _COUNT_BEGINS.match(start):
-            return False
+        if not start or _COUNT_BEGINS.match(start):
+            return False  # too little to tell
         self._counting = False
-        return bool(start)
+        return True
 
     def _counted(self) -> list[Frame]:
         frames: list[Frame] = []

@@ -15,8 +15,8 @@ from kernel.identity.access import Access
 from kernel.store import Database
 from siem.adapters.assets import AssetsByAddress
 from siem.adapters.memory_events import MemoryEvents
-from siem.intake import Intake, RuleFolder
 from siem.ingest import BatchReport
+from siem.intake import Intake, RuleFolder
 from siem.parsing.parser import Parser
 from siem.service import SiemService
 
@@ -32,10 +32,12 @@ class Host:
     unit: str
     address: str
     level: int
+    kind: str = "device"
 
 
 HOSTS = [
     Host("ast_srv", "nw-srv-linux", "u_city", "10.10.10.5", 3),
+    Host("ast_web", "nw-srv-linux-web", "u_city", "10.10.10.5", 3, "service"),
     Host("ast_county", "county-sw", "u_county", "10.10.20.1", 2),
 ]
 

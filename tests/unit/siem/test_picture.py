@@ -14,7 +14,7 @@ def test_bars_and_flags_stand_where_their_time_is() -> None:
     picture = ET.fromstring(
         timeline_svg(buckets, [Mark(START + timedelta(minutes=5), "暴力破解", "high")], UTC)
     )
-    bars = [rect for rect in picture.iter(f"{SVG}rect")][1:]
+    bars = list(picture.iter(f"{SVG}rect"))[1:]
     assert len(bars) == 10
     assert float(bars[9].get("height", "0")) > float(bars[1].get("height", "0"))
     flag = picture.find(f"{SVG}circle")
