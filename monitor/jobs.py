@@ -1,9 +1,11 @@
 """What the worker does for monitoring, and when."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from kernel.events import Event, EventKind
 from kernel.jobs.model import JobRequest
 from kernel.jobs.queue import Handler, JobContext
+from kernel.store import UnitOfWork
 from monitor.service import MonitorService
 
 POLL, TOPOLOGY, TLS, RECORD, PRUNE = (
@@ -58,3 +60,15 @@ def handlers(service: MonitorService) -> dict[str, Handler]:
             pass
 
     return {POLL: poll, TOPOLOGY: topology, TLS: tls, RECORD: record, PRUNE: prune}
+
+
+def subscriptions(
+    service: MonitorService,
+) -> dict[str, tuple[tuple[EventKind, ...], Callable[[UnitOfWork, Event], None]]]:
+    """What monitoring listens to: an entry that leaves the register leaves monitoring."""
+
+    def retired(uow: UnitOfWork, event: Event) -> None:
+        service.polling.forget(uow, event.subject)
+        service.findings.forget(uow, event.subject)
+
+    return {"monitor.retired": ((EventKind.ASSET_RETIRED,), retired)}

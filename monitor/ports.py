@@ -53,11 +53,20 @@ class SnmpClient(Protocol):
         ...
 
 
-class EndpointProbe(Protocol):
-    """Looks at TLS endpoints."""
+@dataclass(frozen=True)
+class EndpointAddress:
+    """Where a TLS endpoint is; ``server_name`` is what it is asked for (SNI, RFC 6066 section 3), "" for nothing."""
 
-    def probe(self, endpoints: Sequence[tuple[str, int]]) -> dict[tuple[str, int], EndpointReading]:
-        """(address, port) -> what was seen there."""
+    address: str
+    port: int
+    server_name: str = ""
+
+
+class EndpointProbe(Protocol):
+    """Looks at TLS endpoints; never raises for one endpoint's sake."""
+
+    def probe(self, endpoints: Sequence[EndpointAddress]) -> dict[EndpointAddress, EndpointReading]:
+        """What was seen at each."""
         ...
 
 

@@ -166,6 +166,12 @@ def write_device(connection: Connection, device: Device) -> None:
     connection.execute(devices.insert().values(**row))
 
 
+def delete_device(connection: Connection, asset: str) -> None:
+    """A device's state, interfaces, neighbours, crossings and certificate."""
+    for table in (devices, interfaces, neighbours, crossings, certificates):
+        connection.execute(table.delete().where(table.c.asset == asset))
+
+
 def read_interfaces(connection: Connection, asset: str) -> dict[str, Interface]:
     """Name -> interface, in the order of ifIndex."""
     query = select(interfaces).where(interfaces.c.asset == asset).order_by(interfaces.c.index)

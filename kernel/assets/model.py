@@ -42,8 +42,9 @@ class Network(StrEnum):
 class Asset:
     """One entry. ``unit`` and ``zone`` are ids ("" for no zone), ``address`` is the management IP or "".
 
-    ``attributes`` holds what only some entries have (ssh_port, snmp_port, tls_port: int; credential: the NAME of a stored
-    credential; site, serial, owner, remark: text); never a secret. ``version`` 0 means "not stored yet".
+    ``attributes`` holds what only some entries have: ssh_port, snmp_port, tls_port (numbers); server_name (asked for by SNI),
+    credential (the NAME of a stored credential), site, serial, owner, remark (text). Never a secret. ``version`` 0 means
+    "not stored yet".
     """
 
     id: str

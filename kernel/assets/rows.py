@@ -21,6 +21,7 @@ ASSET_COLUMNS = Columns(
         "ssh_port": ("ssh_port", "SSH端口"),
         "snmp_port": ("snmp_port", "SNMP端口"),
         "tls_port": ("tls_port", "TLS端口"),
+        "server_name": ("server_name", "服务域名"),
         "credential": ("credential", "凭据", "凭据名称"),
         "site": ("site", "位置", "机房"),
         "serial": ("serial", "序列号"),
@@ -66,7 +67,17 @@ _NETWORKS = {
     "互联网出口": Network.EXIT,
     "互联网": Network.INTERNET,
 } | {str(network): network for network in Network}
-_ATTRIBUTES = ("ssh_port", "snmp_port", "tls_port", "credential", "site", "serial", "owner", "remark")
+_ATTRIBUTES = (
+    "ssh_port",
+    "snmp_port",
+    "tls_port",
+    "server_name",
+    "credential",
+    "site",
+    "serial",
+    "owner",
+    "remark",
+)
 
 
 @dataclass(frozen=True)

@@ -264,7 +264,8 @@ class Register:
         _refuse_clash(uow, asset)
         made = replace(asset, id=asset.id or new_id("asset"), version=asset.version + 1, retired_at=None)
         if old is None and asset.version == 0:
-            store.insert_asset(uow.connection, made, self._clock.now())
+            if not store.insert_asset(uow.connection, made, self._clock.now()):
+                raise _name_taken(made.name)
         else:
             self._require_unit(principal, old.unit if old else asset.unit)
             if not store.update_asset(uow.connection, made, self._clock.now()):
@@ -316,12 +317,7 @@ class Register:
 
 def _refuse_clash(uow: UnitOfWork, asset: Asset) -> None:
     if store.name_taken(uow.connection, asset):
-        raise Conflict(
-            N_("There is an entry %(name)s already."),
-            mend=N_("Use another name, or replace the entry on purpose (--update)."),
-            place="name",
-            name=asset.name,
-        )
+        raise _name_taken(asset.name)
     holder = store.address_holder(uow.connection, asset)
     if holder is not None:
         raise Conflict(
@@ -331,6 +327,15 @@ def _refuse_clash(uow: UnitOfWork, asset: Asset) -> None:
             holder=holder,
             address=asset.address,
         )
+
+
+def _name_taken(name: str) -> Conflict:
+    return Conflict(
+        N_("There is an entry %(name)s already."),
+        mend=N_("Use another name, or replace the entry on purpose (--update)."),
+        place="name",
+        name=name,
+    )
 
 
 def _difference(old: Asset | None, new: Asset) -> list[str]:

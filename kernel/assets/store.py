@@ -17,6 +17,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.exc import IntegrityError
 
 from kernel.assets.model import Asset, AssetKind, Link, Network, Zone
 from kernel.identity.store import units
@@ -117,8 +118,14 @@ def address_holder(connection: Connection, asset: Asset) -> str | None:
     return holder
 
 
-def insert_asset(connection: Connection, asset: Asset, now: Any) -> None:
-    connection.execute(assets.insert().values(**_row(asset), changed_at=now))
+def insert_asset(connection: Connection, asset: Asset, now: Any) -> bool:
+    """False when another transaction took the name in the same moment; the rest of this one is not touched."""
+    try:
+        with connection.begin_nested():
+            connection.execute(assets.insert().values(**_row(asset), changed_at=now))
+    except IntegrityError:
+        return False
+    return True
 
 
 def update_asset(connection: Connection, asset: Asset, now: Any) -> bool:

@@ -53,6 +53,7 @@ class PysnmpClient:
         return asyncio.run(self._fetch(queries))
 
     async def _fetch(self, queries: Sequence[tuple[Agent, Query]]) -> dict[str, Answer]:
+        asyncio.get_running_loop().set_exception_handler(_note_broken_datagram)
         engines = _Engines()
         gate = asyncio.Semaphore(self._in_flight)
 
@@ -85,6 +86,14 @@ class PysnmpClient:
         except Invalid:
             return Answer(values, Problem.CREDENTIAL)
         return Answer(values, None, latency)
+
+
+def _note_broken_datagram(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """pysnmp lets some broken datagrams through as exceptions of the loop: whoever sent one just gave no answer."""
+    import structlog
+
+    fault = context.get("exception")
+    structlog.get_logger("monitor").warning("broken SNMP datagram", fault=type(fault).__name__)
 
 
 class _AgentFault(Exception):

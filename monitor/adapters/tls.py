@@ -7,8 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from monitor.model import EndpointReading
-
-Address = tuple[str, int]
+from monitor.ports import EndpointAddress
 
 
 class TlsProbe:
@@ -18,29 +17,31 @@ class TlsProbe:
         self._timeout = timeout
         self._in_flight = in_flight
 
-    def probe(self, endpoints: Sequence[Address]) -> dict[Address, EndpointReading]:
+    def probe(self, endpoints: Sequence[EndpointAddress]) -> dict[EndpointAddress, EndpointReading]:
         return asyncio.run(self._probe_all(endpoints))
 
-    async def _probe_all(self, endpoints: Sequence[Address]) -> dict[Address, EndpointReading]:
+    async def _probe_all(
+        self, endpoints: Sequence[EndpointAddress]
+    ) -> dict[EndpointAddress, EndpointReading]:
         gate = asyncio.Semaphore(self._in_flight)
 
-        async def one(endpoint: Address) -> tuple[Address, EndpointReading]:
+        async def one(endpoint: EndpointAddress) -> tuple[EndpointAddress, EndpointReading]:
             async with gate:
                 return endpoint, await self._probe(endpoint)
 
         return dict(await asyncio.gather(*map(one, endpoints)))
 
-    async def _probe(self, endpoint: Address) -> EndpointReading:
+    async def _probe(self, endpoint: EndpointAddress) -> EndpointReading:
         begun = time.monotonic()
         try:
             async with asyncio.timeout(self._timeout):
-                _reader, writer = await asyncio.open_connection(*endpoint)
+                _reader, writer = await asyncio.open_connection(endpoint.address, endpoint.port)
         except (OSError, TimeoutError) as error:
             return EndpointReading(False, problem=_told(error))
         latency = round(time.monotonic() - begun, 6)
         try:
             async with asyncio.timeout(self._timeout):
-                await writer.start_tls(_context())
+                await writer.start_tls(_context(), server_hostname=endpoint.server_name or None)
             session: ssl.SSLObject = writer.get_extra_info("ssl_object")
             der = session.getpeercert(binary_form=True) or b""
             return EndpointReading(True, latency, session.version() or "", der)
@@ -72,9 +73,9 @@ def _told(error: BaseException) -> str:
 class MemoryEndpoints:
     """Endpoints in memory, for tests and drills; an unknown one does not answer."""
 
-    def __init__(self, endpoints: Mapping[Address, EndpointReading]) -> None:
+    def __init__(self, endpoints: Mapping[EndpointAddress, EndpointReading]) -> None:
         self.endpoints = dict(endpoints)
 
-    def probe(self, endpoints: Sequence[Address]) -> dict[Address, EndpointReading]:
+    def probe(self, endpoints: Sequence[EndpointAddress]) -> dict[EndpointAddress, EndpointReading]:
         gone = EndpointReading(False, problem="connection refused")
         return {endpoint: self.endpoints.get(endpoint, gone) for endpoint in endpoints}

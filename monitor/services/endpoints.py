@@ -11,7 +11,7 @@ from kernel.identity.permissions import Permission
 from monitor import store
 from monitor.certificates import endpoint_name, facts_of, judge
 from monitor.model import ENDPOINT_KINDS, CertificateFacts, EndpointReading, Finding, Observation, Sample
-from monitor.ports import EndpointProbe
+from monitor.ports import EndpointAddress, EndpointProbe
 from monitor.services.base import Base
 from monitor.services.findings import Findings
 
@@ -72,8 +72,9 @@ class Endpoints:
         return [{"name": seen[row["asset"]], **row} for row in rows if row["asset"] in seen]
 
 
-def _address(asset: Asset) -> tuple[str, int]:
-    return asset.address, int(asset.attributes["tls_port"])
+def _address(asset: Asset) -> EndpointAddress:
+    name = str(asset.attributes.get("server_name", ""))
+    return EndpointAddress(asset.address, int(asset.attributes["tls_port"]), name)
 
 
 def _endpoint(asset: Asset, reading: EndpointReading, now: datetime) -> Endpoint:

@@ -108,6 +108,13 @@ class Findings:
             )
         return moved
 
+    def forget(self, uow: UnitOfWork, asset: str) -> int:
+        """What stands against an entry that has retired is no longer a fault; returns how many findings that closes."""
+        listed = [one for one in store.read_findings(uow.connection, states=STANDING) if one.asset == asset]
+        for finding in listed:
+            store.update_finding(uow.connection, replace(finding, state=FindingState.FIXED))
+        return len(listed)
+
     def reconcile(
         self,
         uow: UnitOfWork,

@@ -111,6 +111,10 @@ class Polling:
         with self._base.database.read() as connection:
             return store.read_samples(connection, asset.id, metric, obj, begin)
 
+    def forget(self, uow: UnitOfWork, asset: str) -> None:
+        """Drop the state of an entry that has retired; its samples stay for the reports."""
+        store.delete_device(uow.connection, asset)
+
     def _visible(self, principal: Principal, name: str) -> Asset:
         units = self._base.seen_units(principal)
         asset = self._base.register.asset(name)

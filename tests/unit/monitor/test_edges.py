@@ -11,6 +11,7 @@ import pytest
 
 from kernel.assets.service import Register
 from kernel.edges.cli import Output
+from kernel.events import EventBus
 from kernel.i18n import translate
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
@@ -84,6 +85,26 @@ def test_the_worker_polls_compares_checks_and_records(network: World) -> None:
     assert {job.state for job in done} == {JobState.SUCCEEDED}
     results = {job.kind: job.result for job in done}
     assert results[jobs.POLL] == {"polled": 5, "answered": 5}
+
+
+def test_what_leaves_the_register_leaves_monitoring(network: World, network_admin: Principal) -> None:
+    spoiled(network)
+    network.service.polling.poll(network_admin)
+    network.service.network.check(network_admin)
+    assert "unregistered-device" in {str(one.kind) for one in network.service.findings.list(network_admin)}
+    network.register.retire(network_admin, "nw-acc", version=1, reason="scrapped")
+    faults: list[Exception] = []
+    bus = EventBus(network.database, lambda _name, _event, error: faults.append(error))
+    for name, (kinds, handler) in jobs.subscriptions(network.service).items():
+        bus.subscribe(name, kinds, handler)
+    assert bus.relay() == 1
+    assert faults == []
+    assert "unregistered-device" not in {
+        str(one.kind) for one in network.service.findings.list(network_admin)
+    }
+    network.clock.advance(minutes=5)
+    network.service.polling.poll(network_admin)
+    network.service.network.check(network_admin)
 
 
 # --- command line

@@ -21,7 +21,7 @@ from kernel.identity.model import Principal, Role
 from monitor.adapters.tls import MemoryEndpoints, TlsProbe
 from monitor.certificates import endpoint_name, facts_of, judge
 from monitor.model import EndpointReading, FindingKind
-from monitor.ports import EndpointProbe
+from monitor.ports import EndpointAddress, EndpointProbe
 from tests.unit.monitor.conftest import World
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -58,6 +58,8 @@ class Server:
         pem.chmod(0o600)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(pem)
+        self.asked_for: list[str | None] = []
+        self._context.sni_callback = lambda _socket, name, _context: self.asked_for.append(name)
         self.ports: dict[str, int] = {}
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
@@ -108,9 +110,11 @@ def in_memory(server: Server) -> MemoryEndpoints:
     port = server.ports
     return MemoryEndpoints(
         {
-            ("127.0.0.1", port["tls"]): EndpointReading(True, 0.001, "TLSv1.3", EXPIRED[0]),
-            ("127.0.0.1", port["silent"]): EndpointReading(True, 0.001, problem="timeout"),
-            ("127.0.0.1", port["dumb"]): EndpointReading(True, 0.001, problem="WRONG_VERSION_NUMBER"),
+            EndpointAddress("127.0.0.1", port["tls"]): EndpointReading(True, 0.001, "TLSv1.3", EXPIRED[0]),
+            EndpointAddress("127.0.0.1", port["silent"]): EndpointReading(True, 0.001, problem="timeout"),
+            EndpointAddress("127.0.0.1", port["dumb"]): EndpointReading(
+                True, 0.001, problem="WRONG_VERSION_NUMBER"
+            ),
         }
     )
 
@@ -118,7 +122,9 @@ def in_memory(server: Server) -> MemoryEndpoints:
 @pytest.mark.parametrize("kind", ["real", "memory"])
 def test_a_probe_tells_what_is_there_and_nothing_stops_the_others(server: Server, kind: str) -> None:
     probe: EndpointProbe = TlsProbe(timeout=0.5) if kind == "real" else in_memory(server)
-    endpoints = [("127.0.0.1", server.ports[name]) for name in ("silent", "dumb", "closed", "tls")]
+    endpoints = [
+        EndpointAddress("127.0.0.1", server.ports[name]) for name in ("silent", "dumb", "closed", "tls")
+    ]
     silent, dumb, closed, tls = (probe.probe(endpoints)[endpoint] for endpoint in endpoints)
     assert (tls.reachable, tls.tls, tls.certificate) == (True, "TLSv1.3", EXPIRED[0])
     assert tls.latency is not None
@@ -127,6 +133,12 @@ def test_a_probe_tells_what_is_there_and_nothing_stops_the_others(server: Server
     assert dumb.problem
     assert (closed.reachable, closed.certificate) == (False, b"")
     assert closed.problem.lower() == "connection refused"
+
+
+def test_an_endpoint_is_asked_for_its_name(server: Server) -> None:
+    wanted = EndpointAddress("127.0.0.1", server.ports["tls"], "portal.city.gov.cn")
+    assert TlsProbe().probe([wanted])[wanted].certificate == EXPIRED[0]
+    assert server.asked_for[-1] == "portal.city.gov.cn"
 
 
 def endpoint(port: int = 443, address: str = "10.1.0.80") -> Asset:
@@ -194,7 +206,7 @@ def test_a_renewed_certificate_closes_the_finding(
     world: World, network_admin: Principal, server: Server
 ) -> None:
     service_asset(world, network_admin, server, "portal", "tls")
-    address = ("127.0.0.1", server.ports["tls"])
+    address = EndpointAddress("127.0.0.1", server.ports["tls"])
     world.endpoints.endpoints[address] = EndpointReading(True, 0.1, "TLSv1.3", EXPIRED[0])
     assert len(world.service.endpoints.check(network_admin).findings) == 1
     fresh, _pem = certificate(timedelta(days=-1), timedelta(days=365))

@@ -1,6 +1,9 @@
 """Asking agents: the real client on net-snmp's agent, and the one suite that the memory client passes too."""
 
+import random
 import re
+import socket
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -117,3 +120,69 @@ def test_a_credential_without_snmp_is_named_and_no_secret_is_shown() -> None:
     with pytest.raises(Invalid):
         security_of(Agent("x", "127.0.0.1", 161, Credential(username="admin", password="hidden-password")))
     assert V3.snmp_auth not in repr(Agent("x", "127.0.0.1", 161, V3))
+
+
+class Garbler:
+    """Stands between client and agent and spoils the answers: some bytes changed, cut off, or replaced by noise."""
+
+    def __init__(self, target: int, seed: int) -> None:
+        self._random = random.Random(seed)
+        self._target = target
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.settimeout(0.1)
+        self.port: int = self._socket.getsockname()[1]
+        self.spoiled = 0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._socket.close()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                request, client = self._socket.recvfrom(65_535)
+            except TimeoutError:
+                continue
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as agent:
+                agent.settimeout(0.2)
+                agent.sendto(request, ("127.0.0.1", self._target))
+                try:
+                    answer = agent.recv(65_535)
+                except TimeoutError:
+                    continue
+            self._socket.sendto(self._spoil(answer), client)
+
+    def _spoil(self, answer: bytes) -> bytes:
+        self.spoiled += 1
+        way = self._random.randrange(4)
+        if way == 0:
+            return self._random.randbytes(len(answer))
+        if way == 1:
+            return answer[: self._random.randrange(len(answer))]
+        changed = bytearray(answer)
+        for _ in range(self._random.randrange(1, 5)):
+            changed[self._random.randrange(len(changed))] = self._random.randrange(256)
+        return bytes(changed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_garbled_answers_are_a_problem_of_that_agent_alone(snmpd: Snmpd, seed: int) -> None:
+    garbler = Garbler(snmpd.port, seed)
+    try:
+        credentials = [V2C, V3] * 10
+        asked = [Agent(f"bad-{n}", "127.0.0.1", garbler.port, one) for n, one in enumerate(credentials)]
+        asked += [agent(snmpd, V3, "good-v3"), agent(snmpd, V2C, "good-v2c")]
+        answers = PysnmpClient(timeout=0.3, retries=1).fetch([(one, QUERY) for one in asked])
+    finally:
+        garbler.stop()
+    assert garbler.spoiled >= 20
+    assert (answers["good-v3"].problem, answers["good-v2c"].problem) == (None, None)
+    for name, answer in answers.items():
+        assert answer.problem in (None, *Problem), name
+        read(answer, platform_of("linux"), datetime.now(UTC))
+    assert sum(answer.problem is not None for answer in answers.values()) >= 10
