@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kernel.errors import Unavailable
+from kernel.i18n import N_
 from kernel.secrets import Credential
 from monitor.adapters.snmp import plain_value
 from monitor.model import Oid, Trap, Value
@@ -218,6 +220,18 @@ def _sender_of(datagram: bytes) -> tuple[bytes, str] | None:
     return (engine_id, name) if 5 <= len(engine_id) <= 32 else None
 
 
+def _bind(listener: socket.socket, host: str, port: int) -> None:
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        raise Unavailable(
+            N_("Traps can not be received: %(detail)s."),
+            mend=N_("Stop the program that has the port, or set another one (collector.trap_port)."),
+            place=f"{host}:{port}/udp",
+            detail=error.strerror,
+        ) from None
+
+
 class TrapReceiver:
     """Listens until it is stopped; hands every notification to the sink."""
 
@@ -240,7 +254,7 @@ class TrapReceiver:
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
-            self._socket.bind((host, port))
+            _bind(self._socket, host, port)
             self._socket.settimeout(0.2)
             self._decoder = TrapDecoder(credentials, self._answer)
         except BaseException:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from kernel.errors import Unavailable
 from kernel.events import event_outbox
 from kernel.identity.model import Principal, Role
 from kernel.secrets import Credential
@@ -134,6 +135,11 @@ def test_a_trap_that_can_not_be_kept_is_told_and_stops_no_other(receiver: Receiv
     receiver.send(LINK_UP, credential=V2C)
     assert names(receiver) == [("v2c", "linkUp")]
     assert (receiver.real.counts.failed, len(receiver.errors)) == (1, 1)
+
+
+def test_a_port_that_is_taken_is_named(receiver: Receiver) -> None:
+    with pytest.raises(Unavailable, match=f"127.0.0.1:{receiver.real.port}/udp.*collector.trap_port"):
+        TrapReceiver("127.0.0.1", receiver.real.port, [], receiver.sink, receiver.errors.append)
 
 
 def test_of_a_storm_all_is_taken_or_told_as_lost(receiver: Receiver) -> None:
