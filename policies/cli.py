@@ -13,6 +13,7 @@ from kernel.i18n import N_, translate
 from policies.assessment.model import OUTCOME_TEXTS, Outcome, RemediationState
 from policies.package.model import Filters
 from policies.systems.model import SystemState
+from policies.wording import explain
 
 commands = group("policies", N_("Graded protection: controls, assessment, evidence packages."))
 systems = group("systems", N_("Registered systems and their filing."))
@@ -282,7 +283,7 @@ def _conclusion(conclusion: Any) -> dict[str, Any]:
 
 
 def _reasons(result: Any) -> str:
-    return "; ".join(translate(reason.message, None, **reason.params) for reason in result.reasons)
+    return "; ".join(explain(reason) for reason in result.reasons)
 
 
 def _media_type(path: Path) -> str:

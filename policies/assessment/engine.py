@@ -46,16 +46,22 @@ class Evidence:
 def judge(
     catalogue: Catalogue, objects: Sequence[AssessedObject], evidence: Evidence, manual: Manual
 ) -> list[Judgement]:
-    """One judgement for each item and object, in catalogue order.
+    """At least one judgement for each item, in catalogue order; the first of ``objects`` is the system itself.
 
-    Items that no evidence speaks to are judged on the system; a manual finding in force stands for them.
+    What no evidence speaks to, and what no device of the system is judged on, is judged on the system by people.
     """
-    return [
-        judge_item(item, target, evidence) if item.decisions else _by_hand(item, target, manual)
-        for item in catalogue.items
-        for target in objects
-        if target.kind is item.object
-    ]
+    judged: list[Judgement] = []
+    for item in catalogue.items:
+        targets = [target for target in objects if _applies(item, target)] if item.decisions else []
+        if targets:
+            judged += [judge_item(item, target, evidence) for target in targets]
+        else:
+            judged.append(_by_hand(item, objects[0], manual))
+    return judged
+
+
+def _applies(item: Item, target: AssessedObject) -> bool:
+    return target.kind is item.object and target.platform not in item.not_on
 
 
 def judge_item(item: Item, target: AssessedObject, evidence: Evidence) -> Judgement:

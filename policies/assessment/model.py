@@ -66,6 +66,7 @@ class AssessedObject:
     id: str
     name: str
     subjects: frozenset[str] = frozenset()
+    platform: str = ""
 
 
 @dataclass(frozen=True)

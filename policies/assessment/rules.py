@@ -11,6 +11,7 @@ from kernel.evidence.model import EvidenceRecord
 from kernel.i18n import N_
 from policies.assessment.model import Outcome, Reason
 from policies.catalogue.model import Decision
+from policies.wording import subject_text
 
 Reading = tuple[Outcome, Reason]
 Test = Callable[[str, Decision, EvidenceRecord], Reading]
@@ -39,7 +40,7 @@ def findings(item: str, decision: Decision, record: EvidenceRecord) -> Reading:
         return outcome, _reason(record, N_("open findings: %(rules)s"), rules=named)
     if not ran:
         return Outcome.UNPROVEN, _reason(
-            record, N_("no rule for this item ran on %(subject)s"), subject=record.subject
+            record, N_("no rule for this item ran on %(subject)s"), subject=_subject(decision, record)
         )
     return Outcome.CONFORMS, _reason(
         record, N_("%(count)s rules for this item ran without a finding"), count=len(ran)
@@ -113,20 +114,25 @@ def _number(value: Any) -> float | None:
 
 
 def _said(decision: Decision, record: EvidenceRecord, said: Any) -> Reason:
+    about = {"subject": _subject(decision, record), "field": decision.field}
     if said is None:
-        return _reason(
-            record,
-            N_("%(subject)s: the record does not tell %(field)s"),
-            field=decision.field,
-            subject=record.subject,
-        )
-    shown = ", ".join(_name(entry) for entry in said) if isinstance(said, list) else str(said)
-    message = N_("%(subject)s: %(field)s is %(value)s")
-    return _reason(record, message, field=decision.field, value=shown[:200] or "0", subject=record.subject)
+        return _reason(record, N_("%(subject)s: the record does not tell %(field)s"), **about)
+    shown = [_name(entry) for entry in said] if isinstance(said, list) else str(said)
+    return _reason(record, N_("%(subject)s: %(field)s is %(value)s"), value=shown, **about)
+
+
+def _subject(decision: Decision, record: EvidenceRecord) -> str:
+    """What the record speaks of, by the name people use, with the values that tell it from its neighbours."""
+    details = ", ".join(str(record.summary[key]) for key in decision.per if key in record.summary)
+    return f"{subject_text(record)} ({details})" if details else subject_text(record)
 
 
 def _name(entry: Any) -> str:
-    return str(entry.get("name") or next(iter(entry.values()), "")) if isinstance(entry, dict) else str(entry)
+    """An entry of a list by the names it may have."""
+    if not isinstance(entry, Mapping):
+        return str(entry)
+    names = [str(entry[key]) for key in ("device", "neighbour", "name", "rule") if key in entry]
+    return " - ".join(names[:2])
 
 
 def _reason(record: EvidenceRecord, message: str, **params: object) -> Reason:

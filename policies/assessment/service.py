@@ -330,4 +330,5 @@ class AssessmentService:
 
 
 def _device(asset: Asset) -> AssessedObject:
-    return AssessedObject(ObjectKind.DEVICE, asset.id, asset.name, frozenset({asset.id, asset.name}))
+    names = frozenset({asset.id, asset.name})
+    return AssessedObject(ObjectKind.DEVICE, asset.id, asset.name, names, asset.platform)

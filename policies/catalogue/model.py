@@ -85,6 +85,7 @@ class Item:
     object: ObjectKind
     steps: tuple[Step, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    not_on: frozenset[str] = frozenset()  # platforms of devices that the item is not judged on
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,7 @@ def _item(point: str, unit: str, letter: str, title: Text, detail: Mapping[str, 
         ObjectKind(detail["object"]),
         tuple(Step(Method(step["method"]), _text(step)) for step in detail["steps"]),
         tuple(_decision(decision) for decision in detail["decide"]),
+        frozenset(detail.get("not_on", ())),
     )
 
 

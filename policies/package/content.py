@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kernel.canonical import canonical_json, sha256_hex
-from kernel.evidence.model import EvidenceRecord, Seal, as_row, canonical_record
+from kernel.evidence.model import EvidenceRecord, Seal, canonical_record
 from policies.package import oscal, tables
 from policies.package.masking import MASK, Profile, mask_text, mask_value
 from policies.package.model import INTERMEDIATES, VERIFIER
 from policies.package.report import ReportInput, render
+from policies.wording import kind_text, subject_text
 
 _TEXT_TYPES = ("text/", "application/json", "application/x-ndjson", "application/yaml", "image/svg")
 _SUFFIXES = {
@@ -72,7 +73,17 @@ def content(
 
 def record_rows(sealed: Sequence[SealedRecord]) -> list[dict[str, object]]:
     """The report's list of evidence."""
-    return [as_row(entry.record, sealed=True) | {"path": f"{entry.stem}.json"} for entry in sealed]
+    return [
+        {
+            "seq": entry.record.seq,
+            "kind": kind_text(entry.record.kind, "zh_CN"),
+            "subject": subject_text(entry.record),
+            "collected_at": entry.record.collected_at,
+            "effective_until": entry.record.effective_until,
+            "path": f"{entry.stem}.json",
+        }
+        for entry in sealed
+    ]
 
 
 def _record_files(entry: SealedRecord) -> dict[str, bytes]:

@@ -14,6 +14,7 @@ from kernel.i18n import translate
 from policies.assessment.model import OUTCOME_TEXTS, Assessment, Outcome, Result
 from policies.catalogue.model import Catalogue, Item
 from policies.systems.model import System
+from policies.wording import explain, kind_text
 
 VERSION = "1.1.2"
 NAMESPACE = UUID("6f1d6f0a-3c0e-5f5b-9f0e-3f6a5c0b7d11")
@@ -118,7 +119,7 @@ def _observation(record: EvidenceRecord, path: str) -> dict[str, Any]:
     observation: dict[str, Any] = {
         "uuid": _uuid("evidence", record.id),
         "title": record.kind.value,
-        "description": f"{record.kind.value}: {record.subject} ({record.source})",
+        "description": f"{kind_text(record.kind, 'zh_CN')}: {record.subject} ({record.source})",
         "methods": [
             "TEST" if record.kind.value.endswith(("checked", "verified", "completed")) else "EXAMINE"
         ],
@@ -154,5 +155,5 @@ def _finding(result: Result, catalogue: Catalogue, records: Mapping[str, Evidenc
 
 
 def _description(result: Result) -> str:
-    said = "; ".join(translate(reason.message, "zh_CN", **reason.params) for reason in result.reasons)
+    said = "; ".join(explain(reason, "zh_CN") for reason in result.reasons)
     return f"{result.object_name}: {translate(OUTCOME_TEXTS[result.outcome], 'zh_CN')}. {said}".strip()

@@ -10,6 +10,7 @@ from io import BytesIO, StringIO
 from kernel.i18n import N_, translate
 from policies.assessment.model import OUTCOME_TEXTS, Result, ResultState
 from policies.catalogue.model import Automation, Catalogue
+from policies.wording import explain
 
 HEADS = (
     N_("assessment unit"),
@@ -73,7 +74,7 @@ def rows(results: Sequence[Result], catalogue: Catalogue) -> list[list[str]]:
 
 def reasons(result: Result) -> list[str]:
     """Why, in Chinese."""
-    return [translate(reason.message, _LANGUAGE, **reason.params) for reason in result.reasons]
+    return [explain(reason, _LANGUAGE) for reason in result.reasons]
 
 
 def as_csv(listed: Sequence[Sequence[str]]) -> bytes:

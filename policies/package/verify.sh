@@ -62,6 +62,7 @@ sealed() {
 }
 stamped=""
 if sealed manifest.json manifest.json.p7s manifest.json.p7s.tst; then
+  sealed_at=$stamped
   good "清单的签名和时间戳有效 | signature and time-stamp of the manifest hold ($stamped)"
 else
   printf '%s不通过 | REFUSED%s\n' "$red" "$plain"; exit 1 # 清单不可信，其余核对没有意义 | without the manifest nothing else means anything
@@ -110,4 +111,4 @@ printf '证据 | records   %s，其中自带有效封存 | with a valid seal of 
 if ((faults)); then
   printf '%s不通过 | REFUSED%s  %s 处问题 | faults\n' "$red" "$plain" "$faults"; exit 1
 fi
-printf '%s通过 | INTACT%s  %s\n' "$green" "$plain" "$stamped"
+printf '%s通过 | INTACT%s  %s\n' "$green" "$plain" "$sealed_at"

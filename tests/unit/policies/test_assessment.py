@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kernel.assets.model import Asset, AssetKind
 from kernel.assets.service import Register
 from kernel.clock import FixedClock
 from kernel.errors import Conflict, Invalid, NotFound, NotPermitted
@@ -27,6 +28,7 @@ from policies.assessment.model import (
 from policies.catalogue.model import Catalogue, ObjectKind
 from policies.service import PoliciesService
 from policies.systems.model import System
+from policies.wording import explain
 from tests.unit.policies.conftest import RULES, finding, record
 
 Found = dict[tuple[str, str], Result]
@@ -348,3 +350,41 @@ def test_deciding_what_waits_never_leaves_the_bounds(template: Template, drawn: 
 
 def test_every_item_can_be_read_by_the_catalogue(catalogue: Catalogue) -> None:
     assert catalogue.kinds() <= set(EvidenceKind)
+
+
+def test_border_items_are_not_judged_on_servers(
+    policies: PoliciesService, register: Register, network_admin: Principal, officer: Principal
+) -> None:
+    register.put_asset(
+        network_admin, Asset("", AssetKind.DEVICE, "srv", "u_city", "intranet", "10.10.1.5", "linux", 3)
+    )
+    mixed = policies.systems.propose(
+        officer, name="混合", unit="u_city", level="S3A3G3", owner="某", boundary=["nw-core", "srv"]
+    )
+    found = again(policies, mixed, officer)
+    assert ("L3-8.1.3.2-a", "nw-core") in found
+    assert ("L3-8.1.3.2-a", "srv") not in found
+    assert ("L3-8.1.4.1-c", "srv") in found
+
+
+def test_a_system_without_devices_still_has_a_result_for_every_item(
+    policies: PoliciesService, register: Register, network_admin: Principal, officer: Principal
+) -> None:
+    register.put_asset(network_admin, Asset("", AssetKind.SYSTEM, "portal", "u_city", level=3))
+    alone = policies.systems.propose(
+        officer, name="云上系统", unit="u_city", level="S3A3G3", owner="某", boundary=["portal"]
+    )
+    found = again(policies, alone, officer)
+    assert {item for item, _ in found} == {item.id for item in policies.assessments.catalogue.items}
+    assert found["L3-8.1.3.2-a", "云上系统"].state is ResultState.OPEN
+
+
+def test_reasons_are_told_in_the_readers_language(
+    policies: PoliciesService, assessment: str, officer: Principal
+) -> None:
+    found = results_of(policies, officer, assessment)
+    (remote,) = found["L3-8.1.4.9-b", "政务服务平台"].reasons
+    assert explain(remote, "zh_CN") == "ca (remote)：校验结论 为 未通过"
+    assert explain(remote, "en") == "ca (remote): verdict is failed"
+    (unknown,) = found["L3-8.1.4.7-a", "政务服务平台"].reasons
+    assert explain(unknown, "en") == "there is no evidence in force of state of the CA"
