@@ -101,14 +101,9 @@ class Unreachable(WeichengError):
 class SessionBroken(WeichengError):
     """The session ended or fell silent before the configuration was whole; nothing was kept."""
 
-    def __init__(self, place: str, detail: str) -> None:
-        super().__init__(
-            ErrorCode.UNAVAILABLE,
-            N_("The session broke off: %(detail)s"),
-            mend=N_("Collect it again; the last version stays in force."),
-            place=place,
-            detail=detail,
-        )
+    def __init__(self, place: str, message: str, **params: object) -> None:
+        mend = N_("Collect it again; the last version stays in force.")
+        super().__init__(ErrorCode.UNAVAILABLE, message, mend=mend, place=place, **params)
 
 
 class HostKeyChanged(WeichengError):

@@ -125,7 +125,7 @@ def _open(connection: Any, place: str) -> None:
     except (paramiko.SSHException, EOFError, OSError) as error:
         raise _transport_error(place, error) from None
     except (ReadException, NetmikoBaseException) as error:
-        raise SessionBroken(place, _reason(error)) from None
+        raise SessionBroken(place, N_("The session broke off: %(detail)s"), detail=_reason(error)) from None
 
 
 def _read(connection: Any, target: Target, place: str, connect_seconds: float) -> str:
@@ -135,7 +135,7 @@ def _read(connection: Any, target: Target, place: str, connect_seconds: float) -
         terminal.log_in(target.credential.enable)
         return terminal.run(target.vendor.config_command, target.timeout)
     except (ReadException, OSError, EOFError, paramiko.SSHException) as error:
-        raise SessionBroken(place, _reason(error)) from None
+        raise SessionBroken(place, N_("The session broke off: %(detail)s"), detail=_reason(error)) from None
 
 
 def _drop(connection: Any) -> None:
@@ -147,7 +147,7 @@ def _drop(connection: Any) -> None:
 
 def _proven(policy: PinnedHostKey, place: str) -> HostKey:
     if policy.shown is None:
-        raise SessionBroken(place, "no host key")
+        raise SessionBroken(place, N_("The device showed no host key."))
     return policy.shown
 
 

@@ -57,7 +57,7 @@ class Terminal:
             shown = self._until(lambda line: self._is_prompt(line) or bool(asks.search(line)), self._seconds)
         self._prompt = _last_line(shown)
         if not self._is_prompt(self._prompt) or re.search(rise.when, self._prompt):
-            raise SessionBroken(self._place, "the enable password was refused")
+            raise SessionBroken(self._place, N_("The device refused the enable password."))
 
     def _expect_prompt(self, seconds: float) -> None:
         questions = [
@@ -75,7 +75,7 @@ class Terminal:
                 self._prompt = line
                 return
             self._send(answer)
-        raise SessionBroken(self._place, "too many questions at login")
+        raise SessionBroken(self._place, N_("The device asks too many questions at login."))
 
     def _is_prompt(self, line: str) -> bool:
         return self._vendor.prompt_regex.search(line) is not None
@@ -109,12 +109,14 @@ class Terminal:
                     mend=N_("Allow the account to switch paging off."),
                 )
         self._refuse_foreign_prompt(_last_line(tail))
-        raise SessionBroken(self._place, f"no prompt within {seconds:g} s")
+        raise SessionBroken(
+            self._place, N_("The device showed no prompt within %(seconds)d s."), seconds=seconds
+        )
 
     def _refuse_end_of_session(self) -> None:
         remote = self._connection.remote_conn
         if (remote.closed or remote.eof_received) and not remote.recv_ready():
-            raise SessionBroken(self._place, "the device closed the session")
+            raise SessionBroken(self._place, N_("The device closed the session."))
 
     def _refuse_foreign_prompt(self, line: str) -> None:
         """Something like a prompt is there, only not one of this platform."""
