@@ -9,6 +9,68 @@ from kernel.errors import ErrorCode, IntegrityFailed, WeichengError
 from kernel.i18n import N_, current_language
 from kernel.identity.model import Principal
 
+_PLANS = (
+    N_("plan"),
+    N_("title"),
+    N_("sets"),
+    N_("sites"),
+    N_("schedule"),
+    N_("rpo_minutes"),
+    N_("rto_minutes"),
+    N_("level"),
+)
+_PREVIEW = (N_("set"), N_("layer"), N_("available"), N_("site"))
+_SETS = (N_("source"), N_("layer"), N_("files"), N_("bytes"), N_("snapshot"), N_("tree"))
+_COPIES = (N_("site"), N_("files"), N_("bytes"), N_("error"))
+_STATUS = (
+    N_("plan"),
+    N_("site"),
+    N_("layer"),
+    N_("set"),
+    N_("receipt"),
+    N_("data_age_seconds"),
+    N_("level"),
+    N_("verdict"),
+    N_("proof_age_seconds"),
+    N_("oldest_read_seconds"),
+    N_("error"),
+)
+_VERIFIED = (
+    N_("site"),
+    N_("verdict"),
+    N_("level"),
+    N_("receipt"),
+    N_("files_read"),
+    N_("bytes_read"),
+    N_("kind"),
+    N_("file"),
+    N_("expected"),
+    N_("actual"),
+)
+_DRILLS = (
+    N_("drill"),
+    N_("site"),
+    N_("receipt"),
+    N_("verdict"),
+    N_("level"),
+    N_("rto_seconds"),
+    N_("rpo_seconds"),
+    N_("decided_at"),
+)
+_RUNS = (N_("id"), N_("state"), N_("receipt"), N_("started_at"), N_("finished_at"), N_("error"))
+_RECEIPTS = (
+    N_("seq"),
+    N_("at"),
+    N_("engine"),
+    N_("sets"),
+    N_("files"),
+    N_("bytes"),
+    N_("removed"),
+    N_("root"),
+    N_("digest"),
+)
+_LEVELS = (N_("edition"), N_("level"), N_("name"), N_("rto"), N_("rpo"), N_("confidence"), N_("source"))
+
 commands = group("backup", N_("Backups: plans, runs, verification, drills."))
 
 
@@ -39,7 +101,7 @@ def plans(app: App) -> None:
         }
         for plan in app.backup.plans(app.principal)
     ]
-    app.out.rows(rows, ("plan", "title", "sets", "sites", "schedule", "rpo_minutes", "rto_minutes", "level"))
+    app.out.rows(rows, _PLANS)
     for fault in app.backup.plan_faults(app.principal):
         app.out.note(N_("Plan fault: %(fault)s"), fault=fault.text())
 
@@ -51,7 +113,7 @@ def plans(app: App) -> None:
 @pass_app
 def run(app: App, plan: str, queue: bool, dry_run: bool) -> None:
     if dry_run:
-        app.out.rows(app.backup.preview(app.principal, plan), ("set", "layer", "available", "site"))
+        app.out.rows(app.backup.preview(app.principal, plan), _PREVIEW)
         return
     if queue:
         app.out.record({"job": app.backup.request(app.principal, plan, "run")})
@@ -60,7 +122,7 @@ def run(app: App, plan: str, queue: bool, dry_run: bool) -> None:
     result = app.backup.run(app.principal, plan, bar)
     app.out.rows(
         [{**vars(stored), "layer": str(stored.layer)} for stored in result.sets],
-        ("source", "layer", "files", "bytes", "snapshot", "tree"),
+        _SETS,
     )
     app.out.note(
         N_("Receipt %(receipt)s; run %(run)s is %(state)s."),
@@ -82,7 +144,7 @@ def run(app: App, plan: str, queue: bool, dry_run: bool) -> None:
 @pass_app
 def replicate(app: App, plan: str) -> None:
     copies = app.backup.replicate(app.principal, plan)
-    app.out.rows([vars(copy) for copy in copies], ("site", "files", "bytes", "error"))
+    app.out.rows([vars(copy) for copy in copies], _COPIES)
     failed = [copy.site for copy in copies if copy.error]
     if failed:
         raise WeichengError(
@@ -95,10 +157,7 @@ def replicate(app: App, plan: str) -> None:
 )
 @pass_app
 def status(app: App) -> None:
-    columns = ("plan", "site", "layer", "set", "receipt", "data_age_seconds", "level", "verdict")
-    app.out.rows(
-        app.backup.status(app.principal), (*columns, "proof_age_seconds", "oldest_read_seconds", "error")
-    )
+    app.out.rows(app.backup.status(app.principal), _STATUS)
 
 
 @commands.command(
@@ -119,18 +178,7 @@ def verify(app: App, plan: str, site: str | None, level: str, budget: int | None
     found = app.backup.verify(app.principal, plan, site, Level[level], budget)
     app.out.rows(
         [_verification_row(one) for one in found],
-        (
-            "site",
-            "verdict",
-            "level",
-            "receipt",
-            "files_read",
-            "bytes_read",
-            "kind",
-            "file",
-            "expected",
-            "actual",
-        ),
+        _VERIFIED,
     )
     if any(one.verdict is Verdict.FAIL for one in found):
         raise IntegrityFailed(
@@ -175,9 +223,7 @@ def drill(app: App, plan: str, site: str | None, checks: tuple[str, ...]) -> Non
 @pass_app
 def drills(app: App, plan: str) -> None:
     rows = [_drill_row(held) for held in app.backup.drills(app.principal, plan)]
-    app.out.rows(
-        rows, ("drill", "site", "receipt", "verdict", "level", "rto_seconds", "rpo_seconds", "decided_at")
-    )
+    app.out.rows(rows, _DRILLS)
 
 
 @commands.command("runs", help=N_("The runs of a plan, newest first."))
@@ -185,7 +231,7 @@ def drills(app: App, plan: str) -> None:
 @pass_app
 def runs(app: App, plan: str) -> None:
     rows = [vars(one) for one in app.backup.runs(app.principal, plan)]
-    app.out.rows(rows, ("id", "state", "receipt", "started_at", "finished_at", "error"))
+    app.out.rows(rows, _RUNS)
 
 
 @commands.command("receipts", help=N_("The chained receipts of a plan; fails when the chain is broken."))
@@ -196,7 +242,7 @@ def receipts(app: App, plan: str) -> None:
         {**vars(receipt), "sets": [stored.source for stored in receipt.sets], "removed": len(receipt.removed)}
         for receipt in app.backup.receipts(app.principal, plan)
     ]
-    app.out.rows(rows, ("seq", "at", "engine", "sets", "files", "bytes", "removed", "root", "digest"))
+    app.out.rows(rows, _RECEIPTS)
 
 
 @commands.command(
@@ -218,7 +264,7 @@ def levels(app: App) -> None:
         for table in app.backup.levels(app.principal)
         for level in table.levels.values()
     ]
-    app.out.rows(rows, ("edition", "level", "name", "rto", "rpo", "confidence", "source"))
+    app.out.rows(rows, _LEVELS)
 
 
 def _bar(out: Output) -> Any:

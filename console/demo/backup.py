@@ -3,6 +3,7 @@ restored elsewhere and asked for a certificate. restic, sha256sum and OpenSSL ju
 
 import subprocess
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def run(demo: Demo) -> StepResult:
     checks = [
         _stored_all(stored),
         _sha256sum(demo, planted),
-        *(_restic_check(demo, site, planted) for site in SITES),
+        *_restic_checks(demo, planted),
         _good_sites_pass(looked),
         _drill_passed(drill),
         _openssl_verify(demo, drill),
@@ -110,6 +111,11 @@ def _good_sites_pass(looked: Sequence[Verification]) -> Check:
         good,
         output,
     )
+
+
+def _restic_checks(demo: Demo, planted: str) -> list[Check]:
+    with ThreadPoolExecutor(len(SITES)) as pool:
+        return list(pool.map(lambda site: _restic_check(demo, site, planted), SITES))
 
 
 def _restic_check(demo: Demo, site: str, planted: str) -> Check:
