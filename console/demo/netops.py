@@ -79,15 +79,16 @@ def _nothing_changed(again: RunReport) -> Check:
 
 
 def _git(folder: Path, name: str, *arguments: str, wanted: int = 0) -> Check:
-    command = ["git", f"--git-dir={folder}", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    shown = ["git", f"--git-dir={folder.name}", *arguments]
+    done = _run(folder, *arguments)
+    command = " ".join(["git", f"--git-dir={folder.name}", *arguments])
     return Check(
-        translate(name),
-        " ".join(shown),
-        done.returncode == wanted,
-        (done.stdout + done.stderr).strip()[-400:],
+        translate(name), command, done.returncode == wanted, (done.stdout + done.stderr).strip()[-400:]
     )
+
+
+def _run(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = ["git", f"--git-dir={folder}", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
 
 
 def _no_secret(demo: Demo, folder: Path) -> Check:
@@ -98,23 +99,22 @@ def _no_secret(demo: Demo, folder: Path) -> Check:
     ]
     patterns = demo.folder / "secrets" / "netops-patterns"
     write_private(patterns, ("\n".join([*secrets, "$9$2MJBozw/", "0608002F495B"]) + "\n").encode())
+    versions = _run(folder, "rev-list", "main").stdout.split()
     try:
         name = N_("git finds no secret in any version")
         check = _git(
-            folder, name, "grep", "--count", "--fixed-strings", "-f", str(patterns), "main", wanted=1
+            folder, name, "grep", "--count", "--fixed-strings", "-f", str(patterns), *versions, wanted=1
         )
     finally:
         patterns.unlink()
-    return Check(check.name, check.command.replace(str(patterns), "<passwords>"), check.ok, check.output)
+    command = f"git --git-dir={folder.name} grep --count --fixed-strings -f <passwords> $(git rev-list main)"
+    return Check(check.name, command, check.ok, check.output)
 
 
 def _line_in_archive(folder: Path, finding: Finding) -> Check:
     """The archive's file has the offending text at the line that the finding names."""
     blob = f"main:{finding.file}"
-    done = subprocess.run(
-        ["git", f"--git-dir={folder}", "show", blob], capture_output=True, text=True, check=False, timeout=60
-    )
-    line = dict(enumerate(done.stdout.splitlines(), 1)).get(finding.line, "")
+    line = dict(enumerate(_run(folder, "show", blob).stdout.splitlines(), 1)).get(finding.line, "")
     name = translate(N_("%(place)s is the offending line"), place=f"{finding.file}:{finding.line}")
     return Check(
         name, f"git show {blob} | sed -n {finding.line}p", line.strip() == finding.text, line.strip()
