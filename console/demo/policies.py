@@ -15,7 +15,6 @@ from console.demo.model import RANGE, Check, Demo, StepResult
 from kernel.assets.model import AssetKind
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
-from kernel.pki.pem import certificate_pem
 from policies.assessment.model import Outcome, Result
 from policies.catalogue.model import ObjectKind
 from policies.package.picture import control_status
@@ -99,13 +98,12 @@ def _faults(results: Sequence[Result]) -> list[str]:
 
 
 def _unpacked(demo: Demo, package: Package) -> tuple[Path, Path]:
-    """The package beside the demo's data, unpacked, and the root that an assessor got from the CA before."""
+    """The package beside the demo's data, unpacked, and the root that the CA handed out in its own step."""
     (demo.folder / "evidence-package.zip").write_bytes(package.data)
-    folder, root = demo.folder / "evidence-package", demo.folder / "assessor-root.pem"
+    folder = demo.folder / "evidence-package"
     with zipfile.ZipFile(BytesIO(package.data)) as archive:
         archive.extractall(folder)
-    root.write_bytes(certificate_pem(demo.floor.evidence.sealer.certificates().anchors[0]))
-    return folder, root
+    return folder, demo.folder / "tls" / "root.pem"
 
 
 def _verify(folder: Path, root: Path) -> subprocess.CompletedProcess[str]:
