@@ -18,6 +18,7 @@ from tests.range.plan import FOLDER, Host, Plan
 from tests.range.state import Folder
 
 NAMESPACES = ("--net", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--mount-proc")
+WITHOUT_ROOT = ("--user", "--map-current-user", "--keep-caps")  # a user namespace, where we may do all this
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "linux": ("unshare", "setpriv", "ip", "sshd", "snmpd", "openssl"),
@@ -58,7 +59,7 @@ class Container:
 
     async def _spawn(self, listener: int, agent: int) -> None:
         log = self._log.open("ab")
-        command = (*DIES_WITH_US, "unshare", *NAMESPACES, sys.executable, "-m", "tests.range.real.init")
+        command = (*DIES_WITH_US, *_unshare(), sys.executable, "-m", "tests.range.real.init")
         with log:
             self._process = await asyncio.create_subprocess_exec(
                 *command,
@@ -111,11 +112,15 @@ async def _check(platform: str) -> None:
     missing = [program for program in PROGRAMS[platform] if shutil.which(program, path=SEARCH) is None]
     if missing:
         raise CannotRun(f"缺少程序 | programs missing: {' '.join(missing)}")
-    if os.geteuid() != 0:
-        raise CannotRun("需要 root 权限 | needs root: daemons and namespaces of its own")
     probe = await asyncio.create_subprocess_exec(
-        "unshare", *NAMESPACES, "mount", "-t", "tmpfs", "tmpfs", "/run",
+        *_unshare(), "mount", "-t", "tmpfs", "tmpfs", "/run",
         stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     if await probe.wait():
-        raise CannotRun("不允许创建命名空间 | namespaces are not allowed here (CAP_SYS_ADMIN)")
+        raise CannotRun(
+            "不允许创建命名空间 | namespaces are not allowed here (needs root or user namespaces)"
+        )
+
+
+def _unshare() -> tuple[str, ...]:
+    return ("unshare", *NAMESPACES) if os.geteuid() == 0 else ("unshare", *WITHOUT_ROOT, *NAMESPACES)

@@ -24,6 +24,17 @@ USERS = (
 FRRVTY = 61010  # group that may use vtysh
 
 
+def own_id(wanted: int) -> int:
+    """The uid or gid to use: the wanted one for root; without root a user namespace knows the caller's alone."""
+    return wanted if os.geteuid() == 0 else os.geteuid()
+
+
+def give(path: Path, uid: int, gid: int) -> None:
+    """Change the owner, where there is more than one to choose from."""
+    if os.geteuid() == 0:
+        os.chown(path, uid, gid)
+
+
 def take_over(host: Host, orders: dict[str, Any]) -> None:
     """Mount the folders and write the files; only this namespace sees them."""
     hashed = _hash(orders["credential"]["password"])
@@ -52,8 +63,10 @@ def _hash(password: str) -> str:
 
 
 def _write_accounts(host: Host, hashed: str) -> None:
-    passwd = "".join(f"{name}:x:{uid}:{uid}::{home}:{shell}\n" for name, uid, home, shell in USERS)
-    group = "".join(f"{name}:x:{uid}:\n" for name, uid, _, _ in USERS) + f"frrvty:x:{FRRVTY}:frr,weicheng\n"
+    people = [(name, own_id(uid) if uid else 0, home, shell) for name, uid, home, shell in USERS]
+    passwd = "".join(f"{name}:x:{uid}:{uid}::{home}:{shell}\n" for name, uid, home, shell in people)
+    group = "".join(f"{name}:x:{uid}:\n" for name, uid, _, _ in people)
+    group += f"frrvty:x:{own_id(FRRVTY)}:frr,weicheng\n"
     shadow = "".join(
         f"{name}:{hashed if name == 'weicheng' else '*'}:20000:0:99999:7:::\n" for name, *_ in USERS
     )
@@ -76,7 +89,7 @@ def _write_keys(orders: dict[str, Any]) -> None:
     _write(Path("/etc/ssh/authorized_keys"), orders["authorized_key"].encode())
     for folder, owner in (("/run/sshd", 0), (HOME, 61003)):
         Path(folder).mkdir(mode=0o755)
-        os.chown(folder, owner, owner)
+        give(Path(folder), owner, owner)
 
 
 def _write_snmp(orders: dict[str, Any]) -> None:

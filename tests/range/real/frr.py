@@ -1,15 +1,14 @@
 """The real FRR daemons of the router, under the path name ``weicheng-range`` (``-N``)."""
 
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from tests.range.real.files import FRRVTY
+from tests.range.real.files import FRRVTY, give
 
 NAME = "weicheng-range"
-DAEMONS = ("zebra", "staticd", "ospfd", "bgpd")
+DAEMONS = ("zebra", "staticd", "bgpd")
 SOCKETS = Path("/run/frr", NAME)
 FRR = 61002
 SECONDS = 10.0
@@ -19,10 +18,10 @@ def start() -> None:
     """Start the daemons and load frr.conf; TimeoutError when one opens no socket."""
     for folder in (SOCKETS.parent, SOCKETS):
         folder.mkdir()
-        os.chown(folder, FRR, FRRVTY)
+        give(folder, FRR, FRRVTY)
         folder.chmod(0o2755)
     for path in Path("/etc/frr", NAME).iterdir():
-        os.chown(path, FRR, FRRVTY)
+        give(path, FRR, FRRVTY)
         path.chmod(0o640)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
     for daemon in DAEMONS:

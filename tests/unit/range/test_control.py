@@ -1,11 +1,16 @@
 """Starting and stopping: once, twice, after kill -9, with a port taken, and never at the cost of somebody else's process."""
 
+import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
 import subprocess
+import sys
+import sysconfig
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,20 +143,48 @@ def test_an_unknown_host_is_named(state_folder: Folder) -> None:
         control.up(state_folder, ["nw-core-junos"])
 
 
-@pytest.mark.parametrize("missing", ["program", "root"])
-def test_a_machine_that_can_not_run_the_real_hosts_says_so(
-    missing: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import asyncio
-
-    if missing == "program":
-        monkeypatch.setattr(container, "SEARCH", "/nonexistent")
-    else:
-        monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(
-        container.CannotRun, match="programs missing: unshare" if missing == "program" else "root"
-    ):
+def test_a_machine_that_can_not_run_the_real_hosts_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(container, "SEARCH", "/nonexistent")
+    with pytest.raises(container.CannotRun, match="programs missing: unshare"):
         asyncio.run(container._check("frr"))
+
+
+def test_without_root_the_real_hosts_run_in_a_user_namespace(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """As an account that is nobody on this machine: both real hosts come up and answer."""
+    if os.geteuid() != 0:
+        pytest.skip("the other tests of this file run without root then")
+    python = readable_python()
+    folder = Path(tempfile.mkdtemp(prefix="weicheng-range-"))
+    os.chown(folder, 61077, 61077)
+    options = ["--state", str(folder / "state")]
+    try:
+        up = ["up", "--only", "nw-srv-linux,ww-rtr-frr", "--offset", str(OWN), *options]
+        done = as_nobody(python, "-m", "tests.range", *up)
+        assert done.returncode == 0, done.stdout + done.stderr
+    finally:
+        assert as_nobody(python, "-m", "tests.range", "down", *options).returncode == 0
+        shutil.rmtree(folder)
+
+
+def as_nobody(python: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["setpriv", "--reuid=61077", "--regid=61077", "--clear-groups", python, *arguments],
+        cwd=control.ROOT, env={"PATH": os.environ["PATH"], "PYTHONPATH": sysconfig.get_path("purelib")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def readable_python() -> str:
+    """A Python of our version that another account may run, with our packages; skips when there is none."""
+    trial = "import subprocess, sys, asyncssh, cryptography, yaml, tests.range.control; "
+    trial += f"assert sys.version_info[:2] == {sys.version_info[:2]}; "
+    trial += "subprocess.run([sys.executable, '-c', ''], check=True)"
+    for python in (sys.executable, "/usr/bin/python3"):
+        if as_nobody(python, "-c", trial).returncode == 0:
+            return python
+    pytest.skip("another account can not read this checkout or its Python")
 
 
 def test_left_out_hosts_show_in_the_exit_status(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
