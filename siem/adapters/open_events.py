@@ -13,7 +13,7 @@ STREAM = "weicheng-events"
 def open_events(url: str, stream: str = STREAM) -> EventStore:
     """``tantivy:///folder`` for the embedded store, ``http(s)://host:port`` for Elasticsearch, ``memory:`` for trials."""
     parts = urlsplit(url)
-    if parts.scheme == "tantivy" and parts.path and not parts.netloc:
+    if parts.scheme == "tantivy" and parts.path.startswith("/") and not parts.netloc:
         from siem.adapters.tantivy_events import TantivyEvents
 
         return TantivyEvents(Path(parts.path))

@@ -120,11 +120,10 @@ def _keyword(value: Any) -> tuple[Predicate, Literals]:
             search = _regex(value)
             return (lambda view: bool(search(view.text))), None
         case SigmaString():
-            pieces, literals = _pieces(value), _literals(value)
-            if pieces == [""] or not any(pieces):
+            if not any(_pieces(value)):
                 raise Invalid(N_("An empty keyword matches everything."))
-            found = re.compile(_pattern(value).strip(".*") or ".", re.DOTALL)
-            return (lambda view: bool(found.search(view.text))), literals
+            found = re.compile(_pattern(value), re.DOTALL)
+            return (lambda view: bool(found.search(view.text))), _literals(value)
         case SigmaNumber():
             wanted = str(value.number)
             return (lambda view: wanted in view.text), None

@@ -156,7 +156,7 @@ def _mapping(text: _Text) -> dict[str, Any] | None:
 def _broken(text: _Text, error: Exception) -> BrokenRule:
     detail = error.text("en") if isinstance(error, WeichengError) else str(error)
     return BrokenRule(
-        N_("The rule is broken: %(detail)s"),
+        N_("The rule is broken: %(detail)s."),
         mend=N_("Mend this rule; the others are in use."),
         place=text.place(detail),
         detail=detail,
