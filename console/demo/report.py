@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from console.demo.labels import LABELS
 from console.demo.model import StepResult
 from kernel.i18n import N_, translate
 from kernel.secrets import write_private
@@ -29,6 +30,7 @@ def write_report(folder: Path, results: Sequence[StepResult], *, seconds: float)
         loader=templates, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals["both"] = _both
+    environment.globals["label"] = _label
     page = environment.get_template("report.html.j2").render(
         results=results,
         titles=TITLES,
@@ -45,3 +47,8 @@ def write_report(folder: Path, results: Sequence[StepResult], *, seconds: float)
 def _both(message: str) -> str:
     """The message in Chinese, then in English."""
     return f"{translate(message, 'zh_CN')} / {translate(message, 'en')}"
+
+
+def _label(key: str) -> str:
+    """A figure's key in words; names of devices, data sets and sets stand as they are."""
+    return _both(LABELS[key]) if key in LABELS else key
