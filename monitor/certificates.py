@@ -50,7 +50,7 @@ def judge(
     if kind is None:
         return []
     told = {
-        "subject": facts.subject,
+        "certificate": facts.subject,
         "issuer": facts.issuer,
         "serial": facts.serial,
         "not_before": facts.not_before.isoformat(),

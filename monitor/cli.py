@@ -59,11 +59,21 @@ def poll(app: MonitorApp, names: tuple[str, ...]) -> int:
             "latency": one.device.latency,
             "interfaces": one.interfaces,
             "neighbours": one.neighbours,
+            "gaps": one.device.facts.get("gaps", ()),
         }
         for one in polled
     ]
     app.out.rows(
-        rows, (N_("device"), N_("state"), N_("problem"), N_("latency"), N_("interfaces"), N_("neighbours"))
+        rows,
+        (
+            N_("device"),
+            N_("state"),
+            N_("problem"),
+            N_("latency"),
+            N_("interfaces"),
+            N_("neighbours"),
+            N_("gaps"),
+        ),
     )
     return EXIT_PARTIAL if any(one.device.problem for one in polled) else 0
 

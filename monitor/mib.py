@@ -37,6 +37,7 @@ _NEIGHBOURS = (
     (REM_CHASSIS_TYPE, REM_CHASSIS, REM_PORT_TYPE, REM_PORT, REM_PORT_DESCR, REM_NAME),
     (REM_ADDRESS,),
 )
+_GROUPS = dict.fromkeys(_INTERFACES, "interfaces") | dict.fromkeys(_NEIGHBOURS, "neighbours")
 Values = Mapping[Oid, Value]
 
 
@@ -69,6 +70,7 @@ def read(answer: Answer, platform: Platform, at: datetime) -> Reading:
         interfaces=tuple(_interfaces(values, uptime, at)),
         metrics=platform.metrics(values),
         lldp=isinstance(chassis, bytes) and bool(chassis),
+        gaps=tuple(_GROUPS.get(gap, "metrics") for gap in answer.gaps),
         chassis=_identifier(chassis, _number(values.get(LOCAL_CHASSIS_TYPE)) == _CHASSIS_MAC),
         neighbours=tuple(_neighbours(values)),
     )

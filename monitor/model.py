@@ -60,7 +60,7 @@ def next_state(state: DeviceState, *, problem: Problem | None, failures: int, cr
 
 @dataclass(frozen=True)
 class Device:
-    """A monitored device as stored. ``facts``: sys_name, sys_descr, sys_object_id, location, chassis, uptime (s)."""
+    """A monitored device as stored. ``facts``: sys_name, sys_descr, sys_object_id, location, chassis, uptime (s), gaps."""
 
     asset: str
     state: DeviceState = DeviceState.UNKNOWN
@@ -129,6 +129,7 @@ class Reading:
     lldp: bool = False  # whether the agent speaks LLDP at all
     chassis: str = ""
     neighbours: tuple[Neighbour, ...] = ()
+    gaps: tuple[str, ...] = ()  # interfaces, neighbours, metrics: what the agent did not tell to the end
 
 
 @dataclass(frozen=True)

@@ -34,14 +34,19 @@ class Query:
 
 @dataclass(frozen=True)
 class Answer:
-    """Every value the agent gave, by OID; absent objects are absent. ``problem`` None means the answer is whole."""
+    """Every value the agent gave, by OID; absent objects are absent.
+
+    ``problem`` None means it answered. ``gaps`` names the groups of columns that could not be read to their end, since many an
+    agent stumbles over one table: what was read of them is in ``values``.
+    """
 
     values: Mapping[Oid, Value] = field(default_factory=dict)
     problem: Problem | None = None
     latency: float | None = None  # seconds, of the first request
+    gaps: tuple[tuple[Oid, ...], ...] = ()
 
     @property
-    def whole(self) -> bool:
+    def answered(self) -> bool:
         return self.problem is None
 
 

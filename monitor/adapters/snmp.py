@@ -77,15 +77,18 @@ class PysnmpClient:
             for oids in _chunks(query.scalars, _SCALARS_AT_ONCE):
                 values |= await session.get(oids)
                 latency = latency if latency is not None else time.monotonic() - begun
-            for columns in query.tables:
-                values |= await session.walk(columns, self._max_values - len(values))
+            gaps = [
+                columns
+                for columns in query.tables
+                if not await session.walk(columns, values, self._max_values)
+            ]
         except _AgentFault as fault:
             return Answer(values, fault.problem, latency)
         except (PySnmpError, OSError):
             return Answer(values, Problem.PROTOCOL, latency)
         except Invalid:
             return Answer(values, Problem.CREDENTIAL)
-        return Answer(values, None, latency)
+        return Answer(values, None, latency, tuple(gaps))
 
 
 def _note_broken_datagram(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -102,6 +105,10 @@ class _AgentFault(Exception):
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
         self.problem = problem
+
+
+class _TooMuch(Exception):
+    """The agent could not answer so much at once, or the answer was lost on its way."""
 
 
 class _Engines:
@@ -175,25 +182,30 @@ class _Session:
             raise _AgentFault(Problem.PROTOCOL)
         return dict(_present(pairs))
 
-    async def walk(self, columns: Sequence[Oid], room: int) -> dict[Oid, Value]:
-        """Every value below the columns; at most ``room`` of them, lest an agent that never ends holds us for ever."""
-        values: dict[Oid, Value] = {}
+    async def walk(self, columns: Sequence[Oid], values: dict[Oid, Value], limit: int) -> bool:
+        """Read everything below the columns into ``values``; False when the agent does not bring it to an end.
+
+        Asks for fewer rows at once when an answer is too big or does not come. Ends at ``limit`` values, lest an agent that
+        never ends holds us for ever.
+        """
         last: dict[Oid, Oid] = {column: column for column in columns}
         repetitions = max(1, _VARBINDS_AT_ONCE // len(columns))
         while last:
-            pairs, too_big = await self._bulk(list(last.values()), repetitions)
-            if too_big and repetitions > 1:
-                repetitions //= 2
-                continue
-            if too_big or not pairs:
-                raise _AgentFault(Problem.PROTOCOL)
-            found = _take_rows(pairs, last)
-            values |= found
-            if len(values) > room:
-                raise _AgentFault(Problem.PROTOCOL)
-        return values
+            try:
+                values |= _take_rows(await self._bulk(list(last.values()), repetitions), last)
+            except _TooMuch:
+                if repetitions == 1:
+                    return False
+                repetitions = max(1, repetitions // 5)
+            except _AgentFault as fault:
+                if fault.problem is not Problem.PROTOCOL:
+                    raise
+                return False
+            if len(values) > limit:
+                return False
+        return True
 
-    async def _bulk(self, oids: Sequence[Oid], repetitions: int) -> tuple[Sequence[Any], bool]:
+    async def _bulk(self, oids: Sequence[Oid], repetitions: int) -> Sequence[Any]:
         from pysnmp.hlapi.v3arch.asyncio import bulk_cmd
 
         indication, status, _index, pairs = await bulk_cmd(
@@ -206,11 +218,13 @@ class _Session:
             *map(_object, oids),
             lookupMib=False,
         )
-        if indication:
-            raise _AgentFault(_problem(indication))
-        if int(status) not in (0, _TOO_BIG):
-            raise _AgentFault(Problem.PROTOCOL)
-        return pairs, int(status) == _TOO_BIG
+        problem = _problem(indication) if indication else None
+        if int(status) == _TOO_BIG or problem is Problem.TIMEOUT:
+            raise _TooMuch
+        if problem or int(status) or not pairs:
+            raise _AgentFault(problem or Problem.PROTOCOL)
+        found: Sequence[Any] = pairs
+        return found
 
 
 def _take_rows(pairs: Sequence[Any], last: dict[Oid, Oid]) -> dict[Oid, Value]:
@@ -284,6 +298,7 @@ class MemoryAgents:
 
     def __init__(self, agents: Mapping[str, Mapping[Oid, Value] | Problem]) -> None:
         self.agents = dict(agents)
+        self.gaps: dict[str, tuple[tuple[Oid, ...], ...]] = {}
 
     def fetch(self, queries: Sequence[tuple[Agent, Query]]) -> dict[str, Answer]:
         return {agent.name: self._answer(agent, query) for agent, query in queries}
@@ -296,4 +311,4 @@ class MemoryAgents:
         values = {oid: known[oid] for oid in query.scalars if oid in known}
         for column in columns:
             values |= {oid: value for oid, value in known.items() if oid[: len(column)] == column != oid}
-        return Answer(values, None, 0.001)
+        return Answer(values, None, 0.001, self.gaps.get(agent.name, ()))

@@ -174,11 +174,11 @@ def _gone(uow: UnitOfWork, finding: Finding) -> Finding:
 def _event(kind: EventKind, finding: Finding, assets: Mapping[str, Asset], severity: str) -> Event:
     asset = assets[finding.asset]
     data = {
+        **finding.details,
         "finding": finding.id,
         "rule": str(finding.kind),
         "device": asset.name,
         "address": asset.address,
         "subject": finding.subject,
-        **finding.details,
     }
     return Event(kind, finding.asset, data, finding.unit, severity)

@@ -37,9 +37,7 @@ class Network:
         self._base.access.require(principal, Permission.MONITOR_CHECK)
         view = self._compare()
         assets = {asset.id: asset for asset in view.assets}
-        checked = frozenset(
-            asset for asset, device in view.devices.items() if device.problem is None and device.answered_at
-        )
+        checked = frozenset(asset for asset, device in view.devices.items() if _sees(device))
         with self._base.database.begin() as uow:
             done = self._findings.reconcile(
                 uow, TOPOLOGY_KINDS, checked & assets.keys(), view.comparison.observations, assets
@@ -67,9 +65,18 @@ class Network:
         return NetworkView(tuple(assets), tuple(zones), tuple(links), devices, comparison)
 
 
+def _sees(device: Device) -> bool:
+    """Whether the last poll told everything of its neighbours."""
+    return (
+        device.answered_at is not None
+        and device.problem is None
+        and "neighbours" not in device.facts.get("gaps", ())
+    )
+
+
 def _sighting(device: Device, neighbours: tuple[Neighbour, ...]) -> Sighting:
-    """What a device sees now; one that was silent at the last poll is still known by its chassis id, but sees nothing."""
+    """What a device sees now; one that did not tell is still known by its chassis id, but sees nothing."""
     chassis = str(device.facts.get("chassis", ""))
-    if device.problem is not None:
+    if not _sees(device):
         return Sighting(device.asset, False, chassis)
     return Sighting(device.asset, device.lldp, chassis, neighbours)

@@ -142,7 +142,7 @@ class Polling:
 
     def _keep(self, asset: Asset, answer: Answer, at: datetime, version: str) -> Polled:
         """Store what one device said, in one transaction with what follows from it."""
-        reading = read(answer, platform_of(asset.platform), at) if answer.whole else None
+        reading = read(answer, platform_of(asset.platform), at) if answer.answered else None
         with self._base.database.begin() as uow:
             before = store.read_device(uow.connection, asset.id) or Device(asset.id)
             crossings: Mapping[tuple[str, str, str], Crossing] = store.read_crossings(
@@ -218,7 +218,7 @@ def _agent(asset: Asset, credential: Credential) -> Agent:
 def _after(
     before: Device, answer: Answer, reading: Reading | None, at: datetime, version: str, *, crossed: bool
 ) -> Device:
-    failures = 0 if answer.whole else before.failures + 1
+    failures = 0 if answer.answered else before.failures + 1
     state = next_state(before.state, problem=answer.problem, failures=failures, crossed=crossed)
     moved = replace(
         before,
@@ -240,6 +240,7 @@ def _after(
         "chassis": reading.chassis,
         "metrics": dict(reading.metrics),
         "snmp": version,
+        "gaps": sorted(set(reading.gaps)),
     }
     return replace(moved, answered_at=at, lldp=reading.lldp, facts=facts)
 

@@ -20,6 +20,7 @@ from monitor.model import (
     Problem,
     next_state,
 )
+from monitor.platforms import platform_of
 from tests.unit.monitor.conftest import World, neighbour
 
 
@@ -176,6 +177,20 @@ def test_a_device_that_is_silent_keeps_its_findings(network: World, network_admi
     check(network, network_admin)
     (finding,) = network.service.findings.list(network_admin)
     assert finding.state is FindingState.OPEN
+
+
+def test_a_device_whose_neighbours_could_not_be_read_to_the_end_keeps_its_findings(
+    network: World, network_admin: Principal
+) -> None:
+    rogue(network)
+    assert check(network, network_admin) == [("unregistered-device", "open")]
+    network.answer("nw-acc", index=2)  # no neighbours any more, but not because there are none
+    network.agents.gaps[network.id("nw-acc")] = (mib.query_for(platform_of("cisco_ios")).tables[3],)
+    check(network, network_admin)
+    assert [str(one.state) for one in network.service.findings.list(network_admin)] == ["open"]
+    network.agents.gaps.clear()
+    check(network, network_admin)
+    assert len(network.service.findings.list(network_admin)) == 0
 
 
 def test_a_finding_goes_through_peoples_hands(

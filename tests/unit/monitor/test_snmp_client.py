@@ -50,7 +50,7 @@ def test_scalars_and_columns_come_back_and_what_is_absent_does_not(
     client: Callable[[str], SnmpClient], snmpd: Snmpd
 ) -> None:
     answer = client("server").fetch([(agent(snmpd), QUERY)])["server"]
-    assert answer.whole
+    assert answer.answered
     assert answer.latency is not None
     assert answer.values[SYS_NAME] == b"city-server"
     assert answer.values[SYS_OBJECT_ID] == (1, 3, 6, 1, 4, 1, 8072, 3, 2, 10)
@@ -107,13 +107,30 @@ def test_who_does_not_answer_or_refuses_us_stops_nobody_else(snmpd: Snmpd) -> No
 def test_many_at_once_are_all_answered(snmpd: Snmpd) -> None:
     asked = [(agent(snmpd, V3, f"a{n}"), Query((SYS_NAME, SYS_UPTIME))) for n in range(60)]
     answers = PysnmpClient(in_flight=20).fetch(asked)
-    assert [name for name, answer in answers.items() if not answer.whole] == []
+    assert [name for name, answer in answers.items() if not answer.answered] == []
 
 
-def test_an_agent_that_never_ends_is_given_up(snmpd: Snmpd) -> None:
-    whole = Query((SYS_NAME,), (((1, 3, 6, 1, 2, 1),),))
-    answer = PysnmpClient(max_values=100).fetch([(agent(snmpd), whole)])["server"]
-    assert answer.problem is Problem.PROTOCOL
+def test_a_table_without_end_is_a_gap_and_what_comes_before_is_kept(snmpd: Snmpd) -> None:
+    everything = ((1, 3, 6, 1, 2, 1),)
+    answer = PysnmpClient(max_values=100).fetch([(agent(snmpd), Query((SYS_NAME,), (everything,)))])["server"]
+    assert (answer.problem, answer.gaps) == (None, (everything,))
+    assert answer.values[SYS_NAME] == b"city-server"
+    assert 100 <= len(answer.values) < 300
+
+
+def test_lost_answers_to_big_questions_are_asked_for_in_smaller_ones(snmpd: Snmpd) -> None:
+    narrow = Narrow(snmpd.port, 700)
+    try:
+        asked = Agent("server", "127.0.0.1", narrow.port, V2C)
+        columns = ((1, 3, 6, 1, 2, 1, 1),)
+        answer = PysnmpClient(timeout=0.3, retries=0).fetch([(asked, Query((SYS_NAME,), (columns,)))])[
+            "server"
+        ]
+    finally:
+        narrow.stop()
+    assert narrow.dropped > 0
+    assert (answer.problem, answer.gaps) == (None, ())
+    assert len(answer.values) > 10
 
 
 def test_a_credential_without_snmp_is_named_and_no_secret_is_shown() -> None:
@@ -122,20 +139,21 @@ def test_a_credential_without_snmp_is_named_and_no_secret_is_shown() -> None:
     assert V3.snmp_auth not in repr(Agent("x", "127.0.0.1", 161, V3))
 
 
-class Garbler:
-    """Stands between client and agent and spoils the answers: some bytes changed, cut off, or replaced by noise."""
+class Proxy:
+    """Stands between client and agent and may change or drop the answers."""
 
-    def __init__(self, target: int, seed: int) -> None:
-        self._random = random.Random(seed)
+    def __init__(self, target: int) -> None:
         self._target = target
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
         self._socket.settimeout(0.1)
         self.port: int = self._socket.getsockname()[1]
-        self.spoiled = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
+
+    def change(self, answer: bytes) -> bytes | None:
+        raise NotImplementedError
 
     def stop(self) -> None:
         self._stop.set()
@@ -152,12 +170,37 @@ class Garbler:
                 agent.settimeout(0.2)
                 agent.sendto(request, ("127.0.0.1", self._target))
                 try:
-                    answer = agent.recv(65_535)
+                    answer = self.change(agent.recv(65_535))
                 except TimeoutError:
                     continue
-            self._socket.sendto(self._spoil(answer), client)
+            if answer is not None:
+                self._socket.sendto(answer, client)
 
-    def _spoil(self, answer: bytes) -> bytes:
+
+class Narrow(Proxy):
+    """A path on which big datagrams are lost."""
+
+    def __init__(self, target: int, size: int) -> None:
+        self._size = size
+        self.dropped = 0
+        super().__init__(target)
+
+    def change(self, answer: bytes) -> bytes | None:
+        if len(answer) <= self._size:
+            return answer
+        self.dropped += 1
+        return None
+
+
+class Garbler(Proxy):
+    """Some bytes changed, cut off, or replaced by noise."""
+
+    def __init__(self, target: int, seed: int) -> None:
+        self._random = random.Random(seed)
+        self.spoiled = 0
+        super().__init__(target)
+
+    def change(self, answer: bytes) -> bytes | None:
         self.spoiled += 1
         way = self._random.randrange(4)
         if way == 0:
