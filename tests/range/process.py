@@ -4,6 +4,7 @@ Started by ``up`` with the folder as its argument; says on standard output, as o
 """
 
 import asyncio
+import errno
 import json
 import logging
 import signal
@@ -56,7 +57,7 @@ class PracticeNetwork:
         except CannotRun as reason:
             return {"state": "left_out", "reason": str(reason)}
         except OSError as error:
-            return {"state": "failed", "reason": f"{host.name} {host.address}: {error.strerror or error}"}
+            return {"state": "failed", "reason": f"{host.name} {host.address}: {_explained(error)}"}
         return {"state": "up", "reason": ""}
 
     def _parts(self, host: Host) -> Iterator[Startable]:
@@ -66,6 +67,13 @@ class PracticeNetwork:
             yield Simulator(host, self._plan, self._folder, self._state, self._faults.get(host.name))
         if host.tls:
             yield TlsEndpoint(host, self._plan.ports["tls"], self._certificates.context(host))
+
+
+def _explained(error: OSError) -> str:
+    text = error.strerror or str(error)
+    if error.errno == errno.EADDRINUSE:
+        text += "（可能已有一个演练网络在运行 | perhaps another practice network runs: weicheng range down, or --offset N）"
+    return text
 
 
 async def run(folder: Folder, injected: Mapping[str, str], certificates: Path | None) -> None:

@@ -42,7 +42,10 @@ class Command:
 
 @dataclass(frozen=True)
 class Dialect:
-    """A platform: prompts by view, pager, error texts, commands; ``exec`` whether ``ssh host command`` works."""
+    """A platform: prompts by view, pager, error texts, commands; ``exec`` whether ``ssh host command`` works.
+
+    ``two_stage``: what is configured takes effect with ``commit``.
+    """
 
     platform: str
     prompts: Mapping[str, str]
@@ -60,16 +63,26 @@ class Dialect:
     login_text: str = ""
     banner: str = ""
     password_question: str = ""
+    two_stage: bool = False
 
-    def prompt(self, view: str, name: str, section: str = "") -> str:
-        return self.prompts[view].format(name=name, section=section)
+    def prompt(self, view: str, name: str, section: str = "", mark: str = "") -> str:
+        return self.prompts[view].format(name=name, section=section, mark=mark)
 
 
 @cache
 def load_dialect(platform: str) -> Dialect:
-    raw = yaml.safe_load((FOLDER / f"{platform}.yaml").read_text("utf-8"))
+    """The dialect of a platform file; ``base`` in it names another whose values and commands it adds to."""
+    raw = _read(platform)
     commands = tuple(_command(entry, raw) for entry in raw.pop("commands"))
     return Dialect(platform=platform, commands=commands, **raw)
+
+
+def _read(platform: str) -> dict[str, Any]:
+    raw: dict[str, Any] = yaml.safe_load((FOLDER / f"{platform}.yaml").read_text("utf-8"))
+    if "base" not in raw:
+        return raw
+    base = _read(raw.pop("base"))
+    return base | raw | {"commands": base["commands"] + raw.get("commands", [])}
 
 
 def _command(entry: dict[str, Any], raw: Mapping[str, Any]) -> Command:

@@ -1,14 +1,18 @@
-"""Configuration mode: lines typed there change the running configuration, section by section."""
+"""Configuration mode: lines typed there change a configuration, section by section."""
 
 import re
 
 from tests.range.ssh.dialect import Dialect
 
+MARKS = ("#", "!")
+ENDS = ("end", "return", ": end")
+
 
 class ConfigEditor:
-    """Adds, replaces nothing, removes: a line goes to the end of its section, ``no``/``undo`` takes an equal one out.
+    """Adds a line to the end of its section; ``no``/``undo`` takes out a line that begins so, a header with its block.
 
-    A device knows only the keywords that some line of its configuration begins with; anything else it does not understand.
+    A device knows the keywords that some line of its configuration begins with, and understands nothing else. Single values
+    are not replaced: whoever changes one takes the old line out first.
     """
 
     def __init__(self, lines: list[str], dialect: Dialect) -> None:
@@ -34,7 +38,10 @@ class ConfigEditor:
             return True
         if not self._understood(wanted):
             return False
-        return self._remove(wanted) if negated else self._add(wanted)
+        if label is not None:
+            self.leave_section()
+        self._remove(wanted) if negated else self._add(wanted)
+        return True
 
     def _label(self, text: str) -> str | None:
         for pattern, label in self._dialect.sections.items():
@@ -50,39 +57,48 @@ class ConfigEditor:
     def _open(self, header: str, label: str) -> None:
         self._section, self.section_label = header, label
         if not any(line.strip() == header for line in self._lines):
-            self._lines[self._end_of_file() : self._end_of_file()] = [header, self._mark()]
+            end = self._end_of_file()
+            self._lines[end:end] = [header, "#" if self._dialect.negation == "undo" else "!"]
 
-    def _span(self) -> tuple[int, int]:
-        """Where the lines of the open section (or the top level) begin and end."""
-        if not self._section:
-            return 0, self._end_of_file()
-        begin = next(i for i, line in enumerate(self._lines) if line.strip() == self._section) + 1
-        end = begin
-        while end < len(self._lines) and self._lines[end].startswith(" "):
-            end += 1
-        return begin, end
+    def _add(self, text: str) -> None:
+        places = self._places()
+        if any(self._lines[place].strip() == text for place in places):
+            return
+        if self._section:
+            header = next(i for i, line in enumerate(self._lines) if line.strip() == self._section)
+            self._lines.insert(places[-1] + 1 if places else header + 1, f" {text}")
+        else:
+            self._lines.insert(self._end_of_file(), text)
 
-    def _add(self, text: str) -> bool:
-        begin, end = self._span()
-        line = f" {text}" if self._section else text
-        if line not in self._lines[begin:end]:
-            self._lines.insert(end, line)
-        return True
-
-    def _remove(self, text: str) -> bool:
-        begin, end = self._span()
-        for index in range(begin, end):
-            line = self._lines[index].strip()
+    def _remove(self, text: str) -> None:
+        for place in self._places():
+            line = self._lines[place].strip()
             if line == text or line.startswith(text + " "):
-                del self._lines[index]
-                return True
-        return True
+                del self._lines[place : self._end_of_block(place)]
+                return
+
+    def _places(self) -> list[int]:
+        """Where the lines of the open section stand, or those of the top level."""
+        found, header = [], ""
+        for place, line in enumerate(self._lines[: self._end_of_file()]):
+            if line.strip() in MARKS:
+                header = ""
+            elif line and not line.startswith(" "):
+                header = line.strip()
+                if not self._section:
+                    found.append(place)
+            elif line.strip() and header == self._section:  # Comware indents its top level too
+                found.append(place)
+        return found
+
+    def _end_of_block(self, place: int) -> int:
+        """Behind the line, or behind its block when it is a header."""
+        end = place + 1
+        if not self._lines[place].startswith(" "):
+            while self._lines[end : end + 1] and self._lines[end].startswith(" "):
+                end += 1
+        return end
 
     def _end_of_file(self) -> int:
-        ends = ("end", "return", ": end")
-        return next(
-            (i for i in range(len(self._lines) - 1, -1, -1) if self._lines[i] in ends), len(self._lines)
-        )
-
-    def _mark(self) -> str:
-        return "#" if self._dialect.negation == "undo" else "!"
+        last = len(self._lines)
+        return next((i for i in range(last - 1, -1, -1) if self._lines[i] in ENDS), last)

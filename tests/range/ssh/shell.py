@@ -64,14 +64,16 @@ class Shell:
         self.dialect = device.dialect
         self.view = self.dialect.start
         self.page_lines = self.dialect.page_lines
-        self._editor = ConfigEditor(device.running, self.dialect)
+        self._candidate = list(device.running) if self.dialect.two_stage else device.running
+        self._editor = ConfigEditor(self._candidate, self.dialect)
         self._pending: Command | None = None
         self._tries = 0
 
     @property
     def prompt(self) -> str:
         name = self.device.host.name
-        return self.dialect.prompt(self.view, name, self._editor.section_label)
+        mark = "~" if self._candidate == self.device.running else "*"
+        return self.dialect.prompt(self.view, name, self._editor.section_label, mark)
 
     def enter(self, line: str) -> Answer:
         """The answer to a typed command line."""
@@ -162,11 +164,21 @@ class Shell:
     def _do_view(self, command: Command, typed: list[str]) -> str:
         self.view = command.view
         self._editor.leave_section()
+        self._candidate[:] = self.device.running
         return command.text
 
     def _do_back(self, command: Command, typed: list[str]) -> str:
         if not self._editor.leave_section():
             self.view = command.view
+            self._candidate[:] = self.device.running
+        return command.text
+
+    def _do_commit(self, command: Command, typed: list[str]) -> str:
+        self.device.running[:] = self._candidate
+        return command.text
+
+    def _do_rollback(self, command: Command, typed: list[str]) -> str:
+        self._candidate[:] = self.device.running
         return command.text
 
     def _do_leave(self, command: Command, typed: list[str]) -> Answer:

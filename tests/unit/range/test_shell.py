@@ -103,6 +103,41 @@ def test_removing_and_adding_top_level_lines() -> None:
     assert running.index("logging host 127.20.0.99") < running.index("end")
 
 
+def test_lines_inside_a_section_are_not_taken_for_top_level_ones() -> None:
+    h3c = shell("nw-acc-h3c")
+    h3c.enter("system-view")
+    h3c.enter("undo telnet server enable")
+    h3c.enter("undo description")  # only interfaces have one
+    running = h3c.enter("return").text + h3c.enter("display current-configuration").text
+    assert "telnet server enable" not in running
+    assert running.count(" description") == PLAN.host("nw-acc-h3c").text("running-config").count(
+        " description"
+    )
+
+
+def test_a_section_goes_with_its_lines() -> None:
+    ios = enabled("ww-core-ios")
+    for line in ("configure terminal", "no ip access-list extended OFFICE-IN", "end"):
+        ios.enter(line)
+    running = ios.enter("show running-config").text
+    assert "127.20.0.53 eq domain" not in running
+    assert "ip access-list extended CORE-IN" in running
+
+
+def test_two_stage_configuration_waits_for_commit() -> None:
+    host = PLAN.host("nw-core-vrp")
+    vrp = Shell(Device(host, load_dialect("huawei_vrpv8"), [], ""))
+    assert vrp.enter("system-view").prompt == "[~nw-core-vrp]"
+    assert vrp.enter("undo lldp enable").prompt == "[*nw-core-vrp]"
+    assert "lldp enable" in vrp.device.running
+    assert vrp.enter("commit").prompt == "[~nw-core-vrp]"
+    assert "lldp enable" not in vrp.device.running
+    vrp.enter("undo stelnet server enable")
+    vrp.enter("return")  # not committed: given up
+    assert "stelnet server enable" in vrp.device.running
+    assert vrp.enter("system-view").prompt == "[~nw-core-vrp]"
+
+
 def test_answering_no_changes_nothing() -> None:
     vrp = shell("nw-core-vrp")
     assert vrp.enter("reboot").expect is Expect.ANSWER
