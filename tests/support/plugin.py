@@ -1,20 +1,36 @@
 """Fixtures that start real servers for tests.
 
 ``postgres_url``       a new, empty PostgreSQL database for each test
+``chromium``           Debian's browser, headless, for the whole session
 ``elasticsearch_url``  one Elasticsearch node for the whole session; use names of your own, data streams stay
 
 Where a server's programs are missing the test is skipped and says what to install; under CI that is a failure.
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
-from typing import NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 import pytest
 
 from tests.support.elasticsearch import Elasticsearch
 from tests.support.postgres import Postgres
 from tests.support.process import Missing
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+# Chromium keeps to the page it is given: no calls home, no sandbox as root in a container.
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 
 class Startable(Protocol):
@@ -65,3 +81,16 @@ def elasticsearch() -> Iterator[Elasticsearch]:
 @pytest.fixture(scope="session")
 def elasticsearch_url(elasticsearch: Elasticsearch) -> str:
     return elasticsearch.url
+
+
+@pytest.fixture(scope="session")
+def chromium() -> "Iterator[Browser]":
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium")
+    if program is None:
+        lacking("chromium is missing: apt-get install chromium fonts-noto-cjk")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, headless=True, args=list(QUIET))
+        yield browser
+        browser.close()

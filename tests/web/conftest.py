@@ -1,7 +1,6 @@
 """The console as people get it: `weicheng serve web` over HTTPS, and a real browser."""
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -12,7 +11,6 @@ from pathlib import Path
 from ssl import create_default_context
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from console.compose.app import App
 from console.compose.tables import import_all_tables
@@ -20,20 +18,8 @@ from kernel.config import Settings
 from kernel.identity.model import Role
 from kernel.identity.service import NewAccount
 from tests.support.certificates import TestCa
-from tests.support.plugin import lacking
 from tests.support.postgres import free_port
 from tests.unit.console.conftest import make_accounts
-
-# Chromium keeps to the page it is given: no calls home, no sandbox as root in a container.
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 @dataclass(frozen=True)
@@ -90,14 +76,3 @@ def _wait(served: Served, process: "subprocess.Popen[bytes]") -> None:
         except OSError:
             time.sleep(0.2)
     raise AssertionError((served.folder / "web.log").read_text())
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        lacking("chromium is missing: apt-get install chromium fonts-noto-cjk")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, headless=True, args=list(QUIET))
-        yield browser
-        browser.close()

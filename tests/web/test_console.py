@@ -95,7 +95,8 @@ def test_the_page_follows_the_systems_colours(chromium: Browser, served: Served)
 def test_sign_in_works_without_scripts_and_with_the_keyboard_alone(chromium: Browser, served: Served) -> None:
     context = chromium.new_context(ignore_https_errors=True, java_script_enabled=False)
     page, account = context.new_page(), served.accounts[Role.DR_ADMINISTRATOR]
-    page.goto(served.url)  # the first field has the focus
+    page.goto(served.url)
+    expect(page.get_by_label("登录名")).to_be_focused()
     for text in (account.user.login, account.password, totp_code(account.totp_secret, time.time())):
         page.keyboard.type(text)
         page.keyboard.press("Tab")
