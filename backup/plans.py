@@ -1,6 +1,7 @@
 """Plans and level tables as data: documents in, values out, or the typed error that names file and entry. Pure."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -19,8 +20,17 @@ from backup.model import (
     SiteKind,
     Text,
 )
-from kernel.errors import Invalid
+from kernel.errors import Invalid, WeichengError
 from kernel.i18n import N_
+
+
+@dataclass(frozen=True)
+class PlanBook:
+    """All plans and level tables, and the faults of the files that could not be used."""
+
+    plans: Mapping[str, Plan]
+    levels: Mapping[str, LevelTable]
+    faults: tuple[WeichengError, ...]
 
 
 def load_document(text: str, place: str, schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,7 +39,7 @@ def load_document(text: str, place: str, schema: Mapping[str, Any]) -> dict[str,
 
     try:
         document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f"{place}:{mark.line + 1}" if mark else place
         raise Invalid(N_("This is no YAML."), mend=N_("Correct the file."), place=line) from error

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from backup.adapters.plan_files import PlanBook
 from backup.claims import Claims
 from backup.inventory import Inventory, decode
 from backup.model import Finding, FindingKind, Plan
+from backup.plans import PlanBook
 from backup.ports import ApplicationCheck, Engine, SiteStore, Source
 from backup.receipts import Receipt
 from kernel.blobs import BlobStore

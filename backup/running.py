@@ -5,9 +5,9 @@ from datetime import datetime
 from pathlib import Path
 
 from backup import store
-from backup.adapters.manifest import look, steady
 from backup.codec import encode_manifest
 from backup.inventory import Inventory, InventoryEntry, presence_findings
+from backup.manifest import look, steady
 from backup.model import FindingKind, Layer, ManifestEntry, Plan, PlannedSet, StoredSet
 from backup.ports import Progress, Stored
 from backup.receipts import GENESIS, Receipt, sealed

@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from backup import store
-from backup.adapters.manifest import restored_findings
 from backup.codec import decode_manifest
 from backup.inventory import Inventory, presence_findings
 from backup.ladder import overall, reached
+from backup.manifest import restored_findings
 from backup.model import (
     EngineVerdict,
     Finding,

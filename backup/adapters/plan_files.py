@@ -2,26 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from backup.levels import LevelTable
 from backup.model import Plan
-from backup.plans import load_document, parse_levels, parse_plan
+from backup.plans import PlanBook, load_document, parse_levels, parse_plan
 from kernel.errors import Invalid, WeichengError
 from kernel.i18n import N_
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class PlanBook:
-    """All plans and level tables, and the faults of the files that could not be used."""
-
-    plans: Mapping[str, Plan]
-    levels: Mapping[str, LevelTable]
-    faults: tuple[WeichengError, ...]
 
 
 def read_plan_book(folder: Path) -> PlanBook:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from backup.adapters.manifest import file_sha256, look
 from backup.adapters.restic import Restic
+from backup.manifest import file_sha256, look
 from backup.model import Keep, Verdict
 from backup.ports import Engine
 from kernel.errors import NotFound

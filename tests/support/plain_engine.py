@@ -9,7 +9,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from backup.adapters.manifest import file_sha256
+from backup.manifest import file_sha256
 from backup.model import EngineSnapshot, EngineVerdict, Keep, Verdict
 from backup.ports import Stored
 from kernel.errors import NotFound

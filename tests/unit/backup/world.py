@@ -8,11 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from backup.adapters.folder_site import FolderSite
-from backup.adapters.plan_files import PlanBook, read_plan_book
+from backup.adapters.plan_files import read_plan_book
 from backup.adapters.restic import Restic
 from backup.adapters.sources import FolderSource, SqliteSource
 from backup.claims import Claims
 from backup.model import Aims, Keep, Layer, Plan, PlannedSet, PlannedSite, Schedule, SiteKind, Text
+from backup.plans import PlanBook
 from backup.ports import ApplicationCheck, Engine
 from backup.room import Room
 from backup.service import BackupService
