@@ -11,6 +11,8 @@ import yaml
 from console.demo.model import RANGE, Check, Demo, StepResult
 from kernel.i18n import N_, translate
 from kernel.secrets import write_private
+from netops.archive.git import branch_of
+from netops.archive.names import archive_name
 from netops.collection.model import DeviceState, RunReport
 from netops.compliance.model import Finding
 
@@ -99,7 +101,7 @@ def _no_secret(demo: Demo, folder: Path) -> Check:
     ]
     patterns = demo.folder / "secrets" / "netops-patterns"
     write_private(patterns, ("\n".join([*secrets, "$9$2MJBozw/", "0608002F495B"]) + "\n").encode())
-    versions = _run(folder, "rev-list", "main").stdout.split()
+    versions = _run(folder, "rev-list", "--branches").stdout.split()
     try:
         name = N_("git finds no secret in any version")
         check = _git(
@@ -107,13 +109,15 @@ def _no_secret(demo: Demo, folder: Path) -> Check:
         )
     finally:
         patterns.unlink()
-    command = f"git --git-dir={folder.name} grep --count --fixed-strings -f <passwords> $(git rev-list main)"
+    command = (
+        f"git --git-dir={folder.name} grep --count --fixed-strings -f <passwords> $(git rev-list --branches)"
+    )
     return Check(check.name, command, check.ok, check.output)
 
 
 def _line_in_archive(folder: Path, finding: Finding) -> Check:
     """The archive's file has the offending text at the line that the finding names."""
-    blob = f"main:{finding.file}"
+    blob = f"{branch_of(archive_name(finding.device))}:{finding.file}"
     line = dict(enumerate(_run(folder, "show", blob).stdout.splitlines(), 1)).get(finding.line, "")
     name = translate(N_("%(place)s is the offending line"), place=f"{finding.file}:{finding.line}")
     return Check(

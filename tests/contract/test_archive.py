@@ -150,7 +150,7 @@ def test_a_killed_writer_leaves_a_whole_archive_and_no_lock(tmp_path: Path) -> N
         assert writer.pid is not None
         os.kill(writer.pid, signal.SIGKILL)
         writer.join(10)
-    (folder / "refs" / "heads" / "main.lock").touch()  # what a kill at the worst moment leaves
+    (folder / "refs" / "heads" / "device" / "r0.lock").touch()  # what a kill at the worst moment leaves
     archive = GitArchive(folder)
     before = len(archive.history("r0", 1000))
     assert archive.put(
@@ -185,6 +185,7 @@ def _kind(tmp_path: Path, path: Path) -> str:
 
 def test_any_git_can_read_it(tmp_path: Path) -> None:
     put(GitArchive(tmp_path / "archive.git"), "r1", "hostname r1\n")
-    subprocess.run(["git", "clone", "-q", str(tmp_path / "archive.git"), str(tmp_path / "copy")], check=True)
+    source, copy = str(tmp_path / "archive.git"), str(tmp_path / "copy")
+    subprocess.run(["git", "clone", "-q", "--branch", "device/r1", source, copy], check=True)
     assert (tmp_path / "copy" / "r1.cfg").read_text() == "hostname r1\n"
     assert (tmp_path / "archive.git").stat().st_mode & 0o077 == 0

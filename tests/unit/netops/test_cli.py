@@ -84,7 +84,8 @@ def test_findings_can_be_handled_from_the_command_line(cli: Cli, officer: Princi
     cli("collect", "--device", IOS)
     findings = {row["rule"]: row for row in cli.json("findings", "--device", IOS)}
     public = findings["snmp-public"]
-    assert public["place"] == f"{IOS}.cfg:198"
+    line = cli("show", IOS)[1].splitlines().index("snmp-server community public RO 20") + 1
+    assert public["place"] == f"{IOS}.cfg:{line}"
     assert "no snmp-server community public" in public["mend"]
     cli("acknowledge", public["id"], "--reason", "planned for Friday")
     weak = findings["weak-hash"]
