@@ -130,7 +130,7 @@ class Register:
         """Store a new entry (version 0; id "" gets one) or replace the version it was read with; Conflict if that changed."""
         self._access.require(principal, Permission.ASSET_WRITE, unit=asset.unit)
         with self._database.begin() as uow:
-            return self._put_asset(uow, principal, asset)
+            return self._put_asset(uow, principal, asset, self._access.visible_units(principal))
 
     def retire(self, principal: Principal, id_or_name: str, *, version: int, reason: str) -> None:
         """Take an entry out of use; its links go, its history stays."""
@@ -192,13 +192,14 @@ class Register:
         of the same name, which are bad rows otherwise. ``dry_run`` stores nothing and reports the same.
         """
 
+        visible = self._access.visible_units(principal)
+
         def put(uow: UnitOfWork, asset: Asset) -> None:
-            self._require_unit(principal, asset.unit)
+            _require_unit(visible, asset.unit)
             old = store.read_asset(uow.connection, asset.name) if update else None
             if old is not None:
-                self._require_unit(principal, old.unit)
                 asset = replace(asset, id=old.id, version=old.version)
-            self._put_asset(uow, principal, asset)
+            self._put_asset(uow, principal, asset, visible)
 
         plan = Import(ASSET_COLUMNS, asset_of, put, key=lambda asset: asset.name, column="name")
         return self._import(principal, path, plan, all_or_nothing=all_or_nothing, dry_run=dry_run)
@@ -256,7 +257,9 @@ class Register:
         uow.audit(principal, AuditAction.ASSET_IMPORT, path.name, details=details)
 
     # --- in a transaction
-    def _put_asset(self, uow: UnitOfWork, principal: Principal, asset: Asset) -> Asset:
+    def _put_asset(
+        self, uow: UnitOfWork, principal: Principal, asset: Asset, visible: frozenset[str] | None
+    ) -> Asset:
         asset = check_asset(asset, {zone.id: zone for zone in store.read_zones(uow.connection)})
         if asset.unit not in store.read_units(uow.connection):
             raise Invalid(N_("There is no unit %(value)s."), place="unit", value=asset.unit[:60])
@@ -267,7 +270,7 @@ class Register:
             if not store.insert_asset(uow.connection, made, self._clock.now()):
                 raise _name_taken(made.name)
         else:
-            self._require_unit(principal, old.unit if old else asset.unit)
+            _require_unit(visible, old.unit if old else asset.unit)
             if not store.update_asset(uow.connection, made, self._clock.now()):
                 raise _changed(asset.name)
         details = {"name": made.name, "version": made.version, "changed": _difference(old, made)}
@@ -310,9 +313,10 @@ class Register:
                 principal, Permission.ASSET_WRITE, unit=next(end.unit for end in ends if end)
             )
 
-    def _require_unit(self, principal: Principal, unit: str) -> None:
-        if not self._access.covers(principal, unit):
-            raise NotPermitted(N_("Unit %(unit)s is not one of your units."), place="unit", unit=unit)
+
+def _require_unit(visible: frozenset[str] | None, unit: str) -> None:
+    if visible is not None and unit not in visible:
+        raise NotPermitted(N_("Unit %(unit)s is not one of your units."), place="unit", unit=unit)
 
 
 def _refuse_clash(uow: UnitOfWork, asset: Asset) -> None:
