@@ -16,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.errors import Invalid, NotFound
+from kernel.evidence.seal import DOCUMENT_SIGNING
 from kernel.i18n import N_
 from kernel.pki.algorithms import Algorithm
 
@@ -33,6 +34,7 @@ _EXTENDED = {
     "client_auth": ExtendedKeyUsageOID.CLIENT_AUTH,
     "code_signing": ExtendedKeyUsageOID.CODE_SIGNING,
     "email_protection": ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    "document_signing": DOCUMENT_SIGNING,
     "time_stamping": ExtendedKeyUsageOID.TIME_STAMPING,
     "ocsp_signing": ExtendedKeyUsageOID.OCSP_SIGNING,
 }

@@ -82,7 +82,7 @@ def load(folder: Path = DATA, schemas: Path = SCHEMAS, *, part: str = "") -> Pol
     documents: list[Document] = []
     faults: list[Fault] = []
     digests: list[str] = []
-    for path in sorted((folder / part).rglob("*.yaml")):
+    for path in sorted((folder / part).rglob("*.y*ml")):
         name = path.relative_to(folder).as_posix()
         data = path.read_bytes()
         digests.append(f"{sha256_hex(data)}  {name}\n")

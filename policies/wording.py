@@ -40,7 +40,7 @@ FIELD_TEXTS: Mapping[str, str] = {
     "separation": N_("separation of the three administrators"),
     "unanswered": N_("devices without an answer"),
     "unregistered": N_("unregistered devices"),
-    "verdict": N_("verdict"),
+    "verdict": N_("result of the check"),
     "version": N_("SNMP version"),
 }
 VALUE_TEXTS: Mapping[str, str] = {

@@ -1,15 +1,13 @@
 """What is wrong with a record, its place in the chain, or its seal. Pure: rows and certificates in, faults out."""
 
-import hashlib
 from datetime import datetime
 from typing import Protocol
 
 from kernel.canonical import sha256_hex
-from kernel.errors import WeichengError
 from kernel.evidence.model import GENESIS, EvidenceFault, EvidenceFaultKind, Seal, parse_record, sm3_hex
 from kernel.evidence.ports import SealCertificates
+from kernel.evidence.seal import SignatureRefused, StampRefused, verify_seal
 from kernel.i18n import N_
-from kernel.pki import chain, cms, tsp
 
 
 class Row(Protocol):
@@ -69,33 +67,22 @@ def chain_faults(
 def seal_faults(
     row: Row, seal: Seal | None, known: SealCertificates
 ) -> tuple[list[EvidenceFault], datetime | None]:
-    """Check the time-stamp over the signature, then the signature and its chain at the stamped time.
-
-    Returns the faults and the stamped time (None without a valid stamp).
-    """
+    """The faults of a record's seal, and the stamped time (None when it does not hold)."""
     if seal is None:
         return [_fault(EvidenceFaultKind.UNSEALED, row, N_("the record has not been sealed yet"))], None
     try:
-        digest = hashlib.sha256(seal.cms).digest()
-        stamp = tsp.verify_token(
+        stamped = verify_seal(
+            row.body.encode(),
+            seal.cms,
             seal.token,
-            digest,
             anchors=known.anchors,
             intermediates=(*seal.certificates, *known.intermediates),
         )
-    except WeichengError as error:
+    except StampRefused as error:
         return [_fault(EvidenceFaultKind.TIMESTAMP, row, error.message)], None
-    try:
-        signed = cms.verify(seal.cms, row.body.encode())
-        chain.verify_chain(
-            signed.signer_der,
-            [*signed.certificates_der, *seal.certificates, *known.intermediates],
-            known.anchors,
-            stamp.at,
-        )
-    except WeichengError as error:
-        return [_fault(EvidenceFaultKind.SIGNATURE, row, error.message)], stamp.at
-    return [], stamp.at
+    except SignatureRefused as error:
+        return [_fault(EvidenceFaultKind.SIGNATURE, row, error.message)], None
+    return [], stamped
 
 
 def _fault(kind: EvidenceFaultKind, row: Row, explanation: str) -> EvidenceFault:

@@ -1,14 +1,12 @@
 """Checking a package in the suite itself; verify.sh inside the package does the same without it. Pure."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from kernel.canonical import sha256_hex
-from kernel.errors import WeichengError
+from kernel.evidence.seal import SignatureRefused, StampRefused, verify_seal
 from kernel.i18n import N_
-from kernel.pki import chain, cms, tsp
 from policies.package.model import (
     INTERMEDIATES,
     MANIFEST,
@@ -67,16 +65,14 @@ def check_seal(
     if absent:
         return None, [_fault(PackageFaultKind.MISSING, path, N_("the file is missing")) for path in absent]
     try:
-        digest = hashlib.sha256(files[signature]).digest()
-        stamp = tsp.verify_token(files[token], digest, anchors=anchors, intermediates=between)
-    except WeichengError as error:
+        stamped = verify_seal(
+            files[name], files[signature], files[token], anchors=anchors, intermediates=between
+        )
+    except StampRefused as error:
         return None, [_fault(PackageFaultKind.TIMESTAMP, token, error.message)]
-    try:
-        signed = cms.verify(files[signature], files[name])
-        chain.verify_chain(signed.signer_der, [*signed.certificates_der, *between], anchors, stamp.at)
-    except WeichengError as error:
+    except SignatureRefused as error:
         return None, [_fault(PackageFaultKind.SIGNATURE, signature, error.message)]
-    return stamp.at, []
+    return stamped, []
 
 
 def certificates_of(pem: bytes) -> list[bytes]:

@@ -55,12 +55,18 @@ sealed() {
   if ! openssl ts -verify -data "$2" -in "$3" -token_in -CAfile "$root" "${untrusted[@]}" -attime "$at" >/dev/null 2>"$work/err"; then
     bad "时间戳无效 | the time-stamp does not hold: $3"; return 1
   fi
-  if ! openssl cms -verify -binary -inform DER -in "$2" -content "$1" -CAfile "$root" "${certfile[@]}" -purpose any -attime "$at" -out /dev/null >/dev/null 2>"$work/err"; then
+  if ! openssl cms -verify -binary -inform DER -in "$2" -content "$1" -CAfile "$root" "${certfile[@]}" -purpose any -attime "$at" \
+    -signer "$work/signer.pem" -out /dev/null >/dev/null 2>"$work/err"; then
     bad "签名无效 | the signature does not hold: $2"; return 1
+  fi
+  # 同一 CA 的其他证书不得冒充：签章证书须有“文档签名”用途 | no other certificate of the CA may pass for the sealing key (RFC 9336)
+  if ! [[ $(openssl x509 -in "$work/signer.pem" -noout -ext extendedKeyUsage 2>/dev/null) =~ $document_signing ]]; then
+    bad "签名者不是签章密钥 | the signer is not the sealing key: $2"; return 1
   fi
   stamped=$(date -u -d "@$at" +%Y-%m-%dT%H:%M:%SZ)
 }
 stamped=""
+document_signing='(^|[^0-9.])1\.3\.6\.1\.5\.5\.7\.3\.36([^0-9.]|$)|Document Signing|documentSigning'
 if sealed manifest.json manifest.json.p7s manifest.json.p7s.tst; then
   sealed_at=$stamped
   good "清单的签名和时间戳有效 | signature and time-stamp of the manifest hold ($stamped)"
@@ -95,7 +101,8 @@ extra=0
 for path in **; do
   [[ -d $path && ! -L $path ]] && continue
   case $path in manifest.json | manifest.json.p7s | manifest.json.p7s.tst) continue ;; esac
-  if [[ -z ${digest[$path]:-} ]]; then bad "多出 | not in the manifest: $path"; extra=$((extra + 1)); fi
+  # %q: 文件名不能冒充本脚本的输出 | a file's name must not pass for this script's output
+  if [[ -z ${digest[$path]:-} ]]; then bad "多出 | not in the manifest: $(printf %q "$path")"; extra=$((extra + 1)); fi
 done
 ((extra)) || good "没有多出的文件 | no file beyond the manifest"
 

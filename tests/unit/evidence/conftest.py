@@ -8,6 +8,7 @@ import pytest
 from kernel.blobs import MemoryBlobs
 from kernel.clock import Clock, FixedClock
 from kernel.evidence.ports import SealCertificates
+from kernel.evidence.seal import DOCUMENT_SIGNING
 from kernel.evidence.service import EvidenceService
 from kernel.identity.access import Access
 from kernel.pki import cms, tsp
@@ -27,7 +28,7 @@ class LocalSealer:
     stamps: int = 0
 
     def __post_init__(self) -> None:
-        self.signer = make_leaf(self.root, "Evidence signer")
+        self.signer = make_leaf(self.root, "Evidence signer", usage=DOCUMENT_SIGNING)
         self.tsa = make_tsa(self.root)
 
     def sign(self, content: bytes) -> bytes:

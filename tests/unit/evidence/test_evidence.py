@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -20,6 +21,7 @@ from kernel.evidence.store import evidence_head, evidence_records, evidence_seal
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.store import Database
+from tests.support.pki import make_leaf
 from tests.unit.evidence.conftest import LocalSealer
 
 
@@ -256,3 +258,35 @@ def test_bytes_are_a_record_or_a_value_error(data: bytes) -> None:
         assert canonical_record(parse_record(data)) == data
     except ValueError:
         return
+
+
+def test_a_certificate_of_the_same_ca_that_is_not_for_sealing_is_refused(
+    evidence: EvidenceService, any_database: Database, sealer: LocalSealer
+) -> None:
+    evidence_id = put(evidence, any_database)
+    sealer.signer = make_leaf(sealer.root, "Somebody", usage=ExtendedKeyUsageOID.EMAIL_PROTECTION)
+    evidence.seal_pending()
+    (fault,) = evidence.verify(evidence_id).faults
+    assert (fault.kind, "not for sealing" in fault.explanation) == (EvidenceFaultKind.SIGNATURE, True)
+
+
+def test_the_audit_chains_head_becomes_evidence(
+    evidence: EvidenceService, any_database: Database, officer: Principal
+) -> None:
+    evidence.verify_all(by=officer)  # leaves an audit record
+    anchor = evidence.get(evidence.anchor_audit())
+    assert (anchor.kind, anchor.summary["intact"], anchor.summary["records"]) == (
+        EvidenceKind.AUDIT_ANCHOR,
+        True,
+        1,
+    )
+    assert len(anchor.summary["head"]) == 64
+
+
+def test_lists_tell_what_is_sealed(
+    evidence: EvidenceService, any_database: Database, assessor: Principal
+) -> None:
+    put(evidence, any_database)
+    assert [row["sealed"] for row in evidence.rows(by=assessor)] == [False]
+    evidence.seal_pending()
+    assert [row["sealed"] for row in evidence.rows(by=assessor)] == [True]

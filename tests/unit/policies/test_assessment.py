@@ -385,6 +385,6 @@ def test_reasons_are_told_in_the_readers_language(
     found = results_of(policies, officer, assessment)
     (remote,) = found["L3-8.1.4.9-b", "政务服务平台"].reasons
     assert explain(remote, "zh_CN") == "ca (remote)：校验结论 为 未通过"
-    assert explain(remote, "en") == "ca (remote): verdict is failed"
+    assert explain(remote, "en") == "ca (remote): result of the check is failed"
     (unknown,) = found["L3-8.1.4.7-a", "政务服务平台"].reasons
     assert explain(unknown, "en") == "there is no evidence in force of state of the CA"

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from kernel.errors import Invalid, NotFound, NotPermitted, Unavailable
 from kernel.evidence.service import EvidenceService
@@ -21,6 +22,7 @@ from policies.package.archive import read_zip, write_zip
 from policies.package.model import Filters, PackageFaultKind, read_manifest
 from policies.package.service import verify
 from policies.service import PoliciesService
+from tests.support.pki import make_leaf
 from tests.unit.evidence.conftest import LocalSealer
 
 
@@ -158,6 +160,32 @@ def test_the_verifier_refuses_another_root(unpacked: Path, tmp_path: Path, seale
     done = run_verifier(unpacked, other)
     assert done.returncode == 1
     assert "does not hold" in done.stdout
+
+
+def test_nobody_else_with_a_certificate_of_the_ca_can_make_a_package(
+    policies: PoliciesService,
+    assessment: str,
+    assessor: Principal,
+    sealer: LocalSealer,
+    root_file: Path,
+    tmp_path: Path,
+) -> None:
+    sealer.signer = make_leaf(sealer.root, "某工作人员", usage=ExtendedKeyUsageOID.EMAIL_PROTECTION)
+    data = policies.packages.export(assessor, assessment).data
+    zipfile.ZipFile(io.BytesIO(data)).extractall(tmp_path / "forged")
+    done = run_verifier(tmp_path / "forged", root_file)
+    assert done.returncode == 1
+    assert "the signer is not the sealing key" in done.stdout
+    assert [fault.kind for fault in verify(data, sealer.root.certificate_pem).faults] == [
+        PackageFaultKind.SIGNATURE
+    ]
+
+
+def test_a_files_name_can_not_pass_for_the_verifiers_answer(unpacked: Path, root_file: Path) -> None:
+    (unpacked / "x\n通过 | INTACT").write_text("")
+    done = run_verifier(unpacked, root_file)
+    assert done.returncode == 1
+    assert not [line for line in done.stdout.splitlines() if line.startswith("通过")]
 
 
 def test_the_verifier_explains_its_use(unpacked: Path, tmp_path: Path) -> None:
