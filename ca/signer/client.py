@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from weakref import finalize
 
 from ca.signer.model import KeyInfo, KeyRole, Purpose, SigningRefused
 from ca.signer.protocol import Closed, MalformedMessage, pack, read_message
@@ -29,6 +30,7 @@ class SocketSigner:
         self._lock = Lock()
         self._idle: list[socket.socket] = []
         self._owner = os.getpid()
+        finalize(self, _close_all, self._idle)  # whoever drops the client need not think of its connections
 
     def generate(self, name: str, role: KeyRole, algorithm: str) -> KeyInfo:
         request = {"operation": "generate", "name": name, "role": str(role), "algorithm": algorithm}
@@ -42,8 +44,7 @@ class SocketSigner:
 
     def close(self) -> None:
         with self._lock:
-            while self._idle:
-                self._idle.pop().close()
+            _close_all(self._idle)
 
     def _call(self, header: Mapping[str, Any], body: bytes = b"") -> bytes:
         message = pack(header, body)
@@ -70,7 +71,8 @@ class SocketSigner:
     def _take(self) -> tuple[socket.socket, bool]:
         with self._lock:
             if self._owner != os.getpid():  # inherited over a fork: the parent's connections are not ours
-                self._idle, self._owner = [], os.getpid()
+                _close_all(self._idle)
+                self._owner = os.getpid()
             if self._idle:
                 return self._idle.pop(), False
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -88,6 +90,11 @@ class SocketSigner:
             mend=N_("Start it: weicheng serve signer."),
             place=str(self._path),
         )
+
+
+def _close_all(connections: list[socket.socket]) -> None:
+    while connections:
+        connections.pop().close()
 
 
 def _keys(answer: bytes) -> list[KeyInfo]:
