@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.range.plan import FOLDER, load_plan
 from tests.range.probe import silent_ports
@@ -110,14 +110,23 @@ def _spawned(folder: Folder, orders: Mapping[str, Any]) -> dict[str, dict[str, s
             start_new_session=True,
         )
     assert child.stdout is not None
-    with child.stdout as pipe:
-        ready, _, _ = select.select([pipe], [], [], START_SECONDS)
-        line = pipe.readline() if ready else b""
+    try:
+        with child.stdout as pipe:
+            return _heard(pipe, folder)
+    except BaseException:
+        child.kill()  # it may not have recorded itself yet
+        child.wait()
+        raise
+    finally:
+        child.returncode = child.returncode or 0  # it stays: Popen is not to complain about that
+
+
+def _heard(pipe: IO[bytes], folder: Folder) -> dict[str, dict[str, str]]:
+    ready, _, _ = select.select([pipe], [], [], START_SECONDS)
+    line = pipe.readline() if ready else b""
     if not line:
-        child.kill()
         raise NotStarted(f"进程未能启动，见日志 | the process did not start, see {folder.log_file}")
     outcome: dict[str, dict[str, str]] = json.loads(line)
-    child.returncode = 0  # it stays: Popen is not to complain about that
     return outcome
 
 

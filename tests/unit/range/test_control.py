@@ -112,6 +112,24 @@ def test_a_killed_network_leaves_no_process_and_the_next_start_works(state_folde
     )
 
 
+def test_an_interrupted_start_leaves_nothing_running(
+    state_folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while the process is only just starting, before it has recorded itself."""
+
+    def interrupted(pipe: Any, folder: Folder) -> None:
+        started.update(children(os.getpid()))
+        raise KeyboardInterrupt
+
+    before, started = set(children(os.getpid())), set[int]()
+    monkeypatch.setattr(control, "_heard", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        control.up(state_folder, SMALL, offset=OWN)
+    assert started - before
+    assert not any(map(runs, started - before))
+    assert not state_folder.state_file.exists()
+
+
 def test_a_process_that_only_has_the_recorded_pid_is_left_alone(state_folder: Folder) -> None:
     stranger = subprocess.Popen(["sleep", "60"])
     try:
