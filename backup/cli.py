@@ -210,11 +210,17 @@ def drill(app: App, plan: str, site: str | None, checks: tuple[str, ...]) -> Non
 
     held = app.backup.drill(app.principal, plan, site, checks)
     app.out.record(_drill_row(held))
-    if held.verdict is not Verdict.PASS:
+    if held.verdict is Verdict.FAIL:
         raise IntegrityFailed(
             N_("The drill failed: %(findings)s"),
             mend=N_("Restore from another site, and mend this one."),
             findings="; ".join(f"{f.kind} {f.file} {f.actual}" for f in held.findings[:5]) or "-",
+        )
+    if held.verdict is Verdict.UNKNOWN:
+        raise WeichengError(
+            ErrorCode.PARTIAL,
+            N_("The drill proves nothing: no application was asked, or the engine's answer could not be read."),
+            mend=N_("Name application checks in the plan."),
         )
 
 

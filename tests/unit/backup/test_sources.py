@@ -188,13 +188,14 @@ def test_a_postgresql_database_is_dumped_dated_and_restorable(
 
 
 def _restored_heartbeats(url: str, dump: Path) -> int:
-    """Restore the dump into another schema-less database of the same server and count there."""
+    """Restore the dump into the database, emptied, and count there."""
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     plain = url.replace("postgresql+psycopg:", "postgresql:")
     with engine.connect() as connection:
         connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
     subprocess.run(
-        ["pg_restore", "--no-owner", "--dbname", plain, str(dump)], check=False, capture_output=True
+        ["pg_restore", "--no-owner", "--dbname", plain, str(dump)], check=True, capture_output=True
     )
     with engine.connect() as connection:
         counted: int = connection.execute(text("SELECT count(*) FROM backup_heartbeats")).scalar_one()
