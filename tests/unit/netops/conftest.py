@@ -48,14 +48,22 @@ def checker() -> Checker:
 
 @pytest.fixture
 def room(
-    database: Database,
-    clock: FixedClock,
-    access: Access,
-    blobs: MemoryBlobs,
-    checker: Checker,
-    network_admin: Principal,
-    tmp_path: Path,
+    database: Database, clock: FixedClock, checker: Checker, network_admin: Principal, tmp_path: Path
 ) -> Room:
+    return furnished(database, clock, checker, network_admin, tmp_path)
+
+
+@pytest.fixture
+def any_room(
+    any_database: Database, clock: FixedClock, checker: Checker, network_admin: Principal, tmp_path: Path
+) -> Room:
+    return furnished(any_database, clock, checker, network_admin, tmp_path)
+
+
+def furnished(
+    database: Database, clock: FixedClock, checker: Checker, network_admin: Principal, tmp_path: Path
+) -> Room:
+    access, blobs = Access(database), MemoryBlobs()
     register = Register(database, clock, access)
     register.import_zones(network_admin, RANGE / "zones.csv", all_or_nothing=True)
     register.import_table(network_admin, RANGE / "register.csv", all_or_nothing=True)

@@ -44,13 +44,13 @@ def events(room: Room, kind: str) -> list[str]:
 
 
 def test_exactly_the_planted_faults_are_found_with_line_control_and_mend(
-    room: Room, network_admin: Principal
+    any_room: Room, network_admin: Principal
 ) -> None:
-    room.netops.collection.collect(network_admin)
-    findings = found(room, network_admin)
+    any_room.netops.collection.collect(network_admin)
+    findings = found(any_room, network_admin)
     assert set(findings) == planted()
     one = findings[(IOS, "snmp-public")]
-    shown = room.netops.archive.text(network_admin, IOS).splitlines()
+    shown = any_room.netops.archive.text(network_admin, IOS).splitlines()
     assert shown[one.line - 1] == PUBLIC == one.text
     assert one.file == f"{IOS}.cfg"
     assert "L3-8.1.4.2-b" in one.controls
@@ -141,20 +141,22 @@ def test_a_configuration_that_lost_half_its_lines_needs_a_word(room: Room, netwo
 
 
 def test_a_mended_fault_is_fixed_by_itself_and_reopens_when_it_comes_back(
-    room: Room, network_admin: Principal, officer: Principal
+    any_room: Room, network_admin: Principal, officer: Principal
 ) -> None:
-    room.netops.collection.collect(network_admin, [IOS])
-    first = found(room, network_admin)[(IOS, "snmp-public")]
-    change(room, IOS, PUBLIC + "\n", "")
-    report = room.netops.collection.collect(network_admin, [IOS])
+    any_room.netops.collection.collect(network_admin, [IOS])
+    first = found(any_room, network_admin)[(IOS, "snmp-public")]
+    change(any_room, IOS, PUBLIC + "\n", "")
+    report = any_room.netops.collection.collect(network_admin, [IOS])
     assert report.results[0].fixed == 1
-    fixed = room.netops.findings.get(network_admin, first.id)
+    fixed = any_room.netops.findings.get(network_admin, first.id)
     assert fixed.state is FindingState.FIXED
-    assert events(room, "netops:finding:fixed") == [f"finding:{first.id}"]
-    assert room.netops.findings.confirm_fix(officer, first.id, reason="seen").state is FindingState.VERIFIED
-    change(room, IOS, "snmp-server location", f"{PUBLIC}\nsnmp-server location")
-    room.netops.collection.collect(network_admin, [IOS])
-    assert room.netops.findings.get(network_admin, first.id).state is FindingState.OPEN
+    assert events(any_room, "netops:finding:fixed") == [f"finding:{first.id}"]
+    assert (
+        any_room.netops.findings.confirm_fix(officer, first.id, reason="seen").state is FindingState.VERIFIED
+    )
+    change(any_room, IOS, "snmp-server location", f"{PUBLIC}\nsnmp-server location")
+    any_room.netops.collection.collect(network_admin, [IOS])
+    assert any_room.netops.findings.get(network_admin, first.id).state is FindingState.OPEN
 
 
 def test_a_finding_keeps_its_identity_when_lines_move(room: Room, network_admin: Principal) -> None:
@@ -167,11 +169,11 @@ def test_a_finding_keeps_its_identity_when_lines_move(room: Room, network_admin:
 
 
 def test_exceptions_have_an_owner_and_an_end(
-    room: Room, network_admin: Principal, officer: Principal, clock: FixedClock
+    any_room: Room, network_admin: Principal, officer: Principal, clock: FixedClock
 ) -> None:
-    room.netops.collection.collect(network_admin, [IOS])
-    finding = found(room, network_admin)[(IOS, "weak-hash")]
-    findings, until = room.netops.findings, clock.now() + timedelta(days=30)
+    any_room.netops.collection.collect(network_admin, [IOS])
+    finding = found(any_room, network_admin)[(IOS, "weak-hash")]
+    findings, until = any_room.netops.findings, clock.now() + timedelta(days=30)
     with pytest.raises(NotPermitted):
         findings.grant_exception(network_admin, finding.id, owner="li", until=until, reason="migration")
     with pytest.raises(Invalid):
@@ -181,7 +183,7 @@ def test_exceptions_have_an_owner_and_an_end(
     with pytest.raises(Invalid):
         findings.grant_exception(officer, finding.id, owner=" ", until=until, reason="migration")
     findings.grant_exception(officer, finding.id, owner="li", until=until, reason="migration")
-    room.netops.collection.collect(network_admin, [IOS])
+    any_room.netops.collection.collect(network_admin, [IOS])
     assert findings.get(officer, finding.id).state is FindingState.EXCEPTED
     clock.advance(days=31)
     assert findings.expire(Principal.system("worker")) == 1
@@ -196,19 +198,19 @@ def test_acknowledging_twice_is_a_conflict(room: Room, network_admin: Principal)
         room.netops.findings.acknowledge(network_admin, finding.id, reason="on it too")
 
 
-def test_a_county_sees_and_collects_its_own_devices_alone(room: Room, network_admin: Principal) -> None:
+def test_a_county_sees_and_collects_its_own_devices_alone(any_room: Room, network_admin: Principal) -> None:
     county = person("county-admin", Role.NETWORK_ADMINISTRATOR, "u_county")
-    report = room.netops.collection.collect(county)
+    report = any_room.netops.collection.collect(county)
     assert [result.device for result in report.results] == ["nw-acc-h3c"]
-    room.netops.collection.collect(network_admin)
-    assert set(found(room, county)) == {("nw-acc-h3c", "telnet-open")}
-    city = found(room, network_admin)[(IOS, "weak-hash")]
+    any_room.netops.collection.collect(network_admin)
+    assert set(found(any_room, county)) == {("nw-acc-h3c", "telnet-open")}
+    city = found(any_room, network_admin)[(IOS, "weak-hash")]
     with pytest.raises(NotFound):
-        room.netops.findings.get(county, city.id)
+        any_room.netops.findings.get(county, city.id)
     with pytest.raises(NotPermitted):
-        room.netops.archive.text(county, IOS)
+        any_room.netops.archive.text(county, IOS)
     with pytest.raises(NotPermitted):
-        room.netops.collection.collect(county, [IOS])
+        any_room.netops.collection.collect(county, [IOS])
 
 
 @pytest.mark.parametrize("role", [Role.AUDITOR, Role.SYSTEM_ADMINISTRATOR, Role.REGISTRAR, Role.ASSESSOR])
