@@ -1,4 +1,4 @@
-"""Receiver of traps and informs, v1, v2c and v3 (RFC 3416, RFC 3414), on one UDP port.
+"""Receiver of traps and informs on one UDP port.
 
 Two threads: one drains the socket into a bounded queue, so that a storm is not lost in the kernel while one message is
 decoded; the other has pysnmp check and decode. What is lost, malformed or refused is counted, so that "no traps" can be told
@@ -11,19 +11,13 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from kernel.errors import Unavailable
 from kernel.i18n import N_
 from kernel.secrets import Credential
-from monitor.adapters.snmp import plain_value
-from monitor.model import Oid, Trap, Value
+from monitor.adapters.trapdecoder import Decoded, TrapDecoder
 from monitor.ports import TrapSink
 
-_UPTIME, _TRAP_OID = (1, 3, 6, 1, 2, 1, 1, 3, 0), (1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0)
-_VERSIONS = {0: "v1", 1: "v2c", 3: "v3"}
-_AUTH_PRIV = 3  # securityLevel, RFC 3411 section 5
-_MAX_ENGINES = 20_000
 _QUEUE = 50_000
 _BUFFER = 8 * 2**20  # bytes; the kernel grants at most net.core.rmem_max
 _SO_RXQ_OVFL = 40  # asm-generic/socket.h; Python has no name for it
@@ -41,183 +35,6 @@ class TrapCounts:
     dropped: int = 0
     failed: int = 0  # decoded, but the sink could not keep it
     lost: int = 0  # by the kernel, before we could read them
-
-
-class TrapDecoder:
-    """pysnmp's message processing without its sockets: bytes in, notifications out. One thread at a time."""
-
-    def __init__(
-        self, credentials: Sequence[Credential], send: Callable[[bytes, tuple[str, int]], None]
-    ) -> None:
-        from pysnmp.entity import config, engine
-        from pysnmp.entity.rfc3413 import ntfrcv
-
-        self._config = config
-        self._engine = engine.SnmpEngine()
-        self._users = {one.snmp_user: one for one in credentials if one.snmp_user}
-        self._keys = {name: _master_keys(one) for name, one in self._users.items()}
-        self._foreign: set[tuple[bytes, str]] = set()
-        self._traps: list[Trap] = []
-        self._sent = 0
-        self._transport = self._open(send)
-        for number, community in enumerate(sorted({one.snmp_community for one in credentials} - {""})):
-            config.add_v1_system(self._engine, f"area-{number}", community)
-        for name in self._users:
-            self._add_user(name, None)
-        ntfrcv.NotificationReceiver(self._engine, self._on_notification)
-        self._engine.observer.register_observer(self._on_message, "rfc3412.receiveMessage:request")
-
-    def decode(self, datagram: bytes, source: tuple[str, int]) -> tuple[list[Trap], str]:
-        """The notifications in a datagram, and what became of it: accepted, answered, malformed or refused."""
-        before = self._statistics()
-        outcome = self._process(datagram, source)
-        after = self._statistics()
-        if outcome == "refused" and after["usmStatsUnknownUserNames"] > before["usmStatsUnknownUserNames"]:
-            outcome = self._with_new_engine(datagram, source)
-        elif outcome == "refused" and after["snmpInASNParseErrs"] > before["snmpInASNParseErrs"]:
-            outcome = "malformed"
-        traps, self._traps = self._traps, []
-        return traps, outcome
-
-    # --- pysnmp's side
-    def _open(self, send: Callable[[bytes, tuple[str, int]], None]) -> Any:
-        from pysnmp.carrier.asyncio.dgram import udp
-        from pysnmp.carrier.base import AbstractTransport, AbstractTransportDispatcher
-
-        decoder = self
-
-        class Dispatcher(AbstractTransportDispatcher):  # type: ignore[misc]
-            pass
-
-        class Transport(AbstractTransport):  # type: ignore[misc]
-            PROTO_TRANSPORT_DISPATCHER = Dispatcher
-            ADDRESS_TYPE = udp.UdpTransportAddress
-
-            def send_message(self, message: bytes, address: Any) -> None:
-                decoder._sent += 1
-                send(message, tuple(address))
-
-        transport = Transport()
-        self._engine.register_transport_dispatcher(Dispatcher())
-        self._config.add_transport(self._engine, udp.DOMAIN_NAME, transport)
-        return transport
-
-    def _process(self, datagram: bytes, source: tuple[str, int]) -> str:
-        from pyasn1.error import PyAsn1Error
-        from pysnmp.error import PySnmpError
-
-        self._sent = 0
-        count = len(self._traps)
-        try:
-            self._transport._callback_function(
-                self._transport, self._transport.ADDRESS_TYPE(source), datagram
-            )
-        except (PySnmpError, PyAsn1Error, ValueError, TypeError, IndexError, KeyError, AttributeError):
-            return "malformed"  # pysnmp lets these through for some broken messages
-        if len(self._traps) > count:
-            return "accepted"
-        return "answered" if self._sent else "refused"
-
-    def _on_message(self, _engine: Any, _point: str, variables: dict[str, Any], _context: Any) -> None:
-        self._current = variables
-
-    def _on_notification(
-        self, engine: Any, reference: int, _id: Any, _name: Any, pairs: Any, _ctx: Any
-    ) -> None:
-        version = _VERSIONS[int(self._current["messageProcessingModel"])]
-        if version == "v3" and int(self._current["securityLevel"]) != _AUTH_PRIV:
-            return  # pysnmp hands on what its sender did not protect: anybody could have sent it
-        _domain, address = engine.message_dispatcher.get_transport_info(reference)
-        values = {tuple(name): plain_value(value) for name, value in pairs}
-        oid = values.pop(_TRAP_OID, ())
-        uptime = values.pop(_UPTIME, 0)
-        kept: list[tuple[Oid, Value]] = [(name, value) for name, value in values.items() if value is not None]
-        self._traps.append(
-            Trap(
-                source=str(address[0]),
-                version=version,
-                user=str(self._current["securityName"]) if version == "v3" else "",
-                inform=type(self._current["pdu"]).__name__ == "InformRequestPDU",
-                oid=oid if isinstance(oid, tuple) else (),
-                uptime=uptime if isinstance(uptime, int) else 0,
-                varbinds=tuple(kept),
-            )
-        )
-
-    # --- SNMPv3: a trap is protected with keys of its sender's engine, which we may not have met yet
-    def _with_new_engine(self, datagram: bytes, source: tuple[str, int]) -> str:
-        """Localise the user's keys for the sender's engine and try again; forget it unless the message proves itself."""
-        sender = _sender_of(datagram)
-        if sender is None or sender[1] not in self._users or sender in self._foreign:
-            return "refused"
-        if len(self._foreign) >= _MAX_ENGINES:
-            return "refused"
-        engine_id, name = sender
-        self._add_user(name, engine_id)
-        outcome = self._process(datagram, source)
-        if outcome == "accepted":
-            self._foreign.add(sender)
-        else:
-            self._config.delete_v3_user(self._engine, name, self._octets(engine_id))
-        return outcome
-
-    def _add_user(self, name: str, engine_id: bytes | None) -> None:
-        auth, priv = self._keys[name]
-        self._config.add_v3_user(
-            self._engine,
-            name,
-            self._config.USM_AUTH_HMAC192_SHA256,
-            auth,
-            self._config.USM_PRIV_CFB128_AES,
-            priv,
-            securityEngineId=self._octets(engine_id) if engine_id is not None else None,
-            authKeyType=self._config.USM_KEY_TYPE_MASTER,
-            privKeyType=self._config.USM_KEY_TYPE_MASTER,
-        )
-
-    @staticmethod
-    def _octets(data: bytes) -> Any:
-        from pysnmp.proto.rfc1902 import OctetString
-
-        return OctetString(data)
-
-    def _statistics(self) -> dict[str, int]:
-        builder = self._engine.get_mib_builder()
-        wanted = (
-            ("__SNMPv2-MIB", "snmpInASNParseErrs"),
-            ("__SNMP-USER-BASED-SM-MIB", "usmStatsUnknownUserNames"),
-        )
-        return {name: int(builder.import_symbols(module, name)[0].syntax) for module, name in wanted}
-
-
-def _master_keys(credential: Credential) -> tuple[bytes, bytes]:
-    """Keys from the pass-phrases (RFC 3414 appendix A.2 with SHA-256), stretched once and not for each engine."""
-    from hashlib import sha256
-
-    from pysnmp.proto.rfc1902 import OctetString
-    from pysnmp.proto.secmod.rfc3414.localkey import hash_passphrase
-
-    auth, priv = (
-        OctetString(hash_passphrase(secret, sha256))
-        for secret in (credential.snmp_auth, credential.snmp_priv)
-    )
-    return auth, priv
-
-
-def _sender_of(datagram: bytes) -> tuple[bytes, str] | None:
-    """(engine id, user) of an SNMPv3 message, unverified; None when it is none."""
-    from pyasn1.codec.ber import decoder
-    from pyasn1.error import PyAsn1Error
-    from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message
-    from pysnmp.proto.secmod.rfc3414.service import UsmSecurityParameters
-
-    try:
-        message, _rest = decoder.decode(datagram, asn1Spec=SNMPv3Message())
-        parameters, _rest = decoder.decode(bytes(message[2].asOctets()), asn1Spec=UsmSecurityParameters())
-        engine_id, name = bytes(parameters[0].asOctets()), bytes(parameters[3].asOctets()).decode("ascii")
-    except (PyAsn1Error, ValueError, IndexError, AttributeError):
-        return None
-    return (engine_id, name) if 5 <= len(engine_id) <= 32 else None
 
 
 def _bind(listener: socket.socket, host: str, port: int) -> None:
@@ -256,7 +73,7 @@ class TrapReceiver:
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_RXQ_OVFL, 1)
             _bind(self._socket, host, port)
             self._socket.settimeout(0.2)
-            self._decoder = TrapDecoder(credentials, self._answer)
+            self._decoder = TrapDecoder(credentials)
         except BaseException:
             self._socket.close()
             raise
@@ -287,9 +104,6 @@ class TrapReceiver:
                 thread.join()
         self._socket.close()
 
-    def _answer(self, datagram: bytes, source: tuple[str, int]) -> None:
-        self._socket.sendto(datagram, source)
-
     def _drain(self) -> None:
         while not self._stop.is_set():
             try:
@@ -319,14 +133,29 @@ class TrapReceiver:
                 datagram, source = self._queue.get(timeout=0.2)
             except queue.Empty:
                 continue
-            traps, outcome = self._decoder.decode(datagram, source)
-            for trap in traps:
-                try:
-                    self._sink(trap)
-                except Exception as error:  # noqa: BLE001 - one that can not be kept must not stop the next
-                    self._on_error(error)
-                    outcome = "failed"
-            self._count(outcome)
+            decoded = self._decoder.decode(datagram, source)
+            if self._keep(decoded):
+                self._reply(decoded.replies, source)
+                self._count(decoded.outcome)
+            else:
+                self._count("failed")
+
+    def _keep(self, decoded: Decoded) -> bool:
+        """Whether everything was kept. What was not is not confirmed, so that the sender of an inform tries again."""
+        try:
+            for trap in decoded.traps:
+                self._sink(trap)
+        except Exception as error:  # noqa: BLE001 - one that can not be kept must not stop the next
+            self._on_error(error)
+            return False
+        return True
+
+    def _reply(self, replies: Sequence[bytes], source: tuple[str, int]) -> None:
+        for reply in replies:
+            try:
+                self._socket.sendto(reply, source)
+            except OSError as error:
+                self._on_error(error)
 
     def _count(self, name: str) -> None:
         with self._lock:

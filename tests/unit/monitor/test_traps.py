@@ -15,7 +15,8 @@ from kernel.errors import Unavailable
 from kernel.events import event_outbox
 from kernel.identity.model import Principal, Role
 from kernel.secrets import Credential
-from monitor.adapters.traps import TrapDecoder, TrapReceiver
+from monitor.adapters.trapdecoder import TrapDecoder
+from monitor.adapters.traps import TrapReceiver
 from monitor.model import Trap
 from monitor.trapnames import name_of, varbinds_of
 from tests.unit.monitor.conftest import World
@@ -95,6 +96,23 @@ def test_informs_are_confirmed_to_their_sender(receiver: Receiver) -> None:
     assert all(trap.inform for trap in receiver.traps)
 
 
+def test_an_inform_that_could_not_be_kept_is_not_confirmed(receiver: Receiver) -> None:
+    full = iter([True, False])
+
+    def sink(trap: Trap) -> None:
+        if next(full, False):
+            raise OSError("disk full")
+        receiver.traps.append(trap)
+
+    receiver.sink = sink
+    assert receiver.send(LINK_UP, inform=True) == 0  # confirmed at the second try, which was kept
+    assert names(receiver) == [("v3", "linkUp")]
+    assert receiver.real.counts.failed == 1
+    receiver.sink = lambda trap: (_ for _ in ()).throw(OSError("disk full"))
+    assert receiver.send(LINK_UP, credential=V2C, inform=True) != 0
+    assert receiver.send(COLD_START, inform=True, level="noAuthNoPriv") != 0
+
+
 def test_who_can_not_prove_itself_is_refused(receiver: Receiver) -> None:
     engine = "0x80001f8880aabbcc03"
     receiver.send(
@@ -166,7 +184,7 @@ def capture_of(receiver: Receiver) -> bytes:
 
 @pytest.fixture(scope="module")
 def decoder() -> TrapDecoder:
-    return TrapDecoder([V3, V2C], lambda _datagram, _source: None)
+    return TrapDecoder([V3, V2C])
 
 
 @pytest.fixture(scope="module")
@@ -190,9 +208,9 @@ def test_any_bytes_give_traps_or_a_count(decoder: TrapDecoder, datagram: bytes, 
         data.draw(st.binary(max_size=80)),
         bytes(changed)[: data.draw(st.integers(0, 60))],
     ):
-        traps, outcome = decoder.decode(hostile, ("127.0.0.1", 4000))
-        assert outcome in ("accepted", "answered", "malformed", "refused")
-        assert bool(traps) == (outcome == "accepted")
+        decoded = decoder.decode(hostile, ("127.0.0.1", 4000))
+        assert decoded.outcome in ("accepted", "answered", "malformed", "refused")
+        assert bool(decoded.traps) == (decoded.outcome == "accepted")
 
 
 # --- what the room does with them
