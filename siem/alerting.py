@@ -46,14 +46,15 @@ class AlertBook:
         row = uow.execute(query).one_or_none()
         if row is None or first - row.last_seen > QUIET:
             return self._new(uow, detection, key, first, last, now)
+        fresh = _not_yet_kept(uow, row.id, detection.events)
         changes = {
-            "count": row.count_ + len(detection.events),
+            "count": row.count_ + len(fresh),
             "first_seen": min(first, row.first_seen),
             "last_seen": max(last, row.last_seen),
             "version": row.version + 1,
         }
         uow.execute(alerts.update().where(alerts.c.id == row.id).values(**changes))
-        _keep_events(uow, row.id, detection.events, row.count_)
+        _keep_events(uow, row.id, fresh, row.count_)
         return None
 
     def _new(
@@ -100,6 +101,15 @@ def alert_key(detection: Detection) -> str:
     """What makes two detections the same alert: the rule and the values it groups by."""
     parts = [detection.info.id, *(f"{name}={value}" for name, value in detection.group)]
     return sha256_hex("\0".join(parts).encode())
+
+
+def _not_yet_kept(uow: UnitOfWork, alert_id: str, events: tuple[str, ...]) -> tuple[str, ...]:
+    """Without those the alert has: one event may fit two rules of a correlation."""
+    known = select(alert_events.c.event_id).where(
+        alert_events.c.alert_id == alert_id, alert_events.c.event_id.in_(events)
+    )
+    kept = set(uow.execute(known).scalars())
+    return tuple(event for event in events if event not in kept)
 
 
 def _keep_events(uow: UnitOfWork, alert_id: str, events: tuple[str, ...], already: int) -> None:

@@ -90,7 +90,7 @@ def values(document: Document, field: str) -> list[Any]:
 
 def iso(moment: datetime) -> str:
     """An aware datetime as ECS text: ``2026-11-23T01:00:00.000Z``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def millis(value: str | datetime) -> int:

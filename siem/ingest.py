@@ -116,7 +116,7 @@ class Pipeline:
         documents = [self._document(raw) for raw in batch.lines]
         documents += [self._damage(segment, lost) for segment, lost in batch.lost.items()]
         index = self._events.index(documents)
-        detections = [found for document in documents for found in self._engine.process(document)]
+        detections = [found for document in documents for found in self._judge(document)]
         with self._database.begin() as uow:
             made = self._record(uow, batch, documents, detections, losses)
         malformed = sum("error.message" in document for document in documents)
@@ -125,13 +125,24 @@ class Pipeline:
     def _document(self, raw: Raw) -> Document:
         if raw.transport == kernel_events.TRANSPORT:
             return kernel_events.to_document(raw.data, raw.received_at)
-        document = self._parser.document(raw)
+        try:
+            document = self._parser.document(raw)
+        except Exception as error:  # noqa: BLE001 - a parser's fault costs one line its fields, never the stream
+            self._log.error("line not parsed", source=raw.source, exc_info=error)
+            document = self._parser.unparsed(raw, f"{type(error).__name__} in the parser")
         asset = self._assets.find(raw.source)
         document["organization.id"] = asset.unit if asset else self._root
         if asset:
             document |= {"host.id": asset.id}
             document.setdefault("host.name", asset.name)
         return document
+
+    def _judge(self, document: Document) -> list[Detection]:
+        try:
+            return self._engine.process(document)
+        except Exception as error:  # noqa: BLE001 - a rule's fault on one event must not stop the others
+            self._log.error("event not judged", event_id=document["event.id"], exc_info=error)
+            return []
 
     def _damage(self, segment: str, lost: int) -> Document:
         """Damage in the spool (a torn tail after a kill) is an event itself."""

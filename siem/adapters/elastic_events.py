@@ -168,14 +168,18 @@ class ElasticEvents:
         operations = [line for name, doc in batch for line in ({"create": {"_id": name}}, doc)]
         answer = self._client.bulk(index=self._stream, operations=operations, refresh=True)
         results = [item["create"] for item in answer["items"]]
-        for result in results:
-            if result["status"] not in (201, 409):
+        refused = []
+        for (name, document), result in zip(batch, results, strict=True):
+            reason = str(result.get("error", {}).get("reason", result["status"]))[:300]
+            if result["status"] == 400 and "error.message" not in document:
+                refused.append((name, _reduced(document, reason)))
+            elif result["status"] not in (201, 409):
                 raise Unavailable(
-                    N_("Elasticsearch refused an event: %(detail)s"),
-                    place=self._place,
-                    detail=str(result.get("error", {}).get("reason", result["status"]))[:300],
+                    N_("Elasticsearch refused an event: %(detail)s"), place=self._place, detail=reason
                 )
-        return sum(result["status"] == 201 for result in results)
+        again = self._write(day, refused) if refused else 0
+        stored = sum(1 for result in results if result["status"] == 201)
+        return stored + again
 
     # --- reading
     def _existing(self, names: list[str], *, source: bool) -> Iterator[tuple[str, Document]]:
@@ -202,6 +206,15 @@ class ElasticEvents:
                 place=self._place,
                 detail=str(error)[:300],
             ) from None
+
+
+_KEPT = ("@timestamp", "ecs.version", "message", "organization.id", "log.source.ip", "log.file.path")
+
+
+def _reduced(document: Document, reason: str) -> Document:
+    """What is stored of a document whose fields don't fit the index: its frame, its text, and why. One event stops nothing."""
+    kept = {name: value for name, value in document.items() if name in _KEPT or name.startswith("event.")}
+    return {**kept, "event.kind": "pipeline_error", "error.message": reason}
 
 
 def _moment(millis: float) -> datetime:

@@ -22,6 +22,7 @@ from siem.parsing.framing import LONGEST, Framer
 RECEIVE_BUFFER = 8 * 1024 * 1024
 DRAIN = 2_000  # datagrams read in one go before other work gets its turn
 MOST_CONNECTIONS = 2_000
+HANDSHAKE = 10.0  # seconds a TLS handshake may take
 _LINGER = struct.Struct("ii")
 
 
@@ -123,7 +124,12 @@ class StreamReceiver:
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(
-                lambda: _Connection(self), host, port, ssl=self._tls, backlog=512
+                lambda: _Connection(self),
+                host,
+                port,
+                ssl=self._tls,
+                ssl_handshake_timeout=HANDSHAKE if self._tls else None,
+                backlog=512,
             )
         except OSError as error:
             raise _not_listening(host, port, error) from None

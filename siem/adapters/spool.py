@@ -26,6 +26,7 @@ MAGIC = b"WCS1"
 _HEAD = struct.Struct(">4sII")
 _META = struct.Struct(">QBBH")  # milliseconds received, flags, octets of transport, octets of source
 SEGMENT_SIZE = 64 * 1024 * 1024
+CHUNK = 8 * 1024 * 1024  # octets read at a time; several times the longest record
 LONGEST = 1024 * 1024  # payload octets; a longer length field is damage
 _TRUNCATED = 1
 SUFFIX = ".spool"
@@ -65,6 +66,8 @@ class SpoolWriter:
         self._folder = folder
         self._clock = clock
         self._segment_size = segment_size
+        self._name = new_id("seg")
+        self._segments = 0
         self._lock = threading.Lock()
         self._file = -1
         self._size = 0
@@ -108,7 +111,8 @@ class SpoolWriter:
             os.fdatasync(self._file)
             os.close(self._file)
             self._file = -1
-        path = self._folder / (new_id("seg") + SUFFIX)
+        self._segments += 1
+        path = self._folder / f"{self._name}-{self._segments:06d}{SUFFIX}"
         try:
             self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
             fcntl.flock(self._file, fcntl.LOCK_EX)
@@ -207,7 +211,8 @@ def _read_segment(path: Path, offset: int, limit: int) -> tuple[list[Raw], Posit
     with path.open("r+b") as file:
         alone = _locked(file.fileno())  # asked before reading: after it no writer adds anything
         file.seek(offset)
-        data = file.read(SEGMENT_SIZE * 2)
+        data = file.read(CHUNK)
+        more = len(data) == CHUNK
         lines: list[Raw] = []
         at, lost = 0, 0
         while at < len(data) and len(lines) < limit:
@@ -216,14 +221,14 @@ def _read_segment(path: Path, offset: int, limit: int) -> tuple[list[Raw], Posit
                 lines.append(_decode(path.stem, offset + at, payload))
                 at += _HEAD.size + len(payload)
                 continue
-            if not alone:
-                break  # still being written
+            if not alone or (more and len(data) - at < LONGEST * 2):
+                break  # still being written, or cut by the end of this chunk
             following = _next_record(data, at + 1)
             lost += following - at
-            if following == len(data):
+            if following == len(data) and not more:
                 file.truncate(offset + at)
             at = following
-        return lines, Position(offset + at, alone and at >= len(data), lost)
+        return lines, Position(offset + at, alone and not more and at >= len(data), lost)
 
 
 def _locked(file: int) -> bool:

@@ -99,7 +99,7 @@ class Parser:
         try:
             header = parse_header(text, raw.received_at, settings.zone)
         except Malformed as error:
-            return document | {"error.message": str(error), "event.kind": "pipeline_error", "message": text}
+            return self.unparsed(raw, str(error))
         vendor = _vendor(header)
         fields = vendor.decode(header) if vendor else {"message": header.body}
         time = parse_time(fields.pop("_time", ""), raw.received_at, settings.zone) or header.time
@@ -107,6 +107,12 @@ class Parser:
         if time is not None:
             document["@timestamp"] = iso(time)
         return document | _related(document)
+
+    def unparsed(self, raw: Raw, reason: str) -> Document:
+        """The document of a line that could not be taken apart."""
+        text = decode(raw.data, self.sources.get(raw.source, self.default).charset)
+        failed = {"error.message": reason, "event.kind": "pipeline_error", "message": text}
+        return _frame(raw, text) | failed
 
 
 def _frame(raw: Raw, text: str) -> Document:
@@ -154,8 +160,12 @@ def _from_header(header: Header) -> Document:
         made["event.sequence"] = header.sequence
     if header.message_id:
         made["log.syslog.msgid"] = header.message_id
-    for element, parameters in header.structured.items():
-        made |= {f"log.syslog.structured_data.{element}.{name}": value for name, value in parameters.items()}
+    if header.structured:  # one field: names that senders choose must not become fields of the store
+        made["log.syslog.structured_data"] = [
+            f"{element}.{name}={value}"
+            for element, parameters in header.structured.items()
+            for name, value in parameters.items()
+        ]
     return made
 
 

@@ -330,3 +330,25 @@ def test_odd_values_are_stored_and_found(store: EventStore) -> None:
     for name in ("o2", "o3", "o4"):
         assert ids(store, Term("labels.note", odd[name])) == {name}
     assert ids(store, Prefix("labels.note", "=?")) == {"o3"}
+
+
+def test_one_event_that_fits_no_index_stops_no_other(store: EventStore) -> None:
+    """A field below a field that is a value already: some stores can't hold it, all keep the event."""
+    first = event("f1", 0, message="plain", labels__a="value")
+    odd = event("f2", 1, message="odd", labels__a__b="below a value")
+    last = event("f3", 2, message="after it")
+    report = store.index([first, odd, last])
+    assert report.stored == 3
+    assert {d["message"] for d in store.search(Search()).documents} == {"plain", "odd", "after it"}
+
+
+def test_times_far_away_are_kept_in_order(store: EventStore) -> None:
+    far = {
+        "y1": "0500-01-01T00:00:00.000Z",
+        "y2": "1969-12-31T23:59:59.999Z",
+        "y3": "2099-01-01T00:00:00.000Z",
+    }
+    store.index([event(name, 0, message="x") | {"@timestamp": moment} for name, moment in far.items()])
+    found = store.search(Search(newest_first=False))
+    assert [d["event.id"] for d in found.documents] == ["y1", "y2", "y3"]
+    assert ids(store, Range("@timestamp", lt="1970-01-01T00:00:00Z")) == {"y1", "y2"}

@@ -1,13 +1,18 @@
 """Lines become events, events alerts, alerts cases; and who may do what with them."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from kernel.clock import FixedClock
 from kernel.errors import Conflict, Invalid, NotFound, NotPermitted
 from kernel.identity.model import Principal, Role
+from kernel.store import Database
+from siem.adapters.memory_events import MemoryEvents
 from siem.model import AlertState, CaseState, IllegalMove, Verdict
-from tests.unit.siem.conftest import Centre, failed
+from siem.parsing.syslog import Header
+from tests.unit.siem.conftest import Centre, failed, make_centre
 
 
 @pytest.fixture
@@ -156,3 +161,61 @@ def test_an_assessor_reads_and_changes_nothing(centre: Centre, assessor: Princip
     [alert] = centre.service.triage.alerts(assessor)
     with pytest.raises(NotPermitted):
         centre.service.triage.acknowledge(assessor, alert.id)
+
+
+def test_alerts_and_memory_on_both_databases(
+    tmp_path: Path, any_database: Database, clock: FixedClock
+) -> None:
+    centre = make_centre(tmp_path, any_database, clock, MemoryEvents())
+    for line in failed(12):
+        centre.take(line)
+    system = Principal.system("test")
+    [alert] = centre.service.triage.alerts(system)
+    assert alert.count == 12
+    assert centre.service.triage.open_case(system, [alert.id]).alerts[0].state is AlertState.IN_CASE
+    centre.service.close()
+
+
+TWICE = """title: one
+name: one
+logsource: {category: authentication}
+detection: {s: {event.outcome: failure}, condition: s}
+---
+title: two
+name: two
+logsource: {category: authentication}
+detection: {s: {user.name: root}, condition: s}
+---
+title: both
+name: both
+level: high
+correlation: {type: temporal, rules: [one, two], group-by: [source.ip], timespan: 1m}
+"""
+
+
+def test_an_event_that_fits_two_rules_of_a_correlation_counts_once(
+    tmp_path: Path, database: Database, clock: FixedClock, analyst: Principal
+) -> None:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "twice.yml").write_text(TWICE)
+    centre = make_centre(tmp_path, database, clock, MemoryEvents(), tmp_path / "rules")
+    centre.take(*failed(3))
+    [alert] = centre.service.triage.alerts(analyst)
+    assert alert.count == 3
+    centre.service.close()
+
+
+def test_a_fault_in_the_parser_costs_one_line_its_fields_and_nothing_else(
+    centre: Centre, analyst: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from siem.parsing import parser
+
+    def faulty(header: Header) -> None:
+        raise RuntimeError(header.body)
+
+    monkeypatch.setattr(parser, "_vendor", faulty)
+    report = centre.take("<13>app: one", "<999>two")
+    assert (report.stored, report.malformed) == (2, 2)
+    monkeypatch.undo()
+    assert centre.take(*failed(10)).malformed == 0
+    assert centre.service.search(analyst, 'error.message:"RuntimeError in the parser"').total == 1

@@ -187,3 +187,9 @@ def test_score_on_lines_of_chinese_firewalls() -> None:
             if not same:
                 wrong.append((case["vendor"], name, value, found.get(name)))
     assert wrong == []
+
+
+def test_a_year_long_past_is_a_time_all_the_same() -> None:
+    found = document("<13>0500-01-01 00:00:00 host app: x")
+    assert found["@timestamp"] == "0499-12-31T16:00:00.000Z"
+    assert millis(found["@timestamp"]) < 0
