@@ -210,22 +210,6 @@ class AssessmentService:
             decided = outcome or old.outcome
             if decided is Outcome.UNPROVEN:
                 raise Invalid(N_("Say what the result is: nothing has proved it yet."), place="outcome")
-            evidence_id = self._evidence.record(
-                uow,
-                kind=EvidenceKind.MANUAL_FINDING,
-                subject=manual_subject(assessment.system, old.item, old.object_id),
-                source="policies",
-                summary={
-                    "item": old.item,
-                    "object": old.object_name,
-                    "result": str(decided),
-                    "proposed": str(old.proposed),
-                    "note": note.strip(),
-                    "person": principal.name,
-                },
-                attachments=attachments,
-                unit=assessment.unit,
-            )
             result = replace(
                 old,
                 outcome=decided,
@@ -233,24 +217,45 @@ class AssessmentService:
                 note=note.strip(),
                 confirmed_by=principal.name,
                 confirmed_at=self._clock.now(),
-                evidence=(*old.evidence, evidence_id),
             )
+            evidence_id = self._record_finding(uow, result, assessment, attachments)
+            result = replace(result, evidence=(*old.evidence, evidence_id))
             store.replace_result(uow.connection, result)
-            details = {
-                "item": old.item,
-                "from": str(old.outcome),
-                "to": str(decided),
-                "evidence": evidence_id,
-            }
             uow.audit(
                 principal,
                 AuditAction.POLICIES_CONFIRM,
                 result_id,
                 unit=assessment.unit,
                 reason=note,
-                details=details,
+                details={
+                    "item": old.item,
+                    "from": str(old.outcome),
+                    "to": str(decided),
+                    "evidence": evidence_id,
+                },
             )
         return result
+
+    def _record_finding(
+        self, uow: UnitOfWork, result: Result, assessment: Assessment, attachments: Sequence[Attachment]
+    ) -> str:
+        summary = {
+            "item": result.item,
+            "object": result.object_name,
+            "result": str(result.outcome),
+            "proposed": str(result.proposed),
+            "note": result.note,
+            "person": result.confirmed_by,
+        }
+        return self._evidence.record(
+            uow,
+            kind=EvidenceKind.MANUAL_FINDING,
+            subject=manual_subject(assessment.system, result.item, result.object_id),
+            source="policies",
+            summary=summary,
+            attachments=attachments,
+            unit=assessment.unit,
+        )
 
     def remediate(
         self, principal: Principal, result_id: str, *, owner: str, due: datetime, action: str

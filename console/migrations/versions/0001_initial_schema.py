@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from kernel.audit.chain import PROTECTION
+from kernel.evidence.store import PROTECTION as EVIDENCE_PROTECTION
 from kernel.store import Json, UtcDateTime
 
 revision = "0001"
@@ -959,7 +960,8 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_policies_remediations_due"), ["due"], unique=False)
         batch_op.create_index(batch_op.f("ix_policies_remediations_result"), ["result"], unique=False)
 
-    for statement in PROTECTION[op.get_bind().dialect.name]:
+    dialect = op.get_bind().dialect.name
+    for statement in (*PROTECTION[dialect], *EVIDENCE_PROTECTION[dialect]):
         op.execute(statement)
 
 

@@ -94,3 +94,9 @@ def test_any_bytes_are_documents_or_the_typed_error(data: bytes) -> None:
     except Invalid:
         return
     assert all(document.line >= 1 for document in documents)
+
+
+def test_one_part_can_be_loaded_by_itself_and_both_endings_count(tmp_path: Path) -> None:
+    folder = written(tmp_path, baselines__one=GOOD, thresholds__broken="id: [\n")
+    (folder / "baselines" / "two.yml").write_text(GOOD.replace("one", "two"), encoding="utf-8")
+    assert [document.value["id"] for document in load(folder, part="baselines").documents] == ["one", "two"]
