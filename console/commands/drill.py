@@ -39,7 +39,13 @@ def ask_ca(app: Any, database: Path, keys: Path) -> int:
                 N_("The signer has no pass-phrase for its key file."),
                 mend=N_("Put one into the secret file signer__passphrase."),
             )
-        facts = ask_restored_ca(database, keys, passphrase.get_secret_value().strip(), SystemClock())
+        facts = ask_restored_ca(
+            database,
+            keys,
+            passphrase.get_secret_value().strip(),
+            SystemClock(),
+            app.settings.backup.drill_database_url,
+        )
         answer = {"ok": True, "facts": facts, "said": "a test certificate was issued and verified"}
     except WeichengError as error:
         answer = {"ok": False, "facts": {}, "said": error.text("en")}
@@ -47,25 +53,24 @@ def ask_ca(app: Any, database: Path, keys: Path) -> int:
     return 0 if answer["ok"] else 1
 
 
-def ask_restored_ca(database: Path, keys: Path, passphrase: str, clock: Clock) -> dict[str, Any]:
+def ask_restored_ca(
+    database: Path, keys: Path, passphrase: str, clock: Clock, server: str = ""
+) -> dict[str, Any]:
     """File a request at the restored registration, approve it as a second person, and verify the certificate to its root.
 
     All of it is the CA's own code on the restored copy: profile, proof of possession, four eyes, intent, signature. That
     database and keys belong together shows as well. NotFound when there is no CA in the database.
     """
     from console.compose.restored_ca import restored_ca
-    from kernel.store import Database
+    from console.compose.restored_database import only_file, restored_database
 
-    opened = Database(f"sqlite:///{_only_file(database)}", clock)
-    try:
-        ca = restored_ca(opened, clock, _only_file(keys), passphrase, keys)
+    with restored_database(database, clock, server) as opened:
+        ca = restored_ca(opened, clock, only_file(keys), passphrase, keys)
         authorities = ca.authorities()
         if not any(authority.parent for authority in authorities):
             raise NotFound(N_("The restored database has no issuing CA."), place=str(database))
         before = sum(ca.counts().values())
         return {"authorities": len(authorities), "certificates": before, **_test(ca, authorities)}
-    finally:
-        opened.close()
 
 
 def _test(ca: "RestoredCa", authorities: "list[Authority]") -> dict[str, str]:
@@ -107,10 +112,3 @@ def _verify(lower: "Certificate", upper: "Certificate") -> None:
             N_("What the restored CA signed does not verify: database and keys do not belong together."),
             place=upper.subject.rfc4514_string(),
         ) from error
-
-
-def _only_file(folder: Path) -> Path:
-    files = [path for path in folder.iterdir() if path.is_file()]
-    if len(files) != 1:
-        raise NotFound(N_("One restored file was expected here."), place=str(folder))
-    return files[0]

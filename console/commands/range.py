@@ -36,3 +36,6 @@ def _verb(name: str, help_text: str) -> None:
 _verb("up", N_("Start every device."))
 _verb("down", N_("Stop every device."))
 _verb("status", N_("Which devices answer."))
+_verb("logs", N_("Send an hour of the devices' logs."))
+_verb("trap", N_("Have a device send a trap."))
+_verb("faults", N_("What is wrong on purpose."))

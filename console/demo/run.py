@@ -99,9 +99,11 @@ key = "{tls / "collector.key"}"
     def _practice_network(self) -> Iterator[None]:
         self._note(N_("Practice network starts …"))
         if self._range("up") not in (0, 3):
+            said = (self._folder / "range-up.log").read_text().strip().splitlines()
             raise Unavailable(
-                N_("The practice network did not start."),
-                mend=N_("See range/range.log in the demo's folder."),
+                N_("The practice network did not start: %(detail)s"),
+                mend=N_("See range-up.log in the demo's folder."),
+                detail=said[-1] if said else "",
             )
         try:
             yield
