@@ -1,5 +1,7 @@
 """Search, import, retention, statistics and the suite's own events, as users of the centre meet them."""
 
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -208,3 +210,40 @@ def test_an_elasticsearch_that_is_not_there_is_a_typed_error() -> None:
         store.search(Search())
     assert "secret" not in error.value.text("en")
     store.close()
+
+
+_FULL = """
+import resource, sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from kernel.errors import Unavailable
+from siem.adapters.tantivy_events import TantivyEvents
+from siem.ecs import iso
+from siem.query import Search
+
+def event(n):
+    moment = iso(datetime(2026, 11, 23, tzinfo=UTC) + timedelta(seconds=n))
+    return {"event.id": f"e{n}", "@timestamp": moment, "event.ingested": moment, "message": f"x{n} " * 200}
+
+store = TantivyEvents(Path(sys.argv[1]))
+store.index([event(0)])
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+try:
+    store.index([event(n) for n in range(1, 3000)])
+except Unavailable as error:
+    print(error.text("en"))
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(store.search(Search()).total)
+print(store.index([event(n) for n in range(1, 3000)]).stored, store.search(Search()).total)
+"""
+
+
+def test_a_full_disk_under_the_event_store_is_a_typed_error_and_the_batch_goes_in_later(
+    tmp_path: Path,
+) -> None:
+    """The file size limit of a child process stands for the disk."""
+    command = [sys.executable, "-c", _FULL, str(tmp_path / "events")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    error, whole, after = done.stdout.splitlines()
+    assert "Make room on the disk" in error
+    assert (whole, after) == ("1", "2999 3000")
