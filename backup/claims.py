@@ -5,7 +5,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -102,10 +102,15 @@ class Claims:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a tree even where restored folders took the right to write away."""
+    """Remove a tree even where restored folders took the right to write away; one that is gone already is fine."""
     for path, _folders, _files in os.walk(folder):
-        Path(path).chmod(0o700)
-    shutil.rmtree(folder)
+        with suppress(FileNotFoundError):
+            Path(path).chmod(0o700)
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        if folder.exists():  # another thread sweeps it too and was first with one file
+            remove_tree(folder)
 
 
 def _started(pid: int) -> str | None:

@@ -219,7 +219,9 @@ def drill(app: App, plan: str, site: str | None, checks: tuple[str, ...]) -> Non
     if held.verdict is Verdict.UNKNOWN:
         raise WeichengError(
             ErrorCode.PARTIAL,
-            N_("The drill proves nothing: no application was asked, or the engine's answer could not be read."),
+            N_(
+                "The drill proves nothing: no application was asked, or the engine's answer could not be read."
+            ),
             mend=N_("Name application checks in the plan."),
         )
 

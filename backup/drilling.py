@@ -113,7 +113,7 @@ def _finding(site: str, result: CheckResult) -> Finding:
 
 
 def drill_summary(drill: Drill) -> dict[str, object]:
-    """The drill as evidence: JSON values, no path of this machine."""
+    """The drill as evidence: JSON values."""
     row = drill_row(drill)
     kept = ("site", "receipt", "verdict", "comparison", "checks", "findings")
     return {

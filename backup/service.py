@@ -140,9 +140,8 @@ class BackupService:
     def queue_due(self, principal: Principal) -> list[str]:
         """Queue what the plans' schedules make due; returns the jobs' ids. A missed time is made up once."""
         self._access.require(principal, Permission.BACKUP_RUN)
-        due = [
-            (plan, work) for plan in self._room.book.plans.values() for work in overview.due(self._room, plan)
-        ]
+        own = [plan for plan in self._room.book.plans.values() if self._access.covers(principal, plan.unit)]
+        due = [(plan, work) for plan in own for work in overview.due(self._room, plan)]
         with self._room.database.begin() as uow:
             return [uow.enqueue(_job(plan, work, principal.id)) for plan, work in due]
 

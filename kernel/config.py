@@ -104,6 +104,7 @@ class Backup(Section):
     password: SecretStr | None = None  # opens the repositories; also keep it on paper at two places
     timeout_hours: int = Field(default=12, ge=1, le=168)
     plans: Path | None = None  # folder of plans and level tables; the suite's own unless set
+    drill_database_url: str = ""  # PostgreSQL kept for drills: a dump is restored there and asked
 
 
 class Netops(Section):

@@ -32,6 +32,8 @@ _folder = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.option("--keys", type=_folder, required=True, help=N_("Folder of the restored key file."))
 @pass_app
 def ask_ca(app: Any, database: Path, keys: Path) -> int:
+    from sqlalchemy.exc import SQLAlchemyError
+
     passphrase = app.settings.signer.passphrase
     try:
         if passphrase is None:
@@ -49,6 +51,9 @@ def ask_ca(app: Any, database: Path, keys: Path) -> int:
         answer = {"ok": True, "facts": facts, "said": "a test certificate was issued and verified"}
     except WeichengError as error:
         answer = {"ok": False, "facts": {}, "said": error.text("en")}
+    except SQLAlchemyError as error:
+        said = f"the restored database can not be read: {type(error).__name__}"
+        answer = {"ok": False, "facts": {}, "said": said}
     click.echo(json.dumps(answer, ensure_ascii=False))
     return 0 if answer["ok"] else 1
 

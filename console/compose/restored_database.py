@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -55,20 +55,25 @@ def _scratch_database(server: URL) -> Iterator[URL]:
     name = new_id("weicheng_drill")
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     try:
+        _execute(engine, f"CREATE DATABASE {name}")
+        try:
+            yield server.set(database=name)
+        finally:
+            _execute(engine, f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        engine.dispose()
+
+
+def _execute(engine: Engine, statement: str) -> None:
+    try:
         with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-            try:
-                yield server.set(database=name)
-            finally:
-                connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+            connection.execute(text(statement))
     except SQLAlchemyError as error:
         raise Unavailable(
             N_("The server for drills makes no scratch database."),
             mend=N_("Give the account of backup.drill_database_url the right CREATEDB."),
-            place=f"{server.host}:{server.port}",
+            place=f"{engine.url.host}:{engine.url.port}",
         ) from error
-    finally:
-        engine.dispose()
 
 
 def _restore(dump: Path, url: URL) -> None:

@@ -23,6 +23,21 @@ def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
     return Restic(password, timeout=120)
 
 
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where each engine's empty repository is kept: making one takes restic three seconds of key derivation."""
+    return tmp_path_factory.mktemp("empty-repositories")
+
+
+@pytest.fixture
+def repository(engine: Engine, templates: Path, tmp_path: Path) -> Path:
+    """An empty repository of the engine."""
+    template = templates / engine.name
+    engine.prepare(template)
+    shutil.copytree(template, tmp_path / "repository")
+    return tmp_path / "repository"
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     source = tmp_path / "source"
@@ -34,13 +49,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_what_was_stored_is_restored_and_named_by_its_digest(
-    engine: Engine, folder: Path, tmp_path: Path
+    engine: Engine, repository: Path, folder: Path, tmp_path: Path
 ) -> None:
-    repository, target = tmp_path / "repository", tmp_path / "restored"
     with pytest.raises(NotFound):
-        engine.snapshots(repository)
-    engine.prepare(repository)
+        engine.snapshots(tmp_path / "nowhere")
     engine.prepare(repository)  # a second time changes nothing
+    target = tmp_path / "restored"
     stored = engine.store(repository, folder, "configurations")
     assert (stored.files, stored.bytes) == (3, 256 * 4096 + len("hostname 核心\n".encode()))
     (listed,) = engine.snapshots(repository)
@@ -57,9 +71,7 @@ def test_what_was_stored_is_restored_and_named_by_its_digest(
     assert sum(digest is None for digest in promised.values()) == 1  # config alone
 
 
-def test_looking_leaves_no_trace(engine: Engine, folder: Path, tmp_path: Path) -> None:
-    repository = tmp_path / "repository"
-    engine.prepare(repository)
+def test_looking_leaves_no_trace(engine: Engine, repository: Path, folder: Path, tmp_path: Path) -> None:
     stored = engine.store(repository, folder, "set")
     before = {path: path.stat().st_mtime_ns for path in repository.rglob("*")}
     for path in repository.rglob("*"):
@@ -73,9 +85,9 @@ def test_looking_leaves_no_trace(engine: Engine, folder: Path, tmp_path: Path) -
         path.chmod(path.stat().st_mode | 0o200)
 
 
-def test_damage_is_a_verdict_not_an_error(engine: Engine, folder: Path, tmp_path: Path) -> None:
-    repository = tmp_path / "repository"
-    engine.prepare(repository)
+def test_damage_is_a_verdict_not_an_error(
+    engine: Engine, repository: Path, folder: Path, tmp_path: Path
+) -> None:
     stored = engine.store(repository, folder, "set")
     pack = max((p for p in (repository / "data").rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
     damaged = bytearray(pack.read_bytes())
@@ -91,9 +103,9 @@ def test_damage_is_a_verdict_not_an_error(engine: Engine, folder: Path, tmp_path
     assert engine.restore(repository, stored.snapshot, tmp_path / "restored").verdict is not Verdict.PASS
 
 
-def test_retention_keeps_the_newest_of_each_set(engine: Engine, folder: Path, tmp_path: Path) -> None:
-    repository = tmp_path / "repository"
-    engine.prepare(repository)
+def test_retention_keeps_the_newest_of_each_set(
+    engine: Engine, repository: Path, folder: Path, tmp_path: Path
+) -> None:
     for text in ("one", "two"):
         (folder / "empty").write_text(text)
         for tag in ("a", "b"):

@@ -9,11 +9,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import create_engine, func, select, text
 
+from backup.adapters.sources import PostgresSource
 from backup.model import FindingKind, Level, RunState, Verdict
 from ca.model import CeremonyPlan
 from ca.signer.keyfile import KeyFileSigner
 from ca.signer.server import SignerServer
+from console.commands.drill import ask_restored_ca
 from console.compose.app import App
 from console.compose.tables import import_all_tables
 from console.demo.backup import change_byte
@@ -21,9 +24,11 @@ from console.demo.backup import run as run_step
 from console.demo.model import Demo
 from console.demo.people import make_people
 from console.demo.processes import Processes
+from kernel.clock import SystemClock
 from kernel.config import CONFIG_VARIABLE, load_settings
 from kernel.identity.model import Principal
 from kernel.secrets import write_private
+from kernel.store import Database, metadata
 from netops.archive.git import GitArchive
 
 City = SimpleNamespace
@@ -187,3 +192,59 @@ def test_the_step_of_the_main_job_finds_what_it_planted_and_nothing_else(city: C
     assert result.figures["drill"] == "V4 pass"
     assert result.figures["meets_plan"]
     assert said
+
+
+@pytest.mark.postgres
+def test_a_restored_postgresql_ca_issues_in_a_scratch_database_that_goes_away(
+    city: City, postgres_url: str, tmp_path: Path
+) -> None:
+    """The suite on PostgreSQL: its dump is restored beside, asked for a certificate, and removed."""
+    clock = SystemClock()
+    _copy_rows(city.app.floor.database, postgres_url)
+    (tmp_path / "dump").mkdir()
+    with PostgresSource(postgres_url, clock).open(tmp_path / "dump") as opened:
+        facts = ask_restored_ca(
+            opened.folder,
+            _key_copy(city, tmp_path / "keys"),
+            "a pass-phrase of the drill",
+            clock,
+            postgres_url,
+        )
+    assert facts["authorities"] == 2
+    assert "BEGIN CERTIFICATE" in facts["certificate"]
+    engine = create_engine(postgres_url)
+    with engine.connect() as connection:
+        names = connection.execute(text("SELECT datname FROM pg_database")).scalars().all()
+    engine.dispose()
+    assert not [name for name in names if name.startswith("weicheng_drill")]
+
+
+def _copy_rows(source: Database, url: str) -> None:
+    """Put the city's rows into an empty PostgreSQL."""
+    target = Database(url, SystemClock())
+    target.create_all()
+    with source.read() as reading, target.engine.begin() as writing:
+        for table in metadata.sorted_tables:
+            rows = [dict(row._mapping) for row in reading.execute(table.select())]
+            if rows:
+                writing.execute(table.insert(), rows)
+    _advance_sequences(target)
+    target.close()
+
+
+def _advance_sequences(target: Database) -> None:
+    find = "SELECT pg_get_serial_sequence(:name, :column)"
+    with target.engine.begin() as connection:
+        for table in metadata.sorted_tables:
+            column = table.autoincrement_column
+            if column is None:
+                continue
+            sequence = connection.execute(text(find), {"name": table.name, "column": column.name}).scalar()
+            highest = connection.execute(select(func.max(column))).scalar()
+            if sequence and highest:
+                connection.execute(text("SELECT setval(:s, :h)"), {"s": sequence, "h": highest})
+
+
+def _key_copy(city: City, folder: Path) -> Path:
+    write_private(folder / "signer.keys", city.settings.signer_keys.read_bytes())
+    return folder

@@ -145,7 +145,7 @@ print("ends", flush=True)
 """
 
 
-@pytest.mark.parametrize("moment", [0.3, 1.0, 1.8])
+@pytest.mark.parametrize("moment", [0.3, 1.0, pytest.param(1.8, marks=pytest.mark.slow)])
 def test_a_run_killed_at_any_moment_leaves_nothing_half_done(
     restic_world: World, dr_admin: Principal, moment: float
 ) -> None:
