@@ -6,8 +6,10 @@ from typing import Any, Protocol
 
 import click
 
+from kernel.assets.export import template
 from kernel.assets.importing import ImportReport
 from kernel.assets.model import Asset, AssetKind
+from kernel.assets.rows import ASSET_COLUMNS, LINK_COLUMNS, ZONE_COLUMNS
 from kernel.assets.service import Register
 from kernel.edges.cli import Output, dry_run_option, group, pass_app, reason_option
 from kernel.i18n import N_
@@ -70,6 +72,16 @@ def import_table(app: AssetsApp, file: Path, update: bool, all_or_nothing: bool,
         app.principal, file, all_or_nothing=all_or_nothing, update=update, dry_run=dry_run
     )
     return _show_report(app.out, report)
+
+
+@commands.command("template", help=N_("Write an empty table to fill in and import."))
+@click.argument("kind", type=click.Choice(["assets", "zones", "links"]))
+@click.argument("file", type=_SOURCE)
+@pass_app
+def write_template(app: AssetsApp, kind: str, file: Path) -> None:
+    columns = {"assets": ASSET_COLUMNS, "zones": ZONE_COLUMNS, "links": LINK_COLUMNS}[kind]
+    file.write_bytes(template(columns))
+    app.out.note(N_("Written: %(path)s"), path=file)
 
 
 @commands.command("export", help=N_("Export the entries you may see to a file, or to standard output."))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from kernel.assets.model import Asset
 from kernel.assets.rows import ASSET_COLUMNS
-from kernel.assets.tables import formula_like
+from kernel.assets.tables import Columns, formula_like
 
 _PLAIN = ("name", "kind", "unit", "zone", "address", "platform", "level")
 
@@ -56,6 +56,12 @@ def to_json(assets: Sequence[Asset]) -> bytes:
         for asset in assets
     ]
     return json.dumps(listed, ensure_ascii=False, indent=1).encode()
+
+
+def template(columns: Columns) -> bytes:
+    """An empty table to fill in: the columns' Chinese names, UTF-8 with its mark."""
+    heads = [heads[1] if len(heads) > 1 else heads[0] for heads in columns.heads.values()]
+    return (",".join(heads) + "\r\n").encode("utf-8-sig")
 
 
 FORMS: dict[str, Callable[[Sequence[Asset]], bytes]] = {"csv": to_csv, "xlsx": to_xlsx, "json": to_json}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from kernel.assets import Network, Zone, cli
+from kernel.assets import Asset, AssetKind, Network, Zone, cli
 from kernel.assets.service import Register
 from kernel.clock import FixedClock
 from kernel.edges.cli import Output
@@ -65,6 +65,24 @@ def test_from_a_table_to_the_register_and_back(
     exported = tmp_path / "out.xlsx"
     assert run(app, "export", "--form", "xlsx", "--to", str(exported)) == 0
     assert exported.read_bytes().startswith(b"PK")
+
+
+@pytest.mark.parametrize(
+    ("kind", "command", "row"),
+    [("assets", ["import"], "sw1,设备,u_city,intranet,10.1.0.1" + "," * 11),
+     ("zones", ["zones", "--import"], "dmz,外网服务区,外网,10.2.0.0/24,2"),
+     ("links", ["links", "--import"], "core,GE1,acc,GE1")],
+)  # fmt: skip
+def test_a_template_filled_in_can_be_imported(
+    app: App, tmp_path: Path, kind: str, command: list[str], row: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, address in (("core", "10.1.0.8"), ("acc", "10.1.0.9")):
+        app.assets.put_asset(app.principal, Asset("", AssetKind.DEVICE, name, "u_city", "intranet", address))
+    file = tmp_path / "表.csv"
+    assert run(app, "template", kind, str(file)) == 0
+    file.write_bytes(file.read_bytes() + row.encode())
+    assert run(app, *command, str(file)) == 0
+    assert json.loads(capsys.readouterr().out) == []
 
 
 def test_a_file_that_is_not_there_is_named(app: App, tmp_path: Path) -> None:
