@@ -1,6 +1,5 @@
 """``weicheng netops``: collect, look, compare, check, decide."""
 
-import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -145,7 +144,8 @@ def check(app: NetopsApp, file: Any, platform: str, fail_on: str | None) -> int:
     report = app.netops.check_text(file.read(), platform)
     name = Path(file.name).name
     app.out.rows(
-        [_finding_row(item) | {"place": f"{name}:{item.line}"} for item in report.deviations], _CHECKED
+        [_finding_row(item, app.out.form) | {"place": f"{name}:{item.line}"} for item in report.deviations],
+        _CHECKED,
     )
     app.out.note(
         N_("%(rules)d rules, %(lines)d lines, %(unread)d of them not understood."),
@@ -175,7 +175,7 @@ def findings(
 
     wanted = [FindingState(state) for state in states] or PRESENT
     found = app.netops.findings.find(app.principal, device=device, rule=rule, states=wanted)
-    app.out.rows([_finding_row(item) | _kept_columns(item) for item in found], _FINDINGS)
+    app.out.rows([_finding_row(item, app.out.form) | _kept_columns(item) for item in found], _FINDINGS)
     return EXIT_FINDINGS if _reaches({item.severity.value: 1 for item in found}, fail_on) else 0
 
 
@@ -185,7 +185,7 @@ def findings(
 @pass_app
 def acknowledge(app: NetopsApp, finding: str, reason: str) -> None:
     done = app.netops.findings.acknowledge(app.principal, finding, reason=reason)
-    app.out.record(_finding_row(done) | _kept_columns(done))
+    app.out.record(_finding_row(done, app.out.form) | _kept_columns(done))
 
 
 @commands.command("except", help=N_("Accept a finding until a date, with somebody who answers for it."))
@@ -201,7 +201,7 @@ def grant_exception(app: NetopsApp, finding: str, owner: str, until: datetime, r
     done = app.netops.findings.grant_exception(
         app.principal, finding, owner=owner, until=last_moment, reason=reason
     )
-    app.out.record(_finding_row(done) | _kept_columns(done))
+    app.out.record(_finding_row(done, app.out.form) | _kept_columns(done))
 
 
 @commands.command("confirm", help=N_("Confirm that a fixed finding was really mended."))
@@ -210,7 +210,7 @@ def grant_exception(app: NetopsApp, finding: str, owner: str, until: datetime, r
 @pass_app
 def confirm(app: NetopsApp, finding: str, reason: str) -> None:
     done = app.netops.findings.confirm_fix(app.principal, finding, reason=reason)
-    app.out.record(_finding_row(done) | _kept_columns(done))
+    app.out.record(_finding_row(done, app.out.form) | _kept_columns(done))
 
 
 @commands.command("trust", help=N_("Pin a device's new host key after making sure that it is the device's."))
@@ -263,7 +263,7 @@ def _result_row(result: Any) -> dict[str, Any]:
     }
 
 
-def _finding_row(item: Any) -> dict[str, Any]:
+def _finding_row(item: Any, form: str) -> dict[str, Any]:
     return {
         "severity": item.severity.value,
         "rule": item.rule,
@@ -271,9 +271,7 @@ def _finding_row(item: Any) -> dict[str, Any]:
         "text": item.text,
         "path": list(item.path),
         "controls": list(item.controls),
-        "mend": "\n".join(item.mend)
-        if sys.stdout.isatty()
-        else " / ".join(part.strip() for part in item.mend),
+        "mend": "\n".join(item.mend) if form in ("table", "csv") else list(item.mend),
     }
 
 

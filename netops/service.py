@@ -12,7 +12,7 @@ from netops.compliance.detect import Checker
 from netops.compliance.model import CheckReport
 from netops.compliance.rules import RuleBook
 from netops.compliance.service import FindingService
-from netops.config.text import clean
+from netops.config.text import as_file
 from netops.vendors import Vendor
 
 
@@ -40,4 +40,4 @@ class NetopsService:
                 platform=platform,
                 known=", ".join(sorted(self.vendors)),
             )
-        return self.checker.check(clean(text, vendor), vendor, circumstances or Circumstances())
+        return self.checker.check(as_file(text, vendor), vendor, circumstances or Circumstances())

@@ -17,7 +17,7 @@ from kernel.assets.service import Register
 from kernel.audit.model import AuditAction
 from kernel.blobs import BlobStore
 from kernel.clock import Clock
-from kernel.errors import Invalid, NotFound, WeichengError
+from kernel.errors import Invalid, NotFound, Unavailable, WeichengError
 from kernel.events import Event, EventKind
 from kernel.evidence.service import EvidenceService
 from kernel.i18n import N_
@@ -231,6 +231,8 @@ class CollectionService:
             return self._stored(run, asset, outcome, config, circumstances)
         except WeichengError as error:
             return self._failed(run, asset, error, outcome.seconds)
+        except OSError as error:
+            return self._failed(run, asset, _not_stored(error), outcome.seconds)
 
     def _stored(
         self, run: Run, asset: Asset, fetched: Fetched, config: CleanConfig, circumstances: Circumstances
@@ -345,6 +347,14 @@ _KINDS = {
     DeviceState.CHANGED: EventKind.NETOPS_CONFIG_CHANGED,
     DeviceState.FAILED: EventKind.NETOPS_COLLECT_FAILED,
 }
+
+
+def _not_stored(error: OSError) -> WeichengError:
+    return Unavailable(
+        N_("The configuration could not be stored: %(detail)s"),
+        mend=N_("Check the free space and the rights of the data folder, then collect it again."),
+        detail=error.strerror or type(error).__name__,
+    )
 
 
 def _severity(result: DeviceResult) -> str:

@@ -43,7 +43,7 @@ def any_any_permit(subject: Subject, options: Mapping[str, Any]) -> Found:
     """A rule that lets every protocol through from everywhere to everywhere."""
     for rule in subject.acl:
         if rule.permits and rule.box is not None and rule.box.is_everything and not rule.standard:
-            yield rule.line, {"acl": rule.acl, "number": _rule_number(rule.line)}
+            yield rule.line, _values(rule)
 
 
 def exposed_port(subject: Subject, options: Mapping[str, Any]) -> Found:
@@ -61,7 +61,7 @@ def exposed_port(subject: Subject, options: Mapping[str, Any]) -> Found:
             continue
         low, high = box.ports
         if (low, high) != (0, 65535) and any(low <= port <= high for port in ports):
-            yield rule.line, {"acl": rule.acl, "number": _rule_number(rule.line)}
+            yield rule.line, _values(rule)
 
 
 def shadowed_rule(subject: Subject, options: Mapping[str, Any]) -> Found:
@@ -71,7 +71,7 @@ def shadowed_rule(subject: Subject, options: Mapping[str, Any]) -> Found:
         earlier = lists.setdefault(rule.acl, [])
         box = rule.box
         if box is not None and _shadowing(rule, earlier) is not None:
-            yield rule.line, {"acl": rule.acl, "number": _rule_number(rule.line)}
+            yield rule.line, _values(rule)
         earlier.append(rule)
 
 
@@ -120,6 +120,19 @@ def _network_of(
     return max(matching)[1] if matching else ""
 
 
-def _rule_number(line: Line) -> str:
-    words = line.text.split()
-    return words[1] if words[0] == "rule" and len(words) > 1 else words[0] if words[0].isdigit() else ""
+def _values(rule: AclRule) -> dict[str, str]:
+    """For mending commands: the list, the view in which one entry of it is taken out, the entry and its number.
+
+    On IOS ``no access-list 101 …`` would delete the whole list, so numbered lists are entered like named ones.
+    """
+    line, words = rule.line, rule.line.text.split()
+    if words[0] == "access-list":
+        kind = "standard" if rule.standard else "extended"
+        return {
+            "acl": rule.acl,
+            "view": f"ip access-list {kind} {rule.acl}",
+            "entry": " ".join(words[2:]),
+            "number": "",
+        }
+    number = words[1] if words[0] == "rule" else ""
+    return {"acl": rule.acl, "view": line.path[-1] if line.path else "", "entry": line.text, "number": number}

@@ -125,8 +125,15 @@ def _hit(rule_id: str, detector: Detector, line: Line | None, groups: dict[str, 
     text = line.text if line else ""
     header = line.path[-1] if line and line.path else text
     values = {"line": text, "header": header, **groups}
-    mend = tuple(_filled(command, values) for command in detector.mend)
+    mend = tuple(_filled(command, values) for command in _commands(detector, line))
     return Hit(rule_id, line.number if line else 0, text, line.path if line else (), mend)
+
+
+def _commands(detector: Detector, line: Line | None) -> tuple[str, ...]:
+    """The mending commands; for a line that stands at the top there is no view to enter first."""
+    if line is None or line.path or "{header}" not in detector.mend:
+        return detector.mend
+    return tuple(command.removeprefix(" ") for command in detector.mend if command != "{header}")
 
 
 def _filled(template: str, values: dict[str, str]) -> str:

@@ -86,8 +86,7 @@ class FindingService:
                 file=f"{place.device}.cfg", state=FindingState.OPEN, version=place.version, first_seen=now,
                 last_seen=now, **fresh,
             )  # fmt: skip
-            store.insert(uow, made, identity)
-            return made, True
+            return made, store.insert(uow, made, identity)
         back = not known.is_present
         state = moved(known.state, Move.REAPPEAR) if back else known.state
         decided: dict[str, Any] = {"owner": "", "reason": "", "until": None} if back else {}

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, Row, Select, String, Table, Text, UniqueConstraint, select
+from sqlalchemy.dialects import postgresql, sqlite
 
 from kernel.store import Json, UnitOfWork, UtcDateTime, metadata
 from netops.compliance.model import Deviation, Finding, FindingState, Severity
@@ -74,8 +75,11 @@ def expired(connection: Connection, now: datetime) -> list[Finding]:
     return [read(row) for row in connection.execute(select(findings).where(due))]
 
 
-def insert(uow: UnitOfWork, finding: Finding, identity: str) -> None:
-    uow.execute(findings.insert().values(_row(finding) | {"identity": identity}))
+def insert(uow: UnitOfWork, finding: Finding, identity: str) -> bool:
+    """Add a finding; False when a collection at the same time has just added it."""
+    maker = postgresql.insert if uow.connection.dialect.name == "postgresql" else sqlite.insert
+    statement = maker(findings).values(_row(finding) | {"identity": identity}).on_conflict_do_nothing()
+    return bool(uow.execute(statement).rowcount)
 
 
 def update(uow: UnitOfWork, finding: Finding, before: FindingState) -> bool:

@@ -46,6 +46,14 @@ def clean(screen: str, vendor: Vendor) -> CleanConfig:
     return CleanConfig("\n".join(kept) + "\n")
 
 
+def as_file(text: str, vendor: Vendor) -> CleanConfig:
+    """A configuration file as it stands, proven complete like ``clean`` does, with the file's own line numbers."""
+    clean(text, vendor)
+    return CleanConfig(
+        "\n".join(line.rstrip() for line in _CONTROL.sub("", text.replace("\r", "")).split("\n"))
+    )
+
+
 def check_size(lines: int, last_lines: int | None) -> None:
     """IncompleteConfig when the configuration has lost more than half of its lines since the last version."""
     if last_lines and lines < last_lines * SHRINK_LIMIT:

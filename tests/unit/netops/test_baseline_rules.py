@@ -134,3 +134,15 @@ def test_one_finding_per_cause() -> None:
     report = checker.check(CleanConfig(text), VENDORS["cisco_ios"], HERE)
     lines = [(item.line, item.rule) for item in report.deviations if item.line]
     assert lines == [(1, "snmp-public"), (2, "snmp-write"), (3, "snmp-v2c")]
+
+
+def test_a_numbered_list_is_mended_by_entry_not_deleted_whole() -> None:
+    checker = Checker(BOOK, Masker(b"k" * 32))
+    text = "access-list 101 permit tcp any host 10.1.1.5 eq 443\naccess-list 101 permit ip any any\n"
+    report = checker.check(CleanConfig(text), VENDORS["cisco_ios"], HERE)
+    mend = next(item.mend for item in report.deviations if item.rule == "any-any")
+    assert mend == ("ip access-list extended 101", " no permit ip any any")
+    text = "super password level 15 cipher Example-1\n"
+    report = checker.check(CleanConfig(text), VENDORS["huawei_vrp"], HERE)
+    mend = next(item.mend for item in report.deviations if item.rule == "weak-hash")
+    assert mend == ("super password level 15 irreversible-cipher <new password>",)

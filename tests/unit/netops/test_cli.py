@@ -109,7 +109,11 @@ def test_a_file_is_checked_without_devices_or_rights(cli: Cli, registrar: Princi
     path = str(RANGE / "hosts" / IOS / "running-config")
     status, out = cli("check", path, "--platform", "cisco_ios", "--fail-on", "high", who=registrar)
     assert status == 10
-    assert {row["rule"] for row in json.loads(out)} == {"snmp-public", "weak-hash"}
+    rows = {row["rule"]: row for row in json.loads(out)}
+    assert set(rows) == {"snmp-public", "weak-hash"}
+    text = Path(path).read_text("utf-8").splitlines()  # the line numbers are those of the file
+    assert text[rows["snmp-public"]["line"] - 1] == rows["snmp-public"]["text"]
+    assert rows["snmp-public"]["mend"][0] == "no snmp-server community public"
     with pytest.raises(Invalid):
         cli("check", path, "--platform", "windows")
     with pytest.raises(WeichengError):

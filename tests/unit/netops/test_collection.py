@@ -289,3 +289,23 @@ def test_an_unknown_platform_and_a_missing_credential_are_told_per_device(
         DeviceState.FAILED,
         DeviceState.FAILED,
     ]
+
+
+def test_a_full_disk_fails_each_device_and_keeps_what_was_there(room: Room, network_admin: Principal) -> None:
+    room.netops.collection.collect(network_admin, [IOS])
+    before = room.netops.archive.text(network_admin, IOS)
+    change(room, IOS, "logging trap informational", "logging trap warnings")
+    blobs = room.netops.collection._blobs
+    blobs.put = _disk_full  # type: ignore[method-assign]
+    report = room.netops.collection.collect(network_admin, [IOS])
+    error = report.failed[0].error
+    assert error is not None
+    assert "No space left" in str(error)
+    del blobs.put  # type: ignore[attr-defined]
+    assert room.netops.collection.collect(network_admin, [IOS]).results[0].state is DeviceState.CHANGED
+    assert room.netops.archive.text(network_admin, IOS) != before
+    assert "logging trap warnings" in room.netops.archive.original(network_admin, IOS, reason="proof")
+
+
+def _disk_full(data: bytes) -> str:
+    raise OSError(28, "No space left on device")
