@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ca import store
 from ca.encoding import certificate as encoding
 from ca.encoding import names as naming
-from ca.model import Authority, Certificate, State
+from ca.model import TRANSITIONS, Authority, Certificate, State
 from ca.ports import Evidence, Signer
 from ca.profiles import Profile, Profiles, Usage
 from ca.signer.model import Purpose
@@ -151,6 +152,7 @@ class Issuance:
         store.store_signed(uow.connection, token.serial, der, sha256_hex(der), self._clock.now())
         if current.request is not None:
             store.set_request_state(uow.connection, current.request, State.ISSUED)
+            self._supersede(uow, current.request, by)
         issued = store.read_certificate(uow.connection, token.serial)
         target = f"certificate:{token.serial}"
         about = {"serial": token.serial, "profile": token.profile, "subject": issued.subject}
@@ -165,6 +167,17 @@ class Issuance:
             unit=token.unit,
         )
         return issued
+
+    @staticmethod
+    def _supersede(uow: UnitOfWork, request_id: str, by: Principal) -> None:
+        """The certificate that the new one renews is superseded, unless it was revoked or ended meanwhile."""
+        replaced = store.read_request(uow.connection, request_id).replaces
+        if replaced is None:
+            return
+        old = store.read_certificate(uow.connection, replaced, lock=True)
+        if State.SUPERSEDED in TRANSITIONS[old.state]:
+            store.set_status(uow.connection, old.serial, State.SUPERSEDED)
+            uow.audit(by, AuditAction.CA_SUPERSEDE, f"certificate:{old.serial}", unit=old.unit)
 
     def _compile(self, authority: Authority, profile_id: str) -> encoding.Template:
         profile = self._profiles.get(profile_id)
@@ -198,16 +211,25 @@ def _check(
     """Read the bytes back with a parser that is not ours and compare with what was asked for; IntegrityFailed otherwise."""
     row = algorithm(authority.algorithm)
     parsed = x509.load_der_x509_certificate(encoding.signed(tbs, row.identifier, b""))
-    expected = {extension.oid for extension, _ in wanted.profile.extensions()}
-    present = {extension.oid for extension in parsed.extensions}
+    present = {(found.oid, found.critical, found.value.public_bytes()) for found in parsed.extensions}
+    own = [(encoding.subject_key_id(wanted.spki), False), (encoding.authority_key_id(authority.spki), False)]
+    alternative = naming.alternative_names(wanted.names)
+    named = [(alternative, False)] if alternative is not None else []
+    expected = {
+        (value.oid, critical, value.public_bytes())
+        for value, critical in (*wanted.profile.extensions(), *own, *named)
+    }
+    # nothing beyond the profile but the pointers to status and issuer
+    surplus = {oid for oid, _, _ in present - expected}
     same = (
         parsed.serial_number == serial
         and parsed.subject == naming.name(wanted.subject)
         and parsed.issuer.public_bytes() == authority.subject
+        and parsed.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) == wanted.spki
         and (parsed.not_valid_before_utc, parsed.not_valid_after_utc) == (not_before, not_after)
-        and not_before < not_after
+        and timedelta() < not_after - not_before <= wanted.profile.validity
         and expected <= present
-        and (bool(wanted.names) == (x509.SubjectAlternativeName.oid in present))
+        and surplus <= {x509.CRLDistributionPoints.oid, x509.AuthorityInformationAccess.oid}
     )
     if not same:
         raise IntegrityFailed(

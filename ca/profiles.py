@@ -5,6 +5,7 @@ A profile is data (policies/data/cert_profiles). Its version is the digest of th
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -38,6 +39,12 @@ _EXTENDED = {
     "time_stamping": ExtendedKeyUsageOID.TIME_STAMPING,
     "ocsp_signing": ExtendedKeyUsageOID.OCSP_SIGNING,
 }
+
+
+# lower-case letter-digit-hyphen labels (RFC 1123), 253 characters at most: no wildcard, no blank, no second spelling
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+)
 
 
 class Usage(StrEnum):
@@ -154,6 +161,9 @@ class Profile:
             if rule.required:
                 raise self._violation(key, N_("Profile %(profile)s needs this attribute."))
             return None
+        # category C: control, format (bidirectional marks), surrogate, private and unassigned characters
+        if any(unicodedata.category(character)[0] == "C" for character in given):
+            raise self._violation(key, N_("The value holds characters that can not be seen."))
         if rule.pattern is not None and not rule.pattern.fullmatch(given):
             raise self._violation(key, N_("The value does not fit profile %(profile)s."))
         return given
@@ -161,7 +171,9 @@ class Profile:
     def _name_allowed(self, name: str) -> bool:
         kind, _, value = name.partition(":")
         if kind == "dns":
-            return any(value == suffix or value.endswith("." + suffix) for suffix in self.dns_suffixes)
+            return _HOST.fullmatch(value) is not None and any(
+                value == suffix or value.endswith("." + suffix) for suffix in self.dns_suffixes
+            )
         if kind == "ip":
             return _within(value, self.ip_prefixes)
         return kind == "email" and self.email is not None and self.email.fullmatch(value) is not None

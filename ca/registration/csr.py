@@ -3,7 +3,7 @@
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from kernel.errors import Invalid
 from kernel.i18n import N_
@@ -40,15 +40,19 @@ def spki_of(data: bytes) -> bytes:
 
 def check_strength(spki: bytes) -> None:
     """BadCsr for RSA keys that are small, have a bad exponent or a small factor; UnknownAlgorithm for unknown kinds."""
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
-
+    try:
+        key = load_der_public_key(spki)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise BadCsr(N_("The key or signature of the CSR can not be read."), place="CSR") from error
+    if isinstance(key, rsa.RSAPublicKey):
+        _check_rsa(key)
     algorithm_of(spki)
-    key = load_der_public_key(spki)
-    if not isinstance(key, rsa.RSAPublicKey):
-        return
-    numbers = key.public_numbers()
+
+
+def _check_rsa(key: rsa.RSAPublicKey) -> None:
     if key.key_size < 2048:
         raise _weak(N_("An RSA key has at least 2048 bits."))
+    numbers = key.public_numbers()
     if numbers.e < 65537 or numbers.e % 2 == 0:
         raise _weak(N_("The RSA exponent is not accepted."))
     if any(numbers.n % prime == 0 for prime in _SMALL_PRIMES) or numbers.n % 2 == 0:
@@ -62,7 +66,7 @@ def _parse(data: bytes) -> x509.CertificateSigningRequest:
         if data.lstrip().startswith(b"-----BEGIN"):
             return x509.load_pem_x509_csr(data)
         return x509.load_der_x509_csr(data)
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise BadCsr(
             N_("This is no certificate signing request."),
             mend=N_("Give a PKCS#10 request in PEM or DER."),

@@ -2,6 +2,8 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import (
@@ -15,16 +17,17 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ca import store
+from ca.encoding import names as naming
 from ca.hierarchy.ceremony import ISSUING
 from ca.issuance import Issuance, Token, Wanted
-from ca.model import Certificate, Request, State, move
+from ca.model import TRANSITIONS, Certificate, Request, State, move
 from ca.ports import Box
 from ca.profiles import Profile, Profiles, Usage
 from ca.registration.csr import spki_of
 from kernel.audit.model import AuditAction
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.clock import Clock
-from kernel.errors import Conflict, Invalid, NotFound
+from kernel.errors import Conflict, IntegrityFailed, Invalid, NotFound
 from kernel.events import Event, EventKind
 from kernel.i18n import N_
 from kernel.identity.access import Access
@@ -82,13 +85,29 @@ class Registration:
             raise Invalid(N_("Say how the applicant's identity was checked."), place="evidence")
         complete = chosen.complete_subject(subject)
         chosen.check_names(names)
-        spki, sealed_key = self._key(csr)
+        request_id = new_id("req")
+        spki, sealed_key = self._key(request_id, csr)
         chosen.check_key(algorithm_of(spki))
+        request = Request(
+            id=request_id,
+            profile=chosen.id,
+            profile_version=chosen.version,
+            subject=complete,
+            names=tuple(names),
+            unit=unit,
+            spki=spki,
+            state=State.REQUESTED,
+            requested_by=principal.id,
+            approval="",
+            evidence=evidence,
+            filed_at=self._clock.now(),
+            own_key=csr is not None,
+            replaces=replaces,
+        )
         with self._database.begin() as uow:
             self._check_key_history(uow, spki, complete)
-            return self._store(
-                uow, principal, chosen, complete, names, unit, evidence, spki, csr, sealed_key, replaces
-            )
+            self._check_replaced(uow, request)
+            return self._store(uow, principal, request, chosen.approvals, csr, sealed_key)
 
     def approve(self, principal: Principal, request_id: str, reason: str = "") -> Request | Certificate:
         """Approve; once enough people have, the certificate is issued. NotPermitted for who filed it."""
@@ -97,6 +116,12 @@ class Registration:
             request = store.read_request(uow.connection, request_id, lock=True)
             self._require_state(request, State.REQUESTED)
             approval = self._approvals.decide(uow, request.approval, principal, approve=True, reason=reason)
+            if approval.digest != _digest(request):
+                raise IntegrityFailed(
+                    N_("The request is not the one that was filed."),
+                    mend=N_("Reject it, and look for who changed it."),
+                    place=request.id,
+                )
             if approval.state is ApprovalState.APPROVED:
                 store.set_request_state(
                     uow.connection, request.id, move(request.id, request.state, State.APPROVED)
@@ -104,10 +129,7 @@ class Registration:
                 token = self._prepare(uow, principal, request)
         if token is None:
             return request
-        issued = self._issuance.sign(token, principal)
-        if request.replaces is not None:
-            self._supersede(principal, request.replaces)
-        return issued
+        return self._issuance.sign(token, principal)
 
     def reject(self, principal: Principal, request_id: str, reason: str) -> Request:
         """Turn the request down; the reason is told to who filed it."""
@@ -169,13 +191,13 @@ class Registration:
             )
         return profile
 
-    def _key(self, csr: bytes | None) -> tuple[bytes, str | None]:
+    def _key(self, request_id: str, csr: bytes | None) -> tuple[bytes, str | None]:
         if csr is not None:
             return spki_of(csr), None
         private = generate(algorithm(KEY_KIND))
         spki = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         secret = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        return spki, self._box.seal(secret, context="ca:request-key")
+        return spki, self._box.seal(secret, context=f"ca:request-key:{request_id}")
 
     def _check_key_history(self, uow: UnitOfWork, spki: bytes, subject: Mapping[str, str]) -> None:
         digest = sha256_hex(spki)
@@ -185,9 +207,7 @@ class Registration:
                 mend=N_("Make a new key pair."),
                 place="public key",
             )
-        from ca.encoding.names import name
-
-        others = store.subjects_of_key(uow.connection, digest) - {name(subject).rfc4514_string()}
+        others = store.subjects_of_key(uow.connection, digest) - {naming.name(subject).rfc4514_string()}
         if others:
             raise Conflict(
                 N_("This key is certified for somebody else."),
@@ -195,57 +215,50 @@ class Registration:
                 place="public key",
             )
 
+    def _check_replaced(self, uow: UnitOfWork, request: Request) -> None:
+        """What is renewed must be a living certificate of the same kind, unit and subject."""
+        if request.replaces is None:
+            return
+        old = store.read_certificate(uow.connection, request.replaces)
+        wanted = (request.profile, request.unit, naming.name(request.subject).rfc4514_string())
+        if (old.profile, old.unit, old.subject) != wanted or State.SUPERSEDED not in TRANSITIONS[old.state]:
+            raise Conflict(
+                N_("Certificate %(serial)s can not be renewed by this request."),
+                mend=N_("Profile, unit and subject must be the same, and it must be valid."),
+                place="replaces",
+                serial=old.serial,
+            )
+
     def _store(
         self,
         uow: UnitOfWork,
         principal: Principal,
-        profile: Profile,
-        subject: Mapping[str, str],
-        names: Sequence[str],
-        unit: str,
-        evidence: str,
-        spki: bytes,
+        request: Request,
+        approvals: int,
         csr: bytes | None,
         sealed_key: str | None,
-        replaces: str | None,
     ) -> Request:
-        request_id = new_id("req")
-        bound = {"profile": profile.id, "version": profile.version, "subject": subject, "names": list(names)}
+        target = f"request:{request.id}"
         approval = self._approvals.open(
             uow,
             kind="ca:request",
-            subject=f"request:{request_id}",
-            digest=sha256_hex(canonical_json({**bound, "unit": unit, "spki": spki.hex()})),
+            subject=target,
+            digest=_digest(request),
             requested_by=principal,
             permission=Permission.CA_REQUEST_APPROVE,
-            unit=unit,
-            needed=max(1, profile.approvals),
+            unit=request.unit,
+            needed=max(1, approvals),
         )
-        request = Request(
-            id=request_id,
-            profile=profile.id,
-            profile_version=profile.version,
-            subject=subject,
-            names=tuple(names),
-            unit=unit,
-            spki=spki,
-            state=State.REQUESTED,
-            requested_by=principal.id,
-            approval=approval.id,
-            evidence=evidence,
-            filed_at=self._clock.now(),
-            own_key=csr is not None,
-            replaces=replaces,
-        )
-        store.add_request(uow.connection, request, csr, sha256_hex(spki), sealed_key)
-        target = f"request:{request_id}"
-        uow.audit(
-            principal, AuditAction.CA_REQUEST_FILE, target, unit=unit, details={**bound, "evidence": evidence}
-        )
-        uow.emit(Event(EventKind.CERTIFICATE_REQUESTED, target, bound, unit=unit))
-        return request
+        filed = replace(request, approval=approval.id)
+        store.add_request(uow.connection, filed, csr, sha256_hex(filed.spki), sealed_key)
+        details = {**_bound(filed), "evidence": filed.evidence}
+        uow.audit(principal, AuditAction.CA_REQUEST_FILE, target, unit=filed.unit, details=details)
+        uow.emit(Event(EventKind.CERTIFICATE_REQUESTED, target, _bound(filed), unit=filed.unit))
+        return filed
 
     def _prepare(self, uow: UnitOfWork, principal: Principal, request: Request) -> Token:
+        # looked at again: another request may have been granted the same key since this one was filed
+        self._check_key_history(uow, request.spki, request.subject)
         profile = self._profiles.get(request.profile)
         if profile.version != request.profile_version:
             raise Conflict(
@@ -256,20 +269,6 @@ class Registration:
         authority = store.read_authority(uow.connection, ISSUING)
         wanted = Wanted(profile, request.subject, request.names, request.spki, request.unit, request.id)
         return self._issuance.prepare(uow, principal, authority, wanted)
-
-    def _supersede(self, principal: Principal, serial: str) -> None:
-        with self._database.begin() as uow:
-            old = store.read_certificate(uow.connection, serial, lock=True)
-            if State.SUPERSEDED in _after(old.state):
-                store.set_status(uow.connection, old.serial, State.SUPERSEDED)
-                details = {"state": str(State.SUPERSEDED)}
-                uow.audit(
-                    principal,
-                    AuditAction.CA_ISSUE,
-                    f"certificate:{old.serial}",
-                    unit=old.unit,
-                    details=details,
-                )
 
     def _take_key(
         self, principal: Principal, request_id: str
@@ -287,7 +286,7 @@ class Registration:
                 raise Conflict(N_("The key was handed over already, or was never here."), place=request_id)
             authority = store.read_authority(uow.connection, certificate.authority)
             uow.audit(principal, AuditAction.CA_DELIVER, f"request:{request_id}", unit=request.unit)
-        key = load_der_private_key(self._box.open(sealed, context="ca:request-key"), None)
+        key = load_der_private_key(self._box.open(sealed, context=f"ca:request-key:{request_id}"), None)
         loaded = [x509.load_der_x509_certificate(der) for der in (certificate.der, authority.certificate)]
         return key, loaded[0], loaded[1:]  # type: ignore[return-value]
 
@@ -297,7 +296,17 @@ class Registration:
             raise Conflict(N_("This is decided already (%(state)s)."), place=request.id, state=request.state)
 
 
-def _after(state: State) -> frozenset[State]:
-    from ca.model import TRANSITIONS
+def _bound(request: Request) -> dict[str, Any]:
+    """What an approval is given for; the key and unit with it make the digest."""
+    return {
+        "profile": request.profile,
+        "version": request.profile_version,
+        "subject": dict(request.subject),
+        "names": list(request.names),
+        "replaces": request.replaces,
+    }
 
-    return TRANSITIONS[state]
+
+def _digest(request: Request) -> str:
+    bound = {**_bound(request), "unit": request.unit, "spki": request.spki.hex()}
+    return sha256_hex(canonical_json(bound))

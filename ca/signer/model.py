@@ -64,7 +64,14 @@ def check_signable(key: KeyInfo, algorithm: Algorithm, purpose: Purpose, tbs: by
         raise _refused(key, purpose)
     try:
         allowed = _CHECKS[purpose](key, algorithm, tbs)
-    except (ValueError, TypeError, KeyError, der.MalformedDer) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        x509.InvalidVersion,
+        x509.ExtensionNotFound,
+        der.MalformedDer,
+    ) as error:
         raise _refused(key, purpose) from error
     if not allowed:
         raise _refused(key, purpose)

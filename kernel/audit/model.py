@@ -32,6 +32,8 @@ class AuditAction(StrEnum):
     CA_REQUEST_REJECT = "ca:request:reject"
     CA_SIGN_INTENT = "ca:certificate:sign"
     CA_ISSUE = "ca:certificate:issue"
+    CA_SUPERSEDE = "ca:certificate:supersede"
+    CA_EXPIRE = "ca:certificate:expire"
     CA_DELIVER = "ca:key:deliver"
     CA_HOLD = "ca:certificate:hold"
     CA_RELEASE = "ca:certificate:release"

@@ -82,7 +82,7 @@ def algorithm_of(spki: bytes) -> Algorithm:
         raise UnknownAlgorithm(N_("The public key is of no supported kind.")) from error
     family, size = _kind(key)
     for row in ALGORITHMS.values():
-        if row.family == family and (row.size == size or (family == "rsa" and size > 2048)):
+        if (row.family, row.size) == (family, size):
             return row
     raise UnknownAlgorithm(N_("The public key is of no supported kind."))
 

@@ -30,6 +30,6 @@ def verify_chain(
         )
         others = [x509.load_der_x509_certificate(der) for der in intermediates]
         path = verifier.verify(x509.load_der_x509_certificate(leaf), others).chain
-    except (VerificationError, ValueError) as error:
+    except (VerificationError, ValueError, x509.InvalidVersion) as error:
         raise ChainRefused(N_("The certificate does not chain to a trusted root.")) from error
     return [certificate.public_bytes(Encoding.DER) for certificate in path]

@@ -12,7 +12,7 @@ def certificate_der(data: bytes, place: str = "") -> bytes:
     try:
         pem = data.lstrip().startswith(b"-----BEGIN")
         parsed = x509.load_pem_x509_certificate(data) if pem else x509.load_der_x509_certificate(data)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise Invalid(
             N_("This is no certificate."), mend=N_("Give one in PEM or DER."), place=place
         ) from error

@@ -16,7 +16,7 @@ from ca.model import TRANSITIONS, Certificate, IllegalMove, Reason, State, move
 from ca.profiles import ProfileViolation
 from ca.registration.csr import BadCsr, spki_of
 from kernel.audit.trail import verify_chain
-from kernel.errors import Conflict, Invalid, NotFound, NotPermitted, WeichengError
+from kernel.errors import Conflict, IntegrityFailed, Invalid, NotFound, NotPermitted, WeichengError
 from kernel.identity.model import Principal
 from tests.unit.ca.conftest import PLAN, World
 
@@ -254,3 +254,77 @@ def test_a_request_is_not_a_certificate(world: World) -> None:
     assert [found.id for found in world.ca.registration.find(world.registrar, state=State.REQUESTED)] == [
         request.id
     ]
+
+
+@pytest.mark.parametrize(
+    ("names", "subject"),
+    [
+        (("dns:*.gov.internal",), "a.gov.internal"),
+        (("dns:A.gov.internal",), "a.gov.internal"),
+        (("dns:a b.gov.internal",), "a.gov.internal"),
+        (("dns:-a.gov.internal",), "a.gov.internal"),
+        (("dns:a..gov.internal",), "a.gov.internal"),
+        (("dns:" + "a" * 64 + ".gov.internal",), "a.gov.internal"),
+        (("dns:a.gov.internal\n",), "a.gov.internal"),
+        (("ip:10.0.0.999",), "a.gov.internal"),
+        (("uri:http://a.gov.internal",), "a.gov.internal"),
+    ],
+)
+def test_a_server_name_is_a_plain_host_name(world: World, names: tuple[str, ...], subject: str) -> None:
+    with pytest.raises(ProfileViolation):
+        world.request(profile="tls-server", subject={"O": "x", "CN": subject}, names=names)
+
+
+@pytest.mark.parametrize("character", ["\x00", "\u202e", "\u200b", "\n"])
+def test_a_name_holds_no_character_that_can_not_be_seen(world: World, character: str) -> None:
+    with pytest.raises(ProfileViolation):
+        world.request(subject={"O": "临江县大数据中心", "CN": f"陈{character}晓明"})
+
+
+@pytest.mark.parametrize(("bits", "exponent"), [(2048, 3), (1024, 65537), (2304, 65537)])
+def test_rsa_keys_of_odd_make_are_refused(world: World, bits: int, exponent: int) -> None:
+    with pytest.raises(WeichengError):
+        world.request(csr=csr(rsa.generate_private_key(exponent, bits)))
+
+
+def test_an_rsa_key_is_judged_by_its_real_size(world: World) -> None:
+    key = csr(rsa.generate_private_key(65537, 3072))
+    issued = world.issue(profile="software", subject={"O": "x", "CN": "政务客户端"}, names=(), csr=key)
+    assert issued.state is State.ISSUED
+    small = csr(rsa.generate_private_key(65537, 2048))
+    with pytest.raises(ProfileViolation, match="rsa2048"):
+        world.request(profile="software", subject={"O": "x", "CN": "政务客户端"}, names=(), csr=small)
+
+
+def test_only_the_like_can_be_renewed(world: World) -> None:
+    old = world.issue()
+    with pytest.raises(Conflict, match="renewed"):
+        world.request(replaces=old.serial, subject={"O": "临江县大数据中心", "CN": "另一人"})
+    with pytest.raises(NotFound):
+        world.request(replaces="00" * 16)
+    world.ca.lifecycle.revoke(world.officer, old.serial, Reason.SUPERSEDED, "更换")
+    with pytest.raises(Conflict, match="renewed"):
+        world.request(replaces=old.serial)
+
+
+def test_a_request_changed_behind_our_back_is_not_approved(world: World) -> None:
+    from sqlalchemy import update
+
+    from ca.store import requests
+
+    filed = world.request()
+    with world.ca.database.begin() as uow:
+        changed = update(requests).where(requests.c.id == filed.id)
+        uow.execute(changed.values(subject={"C": "CN", "O": "临江县大数据中心", "CN": "王市长"}))
+    with pytest.raises(IntegrityFailed, match="not the one that was filed"):
+        world.ca.registration.approve(world.officer, filed.id)
+    assert world.ca.registration.show(world.officer, filed.id).state is State.REQUESTED
+
+
+def test_two_requests_for_one_key_do_not_both_pass(world: World) -> None:
+    applicant = csr(ec.generate_private_key(ec.SECP256R1()))
+    first = world.request(csr=applicant)
+    second = world.request(csr=applicant, subject={"O": "临江县大数据中心", "CN": "另一人"})
+    world.ca.registration.approve(world.officer, first.id)
+    with pytest.raises(Conflict, match="somebody else"):
+        world.ca.registration.approve(world.officer, second.id)
