@@ -9,3 +9,6 @@ class SuiteFacts(Protocol):
 
     def identity_policy(self) -> Mapping[str, Any]:
         """The summary of IDENTITY_POLICY evidence (kernel.evidence.model.EvidenceKind)."""
+
+    def ca_status(self) -> Mapping[str, Any] | None:
+        """The summary of CA_STATUS evidence; None before a CA has been founded."""

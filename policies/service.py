@@ -17,7 +17,7 @@ from policies.systems.service import SystemsService
 
 
 class SuiteEvidence:
-    """Collects what controls ask of the suite itself: its sign-in rules and its audit chain."""
+    """Collects what controls ask of the suite itself: its sign-in rules, its CA, its audit chain."""
 
     def __init__(
         self, database: Database, access: Access, evidence: EvidenceService, facts: SuiteFacts
@@ -30,15 +30,18 @@ class SuiteEvidence:
     def collect(self, principal: Principal) -> list[str]:
         """Record one piece of evidence of each; returns their ids."""
         self._access.require(principal, Permission.POLICIES_ASSESS)
-        policy = self._facts.identity_policy()
+        facts = (
+            (EvidenceKind.IDENTITY_POLICY, "suite", self._facts.identity_policy()),
+            (EvidenceKind.CA_STATUS, "ca", self._facts.ca_status()),
+        )
         with self._database.begin() as uow:
-            evidence_id = self._evidence.record(
-                uow, kind=EvidenceKind.IDENTITY_POLICY, subject="suite", source="policies", summary=policy
-            )
-            uow.audit(
-                principal, AuditAction.POLICIES_SUITE_COLLECT, "suite", details={"evidence": evidence_id}
-            )
-        return [evidence_id, self._evidence.anchor_audit()]
+            ids = [
+                self._evidence.record(uow, kind=kind, subject=subject, source="policies", summary=summary)
+                for kind, subject, summary in facts
+                if summary is not None
+            ]
+            uow.audit(principal, AuditAction.POLICIES_SUITE_COLLECT, "suite", details={"evidence": ids})
+        return [*ids, self._evidence.anchor_audit()]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+from cryptography.x509 import load_der_x509_certificate, load_der_x509_crl
+
+from ca.model import Authority
+from ca.service import CaService
+from ca.signer.model import KeyRole
+from console.compose.ca import build as build_ca
 from console.compose.floor import Floor
+from kernel.errors import NotFound
 from kernel.identity.model import INCOMPATIBLE, Principal, UserState
 from policies.assessment.conclusion import template_from
 from policies.assessment.service import AssessmentService
@@ -49,10 +56,35 @@ def build(floor: Floor) -> PoliciesService:
 
 
 class Facts:
-    """Sign-in rules as they are in force, and whether all people are bound by them."""
+    """Sign-in rules as they are in force, whether all people are bound by them, and how the CA stands."""
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
+
+    def ca_status(self) -> Mapping[str, Any] | None:
+        """Whether every CA's revocation list is its own and in its time, and whether the OCSP responder has its key."""
+        ca = build_ca(self._floor)
+        authorities = ca.authorities()
+        if not authorities:
+            return None
+        counts = ca.counts()
+        return {
+            "crl_current": all(self._crl_current(ca, authority) for authority in authorities),
+            "ocsp_current": ca.services.ready(KeyRole.OCSP),
+            "authorities": [authority.name for authority in authorities],
+            "issued": counts.get("issued", 0),
+            "revoked": counts.get("revoked", 0),
+        }
+
+    def _crl_current(self, ca: CaService, authority: Authority) -> bool:
+        try:
+            crl = load_der_x509_crl(ca.publication.crl(authority.id))
+        except NotFound:
+            return False
+        issuer = load_der_x509_certificate(authority.certificate)
+        signed = crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]
+        ends = crl.next_update_utc
+        return signed and ends is not None and crl.last_update_utc <= self._floor.clock.now() < ends
 
     def identity_policy(self) -> Mapping[str, Any]:
         """Whether every active account has a second factor, and what the settings demand."""

@@ -135,7 +135,12 @@ def test_the_assessor_reads_and_changes_nothing(terminal: Assessor, assessment: 
 def test_the_evidence_of_the_main_job_is_whole_and_each_record_can_be_checked(terminal: Assessor) -> None:
     rows = json.loads(terminal.run("-o", "json", "evidence", "list"))
     kinds = {row["kind"] for row in rows}
-    assert {"netops:config:checked", "backup:replica:verified", "audit:chain:anchored"} <= kinds
+    assert {
+        "netops:config:checked",
+        "backup:replica:verified",
+        "audit:chain:anchored",
+        "ca:status:checked",
+    } <= kinds
     assert json.loads(terminal.run("-o", "json", "evidence", "verify", rows[-1]["id"]))["intact"] is True
     shown = json.loads(terminal.run("-o", "json", "evidence", "show", rows[-1]["id"]))
     assert shown["id"] == rows[-1]["id"]
