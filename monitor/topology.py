@@ -19,6 +19,7 @@ _PORT_TYPES = {
     "fo": "fortygigabitethernet", "fortygige": "fortygigabitethernet", "hu": "hundredgigabitethernet",
 }  # fmt: skip
 _PORT = re.compile(r"([a-z-]+?)\s*(\d[\d/.:]*)")
+Ends = frozenset[tuple[str, str]]
 _IN_USE_FOR_LINKS = (AssetKind.DEVICE, AssetKind.GATEWAY, AssetKind.SYSTEM)
 
 
@@ -47,7 +48,7 @@ class Edge:
     bypass: bool = False
 
     @property
-    def ends(self) -> frozenset[tuple[str, str]]:
+    def ends(self) -> Ends:
         return frozenset({(self.a, port_key(self.a_port)), (self.b, port_key(self.b_port))})
 
 
@@ -87,7 +88,7 @@ def compare(
     world = _World(assets, zones, links, sightings)
     edges = world.edges()
     seen = [world.judge(edge) for edge in edges]
-    missing, unverifiable = world.absent(edges, [observation for observation in seen if observation])
+    missing, unverifiable = world.absent([observation for observation in seen if observation])
     observations = sorted([*filter(None, seen), *missing], key=lambda observation: observation.key)
     return Comparison(tuple(edges), tuple(observations), tuple(unverifiable))
 
@@ -105,6 +106,12 @@ class _World:
         self._assets = {asset.id: asset for asset in assets if asset.kind in _IN_USE_FOR_LINKS}
         self._networks = {zone.id: zone.network for zone in zones}
         self._links = [link for link in links if link.a in self._assets and link.b in self._assets]
+        self._by_ends = frozenset(map(_ends, self._links))
+        self._by_port = {end: link for link in self._links for end in _ends(link)}
+        self._by_pair: dict[frozenset[str], list[Link]] = {}
+        for link in self._links:
+            self._by_pair.setdefault(frozenset({link.a, link.b}), []).append(link)
+        self._there: frozenset[Ends] = frozenset()
         self._sightings = [sighting for sighting in sightings if sighting.asset in self._assets]
         self._by_chassis = {s.chassis: s.asset for s in self._sightings if s.chassis}
         self._with_chassis = frozenset(self._by_chassis.values())
@@ -114,11 +121,12 @@ class _World:
 
     def edges(self) -> list[Edge]:
         """Every link that is seen, once, though both of its ends may tell of it."""
-        found: dict[frozenset[tuple[str, str]], Edge] = {}
+        found: dict[Ends, Edge] = {}
         for sighting in sorted(self._sightings, key=lambda sighting: self._assets[sighting.asset].name):
             for neighbour in sorted(sighting.neighbours, key=lambda n: (n.local_port, n.chassis, n.port)):
                 edge = self._edge(sighting.asset, neighbour)
                 found.setdefault(edge.ends, edge)
+        self._there = frozenset(found)
         return list(found.values())
 
     def _edge(self, a: str, neighbour: Neighbour) -> Edge:
@@ -147,7 +155,7 @@ class _World:
             return self._unregistered(edge)
         if edge.bypass:
             return self._link_fault(FindingKind.GATEWAY_BYPASS, edge)
-        if any(_ends(link) == edge.ends for link in self._links):
+        if edge.ends in self._by_ends:
             return None
         moved_from = self._moved_from(edge)
         if moved_from is not None:
@@ -156,24 +164,20 @@ class _World:
         return self._link_fault(FindingKind.UNREGISTERED_LINK, edge)
 
     def _moved_from(self, edge: Edge) -> Link | None:
-        """The registered link that one of the ports, or the same pair of devices, should have."""
-        pair = {edge.a, edge.b}
-        same_port = (link for link in self._links if _ends(link) & edge.ends)
-        same_pair = (link for link in self._links if {link.a, link.b} == pair)
-        return next(same_port, None) or next(same_pair, None)
+        """The registered link, not seen in its place, that one of the ports or the same pair of devices should have."""
+        links = [self._by_port[end] for end in sorted(edge.ends) if end in self._by_port]
+        links += self._by_pair.get(frozenset({edge.a, edge.b}), ())
+        return next((link for link in links if _ends(link) not in self._there), None)
 
-    def absent(
-        self, edges: Iterable[Edge], seen: Iterable[Observation]
-    ) -> tuple[list[Observation], list[Link]]:
+    def absent(self, seen: Iterable[Observation]) -> tuple[list[Observation], list[Link]]:
         """Registered links that are not there, and those whose ends do not both speak LLDP, so that nobody can tell."""
-        there = {edge.ends for edge in edges}
         moved = {
             observation.details["registered"] for observation in seen if "registered" in observation.details
         }
         gone: list[Observation] = []
         unverifiable: list[Link] = []
         for link in self._links:
-            if _ends(link) in there or self._told(link) in moved:
+            if _ends(link) in self._there or self._told(link) in moved:
                 continue
             if {link.a, link.b} <= self._speakers:
                 subject = f"{link.a_port} - {self._assets[link.b].name} {link.b_port}"
@@ -211,5 +215,5 @@ class _World:
         return f"{self._assets[link.a].name} {link.a_port} - {self._assets[link.b].name} {link.b_port}"
 
 
-def _ends(link: Link) -> frozenset[tuple[str, str]]:
+def _ends(link: Link) -> Ends:
     return frozenset({(link.a, port_key(link.a_port)), (link.b, port_key(link.b_port))})

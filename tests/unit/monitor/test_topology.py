@@ -104,6 +104,13 @@ def test_a_link_that_moved_to_another_port_is_told_once() -> None:
     assert fault.details["registered"] == "a GE1 - b GE9"
 
 
+def test_a_further_link_between_two_devices_is_new_and_not_moved() -> None:
+    """Both registered links are still there, so the third can not be one of them."""
+    pair = [("a", "GE1", "b", "GE1"), ("a", "GE2", "b", "GE2")]
+    comparison = run({"a": [sees(f"GE{n}", "b", f"GE{n}") for n in (1, 2, 3)], "b": []}, pair)
+    assert faults(comparison) == [("unregistered-link", "a", "GE3 - b GE3")]
+
+
 def test_a_link_nobody_registered_and_one_that_is_gone() -> None:
     comparison = run({"a": [sees("GE2", "c", "GE9")], "b": [], "c": []}, [("a", "GE1", "b", "GE1")])
     assert faults(comparison) == [
