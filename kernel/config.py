@@ -82,6 +82,15 @@ class Collector(Section):
     client_ca: Path | None = None
 
 
+class Monitor(Section):
+    """How patiently devices and endpoints are asked; slow lines to the counties need more. Times in seconds."""
+
+    snmp_timeout: float = Field(default=2.0, ge=0.2, le=30)
+    snmp_retries: int = Field(default=1, ge=0, le=5)
+    agents_at_once: int = Field(default=20, ge=1, le=100)
+    tls_timeout: float = Field(default=5.0, ge=0.5, le=60)
+
+
 class Retention(Section):
     """How long things are kept; logs at least six months (Cybersecurity Law of the PRC, article 21)."""
 
@@ -149,6 +158,7 @@ class Settings(BaseSettings):
     signer: Signer = Signer()
     status: Status = Status()
     collector: Collector = Collector()
+    monitor: Monitor = Monitor()
     retention: Retention = Retention()
     siem: Siem = Siem()
     netops: Netops = Netops()

@@ -23,7 +23,12 @@ def build(floor: Floor) -> MonitorService:
         floor.database, floor.clock, floor.access, floor.register, floor.credentials, floor.evidence
     )
     keep = timedelta(days=floor.settings.retention.samples_days)
-    return MonitorService(kernel, PysnmpClient(), TlsProbe(), load_thresholds(), keep)
+    patience = floor.settings.monitor
+    client = PysnmpClient(
+        in_flight=patience.agents_at_once, timeout=patience.snmp_timeout, retries=patience.snmp_retries
+    )
+    probe = TlsProbe(timeout=patience.tls_timeout)
+    return MonitorService(kernel, client, probe, load_thresholds(), keep)
 
 
 def load_thresholds(folder: Path = THRESHOLDS) -> list[Threshold]:

@@ -67,7 +67,7 @@ class Records:
             "polled": len(listed),
             "answered": len(answered),
             "unanswered": unanswered,
-            "version": versions.pop() if len(versions) == 1 else "mixed",
+            "version": "none" if not versions else versions.pop() if len(versions) == 1 else "mixed",
         }
         rows = [
             {"device": one.asset.name, "state": str(one.device.state), "facts": dict(one.device.facts)}
