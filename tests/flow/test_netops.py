@@ -1,9 +1,13 @@
 """Configurations of the practice network, over real SSH: collected, judged, mended; and what faulty sessions leave behind."""
 
 import json
+import multiprocessing
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,13 +24,13 @@ from kernel.clock import SystemClock
 from kernel.config import Netops, Settings
 from kernel.evidence.model import EvidenceKind
 from kernel.evidence.ports import NullSealer
-from kernel.identity.model import Principal
+from kernel.identity.model import Principal, Role
 from kernel.identity.store import units
 from kernel.secrets import Credential
 from netops.collection.model import DeviceState, RunReport
 from netops.compliance.model import FindingState
 from netops.service import NetopsService
-from tests.conftest import UNITS
+from tests.conftest import UNITS, person
 
 ROOT = Path(__file__).parent.parent.parent
 RANGE = ROOT / "tests" / "range"
@@ -204,3 +208,33 @@ def test_a_device_with_another_host_key_gets_no_password_until_it_is_trusted(net
     network.netops.collection.trust(network.admin, "gap-out", shown, reason="the device was replaced")
     assert not network.collect("gap-out").failed
     assert not network.collect("gap-out").failed
+
+
+def test_a_killed_collection_loses_nothing_and_the_next_completes_it(network: Network) -> None:
+    """kill -9 at several moments of a run in a process of its own; then archive, database and findings agree again."""
+    devices = network.up
+    for pause in (0.15, 0.3, 0.45):
+        process = multiprocessing.get_context("fork").Process(
+            target=_collect_forever, args=(network, devices)
+        )
+        process.start()
+        time.sleep(pause)
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join(10)
+    report = network.collect()
+    assert not report.failed
+    assert network.found() == planted(devices)
+    assert network.netops.archive.verify(network.admin).faults == ()
+    for device in devices:
+        assert len(network.netops.archive.versions(network.admin, device)) == 1
+        assert network.netops.archive.original(network.admin, device, reason="proof")
+    findings = network.netops.findings.find(network.admin, states=None)
+    assert len(findings) == len({(finding.device, finding.rule) for finding in findings})
+    assert network.floor.trail.verify(person("auditor", Role.AUDITOR)).intact
+
+
+def _collect_forever(network: Network, devices: list[str]) -> None:
+    network.floor.database.engine.dispose(close=False)  # connections are the parent's
+    while True:
+        network.collect(*devices)
