@@ -52,10 +52,10 @@ sealed() {
   local at
   if [[ ! -s $1 || ! -s $2 || ! -s $3 ]]; then bad "缺少文件、签名或时间戳 | file, signature or time-stamp missing: $1"; return 1; fi
   if ! at=$(stamp_time "$3"); then bad "时间戳无法读取 | the time-stamp can not be read: $3"; return 1; fi
-  if ! openssl ts -verify -data "$2" -in "$3" -token_in -CAfile "$root" "${untrusted[@]}" -attime "$at" >/dev/null 2>"$work/err"; then
+  if ! openssl ts -verify -data "$2" -in "$3" -token_in -CAfile "$root" ${untrusted[@]+"${untrusted[@]}"} -attime "$at" >/dev/null 2>"$work/err"; then
     bad "时间戳无效 | the time-stamp does not hold: $3"; return 1
   fi
-  if ! openssl cms -verify -binary -inform DER -in "$2" -content "$1" -CAfile "$root" "${certfile[@]}" -purpose any -attime "$at" \
+  if ! openssl cms -verify -binary -inform DER -in "$2" -content "$1" -CAfile "$root" ${certfile[@]+"${certfile[@]}"} -purpose any -attime "$at" \
     -signer "$work/signer.pem" -out /dev/null >/dev/null 2>"$work/err"; then
     bad "签名无效 | the signature does not hold: $2"; return 1
   fi

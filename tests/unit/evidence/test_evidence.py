@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from kernel.blobs import MemoryBlobs
 from kernel.clock import FixedClock
-from kernel.errors import Invalid, NotFound, NotPermitted
+from kernel.errors import Invalid, NotFound, NotPermitted, Unavailable
 from kernel.evidence.model import Attachment, EvidenceFaultKind, EvidenceKind, canonical_record, parse_record
 from kernel.evidence.ports import NullSealer
 from kernel.evidence.service import EvidenceService
@@ -290,3 +290,24 @@ def test_lists_tell_what_is_sealed(
     assert [row["sealed"] for row in evidence.rows(by=assessor)] == [False]
     evidence.seal_pending()
     assert [row["sealed"] for row in evidence.rows(by=assessor)] == [True]
+
+
+def test_an_interrupted_sealing_keeps_what_is_sealed_and_goes_on_later(
+    evidence: EvidenceService, any_database: Database, sealer: LocalSealer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        put(evidence, any_database)
+    stamp = sealer.timestamp
+
+    def broken(digest: bytes) -> bytes:
+        if sealer.stamps == 1:
+            raise Unavailable("the time-stamping service is away")
+        return stamp(digest)
+
+    monkeypatch.setattr(sealer, "timestamp", broken)
+    with pytest.raises(Unavailable):
+        evidence.seal_pending()
+    assert [row["sealed"] for row in evidence.rows()] == [False, False, True]
+    monkeypatch.undo()
+    assert evidence.seal_pending() == 2
+    assert evidence.verify_all().intact
