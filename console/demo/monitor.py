@@ -16,6 +16,7 @@ from kernel.i18n import N_, translate
 from monitor.adapters.traps import TrapReceiver
 from monitor.model import Finding, FindingKind, TrapRecord
 from monitor.picture import topology_svg
+from monitor.services.polling import Polled
 
 # what the devices are made to say, as the practice network's command has it: host, kind, port
 TRAPS = (
@@ -38,7 +39,7 @@ def run(demo: Demo) -> StepResult:
     admin, service = demo.people["network_admin"], demo.app.monitor
     polled = service.polling.poll(admin)
     for one in polled:
-        demo.progress(f"{one.asset.name}: {one.device.state} {one.device.problem or ''}".rstrip())
+        demo.progress(f"{one.asset.name}: {translate(one.device.state)} {one.device.problem or ''}".rstrip())
     network = service.network.check(admin)
     endpoints = service.endpoints.check(admin)
     with _listening(demo) as receiver:
@@ -46,31 +47,31 @@ def run(demo: Demo) -> StepResult:
         _wait_for(receiver, len(TRAPS))
         counts = receiver.counts
     received = service.notifications.list(admin)
-    evidence = service.records.record(admin)
     findings = (*network.findings, *endpoints.findings)
     names = {asset.id: asset.name for asset in network.view.assets}
     figures = {
-        "devices": len(polled),
-        "answered": sum(one.device.problem is None for one in polled),
-        "silent": [f"{one.asset.name}: {one.device.problem}" for one in polled if one.device.problem],
-        "snmp_versions": sorted({one.version for one in polled}),
-        "interfaces": sum(one.interfaces for one in polled),
+        **_polled_figures(polled),
         "links_seen": len(network.view.comparison.edges),
         "links_without_lldp": len(network.view.comparison.unverifiable),
         "tls_endpoints": len(endpoints.endpoints),
         "traps": dict(counts.__dict__),
         "traps_by_name": sorted(f"{names.get(one.asset, one.source)} {one.name}" for one in received),
-        "evidence": len(evidence),
+        "evidence": len(service.records.record(admin)),
         "findings": [_shown(finding, names) for finding in findings],
     }
-    checks = [
-        _all_answered(figures),
-        *sent,
-        _all_received(received, names),
-        *_openssl(findings),
-    ]
+    checks = [_all_answered(figures), *sent, _all_received(received, names), *_openssl(findings)]
     pictures = {translate(N_("Network topology"), "zh_CN"): topology_svg(network.view)}
     return StepResult("monitor", figures, demo.planted("monitor"), _ids(findings, names), checks, pictures)
+
+
+def _polled_figures(polled: Sequence[Polled]) -> dict[str, Any]:
+    return {
+        "devices": len(polled),
+        "answered": sum(one.device.problem is None for one in polled),
+        "silent": [f"{one.asset.name}: {one.device.problem}" for one in polled if one.device.problem],
+        "snmp_versions": sorted({one.version for one in polled}),
+        "interfaces": sum(one.interfaces for one in polled),
+    }
 
 
 def _ids(findings: Sequence[Finding], names: Mapping[str, str]) -> list[str]:
