@@ -10,6 +10,7 @@ import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 Document = dict[str, Any]
@@ -64,6 +65,7 @@ _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 _WORD = re.compile(rf"[{_HAN}]|[^\W_{_HAN}]+")
 
 
+@lru_cache(maxsize=4096)
 def kind_of(field: str) -> FieldKind:
     """How ``field`` is indexed."""
     exact = _EXACT.get(field)
@@ -118,6 +120,7 @@ def normal(field: str, value: Any) -> Any:
     return text if len(text) <= LONGEST_TERM else None
 
 
+@lru_cache(maxsize=16_384)
 def is_address(text: str) -> bool:
     """Whether the text is an IPv4 or IPv6 address."""
     try:

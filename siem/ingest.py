@@ -152,7 +152,6 @@ class Pipeline:
             "@timestamp": now,
             "ecs.version": ECS_VERSION,
             "event.id": f"{segment.removeprefix('seg_')}-damage",
-            "event.created": now,
             "event.ingested": now,
             "event.kind": "pipeline_error",
             "event.module": "weicheng",

@@ -20,7 +20,7 @@ DETECTIONS = Path(__file__).parent.parent.parent / "policies" / "data" / "detect
 def build(floor: Floor) -> SiemService:
     """The service over one floor: spool below the data folder, rules from policies, the event store by its URL."""
     settings = floor.settings
-    events = open_events(settings.events)
+    events = open_events(settings.events, settings.retention.events_days)
     intake = Intake(
         folder=settings.data_dir / "spool",
         database=floor.database,

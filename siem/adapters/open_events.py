@@ -10,8 +10,11 @@ from siem.ports import EventStore
 STREAM = "weicheng-events"
 
 
-def open_events(url: str, stream: str = STREAM) -> EventStore:
-    """``tantivy:///folder`` for the embedded store, ``http(s)://host:port`` for Elasticsearch, ``memory:`` for trials."""
+def open_events(url: str, keep_days: int | None = None, stream: str = STREAM) -> EventStore:
+    """``tantivy:///folder`` for the embedded store, ``http(s)://host:port`` for Elasticsearch, ``memory:`` for trials.
+
+    ``keep_days`` is how long an Elasticsearch that has a life cycle of its own keeps events as a second net.
+    """
     parts = urlsplit(url)
     if parts.scheme == "tantivy" and parts.path.startswith("/") and not parts.netloc:
         from siem.adapters.tantivy_events import TantivyEvents
@@ -20,7 +23,7 @@ def open_events(url: str, stream: str = STREAM) -> EventStore:
     if parts.scheme in ("http", "https") and parts.hostname:
         from siem.adapters.elastic_events import ElasticEvents
 
-        return ElasticEvents(url, stream)
+        return ElasticEvents(url, stream, keep_days)
     if parts.scheme == "memory":
         from siem.adapters.memory_events import MemoryEvents
 

@@ -5,6 +5,7 @@ questions work on any field without a schema; numbers and aggregations use a JSO
 """
 
 import ipaddress
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -87,6 +88,7 @@ def _term(name: str, value: Any) -> str:
     return f"{name}={value}"
 
 
+@lru_cache(maxsize=16_384)
 def _hex(address: str) -> str:
     parsed = ipaddress.ip_address(address)
     number = int(parsed)

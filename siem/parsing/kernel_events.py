@@ -52,7 +52,6 @@ def to_document(line: bytes, ingested: datetime) -> Document:
         "@timestamp": event["at"],
         "ecs.version": ECS_VERSION,
         "event.id": event["id"],
-        "event.created": event["at"],
         "event.ingested": iso(ingested),
         "event.kind": "event",
         "event.module": "weicheng",

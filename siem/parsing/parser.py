@@ -122,7 +122,6 @@ def _frame(raw: Raw, text: str) -> Document:
         "@timestamp": moment,
         "ecs.version": ECS_VERSION,
         "event.id": raw.id,
-        "event.created": moment,
         "event.ingested": moment,
         "event.kind": "event",
         "event.original": text,
