@@ -11,6 +11,7 @@ from netops.archive.git import GitArchive
 from netops.archive.service import ArchiveService
 from netops.collection.netmiko_collector import NetmikoCollector
 from netops.collection.service import CollectionService
+from netops.collection.targets import Targets
 from netops.compliance.detect import Checker
 from netops.compliance.rules import load_rules
 from netops.compliance.service import FindingService
@@ -29,12 +30,14 @@ def build(floor: Floor) -> NetopsService:
     vendors = load_vendors()
     archive = GitArchive(data / "netops" / "archive.git")
     findings = FindingService(floor.database, floor.clock, floor.access)
+    targets = Targets(
+        floor.database, floor.access, floor.register, floor.credentials, vendors, settings.read_seconds
+    )
     collection = CollectionService(
         database=floor.database,
         clock=floor.clock,
         access=floor.access,
-        register=floor.register,
-        credentials=floor.credentials,
+        targets=targets,
         evidence=floor.evidence,
         findings=findings,
         collector=NetmikoCollector(settings.threads, settings.connect_seconds),
@@ -42,8 +45,6 @@ def build(floor: Floor) -> NetopsService:
         blobs=floor.blobs,
         box=floor.box,
         checker=checker,
-        vendors=vendors,
-        read_seconds=settings.read_seconds,
     )
     reading = ArchiveService(
         database=floor.database,

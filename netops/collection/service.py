@@ -5,19 +5,17 @@ Order of what is kept, so that a killed run loses nothing and repeats nothing: t
 by the next run, which finds the text already in the archive.
 """
 
-import ipaddress
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from kernel.assets.model import Asset, AssetKind, Zone
-from kernel.assets.service import Register
+from kernel.assets.model import Asset
 from kernel.audit.model import AuditAction
 from kernel.blobs import BlobStore
 from kernel.clock import Clock
-from kernel.errors import Invalid, NotFound, Unavailable, WeichengError
+from kernel.errors import Invalid, Unavailable, WeichengError
 from kernel.events import Event, EventKind
 from kernel.evidence.service import EvidenceService
 from kernel.i18n import N_
@@ -25,7 +23,7 @@ from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.ids import new_id
-from kernel.secrets import Credentials, SecretBox
+from kernel.secrets import SecretBox
 from kernel.store import Database, UnitOfWork
 from netops.archive.model import Version
 from netops.archive.names import archive_name
@@ -42,17 +40,15 @@ from netops.collection.model import (
     Outcome,
     RunReport,
     Source,
-    Target,
 )
 from netops.collection.ports import Collector
+from netops.collection.targets import Targets, is_legacy
 from netops.compliance.checks import Circumstances
 from netops.compliance.detect import Checker
 from netops.compliance.model import CheckReport, Finding
 from netops.compliance.service import FindingService, Place, Synced
 from netops.config.text import CleanConfig, check_size, clean
-from netops.vendors import Vendor
 
-DEFAULT_SSH_PORT = 22
 Finish = Callable[[Mapping[str, Any]], AbstractContextManager[UnitOfWork]]
 Progress = Callable[[int, int, str], None]
 
@@ -86,8 +82,7 @@ class CollectionService:
         database: Database,
         clock: Clock,
         access: Access,
-        register: Register,
-        credentials: Credentials,
+        targets: Targets,
         evidence: EvidenceService,
         findings: FindingService,
         collector: Collector,
@@ -95,14 +90,11 @@ class CollectionService:
         blobs: BlobStore,
         box: SecretBox,
         checker: Checker,
-        vendors: Mapping[str, Vendor],
-        read_seconds: float = 60.0,
     ) -> None:
         self._database = database
         self._clock = clock
         self._access = access
-        self._register = register
-        self._credentials = credentials
+        self._targets = targets
         self._evidence = evidence
         self._findings = findings
         self._collector = collector
@@ -110,8 +102,6 @@ class CollectionService:
         self._blobs = blobs
         self._box = box
         self._checker = checker
-        self._vendors = vendors
-        self._read_seconds = read_seconds
 
     def collect(
         self,
@@ -128,7 +118,7 @@ class CollectionService:
         One result per device; a failed device stops no other. ``finish`` opens the last transaction (a job's own).
         """
         self._access.require(principal, Permission.NETOPS_CONFIG_COLLECT)
-        assets = self._chosen(principal, devices)
+        assets = self._targets.chosen(principal, devices)
         run = Run(new_id("run"), source, principal, accept_shrink, self._clock.now())
         rules = self._checker.book.version
         with self._database.begin() as uow:
@@ -145,7 +135,7 @@ class CollectionService:
 
     def trust(self, principal: Principal, device: str, fingerprint: str, *, reason: str) -> None:
         """Pin another host key after somebody has made sure that it is the device's (``SHA256:…`` as OpenSSH shows it)."""
-        asset = self._device(device)
+        asset = self._targets.device(device)
         self._access.require(principal, Permission.NETOPS_HOSTKEY_TRUST, unit=asset.unit)
         if not fingerprint.startswith("SHA256:") or len(fingerprint) != 50:
             raise Invalid(
@@ -162,66 +152,19 @@ class CollectionService:
                 details=details,
             )  # fmt: skip
 
-    # --- before
-    def _chosen(self, principal: Principal, devices: Sequence[str]) -> list[Asset]:
-        if devices:
-            chosen = [self._device(name) for name in dict.fromkeys(devices)]
-            for asset in chosen:
-                self._access.require(principal, Permission.NETOPS_CONFIG_COLLECT, unit=asset.unit)
-            return chosen
-        visible = self._access.visible_units(principal)
-        return [asset for asset in self._collectable() if visible is None or asset.unit in visible]
-
-    def _collectable(self) -> list[Asset]:
-        found = [
-            *self._register.assets(kind=AssetKind.DEVICE),
-            *self._register.assets(kind=AssetKind.GATEWAY),
-        ]
-        return [asset for asset in found if asset.platform and asset.address and asset.retired_at is None]
-
-    def _device(self, name: str) -> Asset:
-        asset = self._register.asset(name)
-        if asset.kind not in (AssetKind.DEVICE, AssetKind.GATEWAY):
-            raise NotFound(N_("%(name)s is no device."), name=name)
-        return asset
-
-    def _target(self, asset: Asset) -> Target:
-        vendor = self._vendors.get(asset.platform)
-        if vendor is None:
-            raise Invalid(
-                N_("The platform %(platform)s is not known."),
-                mend=N_("Known are: %(known)s."),
-                place=asset.name,
-                platform=asset.platform,
-                known=", ".join(sorted(self._vendors)),
-            )
-        with self._database.read() as connection:
-            pinned = store.pinned_key(connection, asset.id)
-        return Target(
-            device_id=asset.id,
-            name=asset.name,
-            address=asset.address,
-            port=int(asset.attributes.get("ssh_port", DEFAULT_SSH_PORT)),
-            vendor=vendor,
-            credential=self._credentials.get(str(asset.attributes.get("credential", ""))),
-            pinned=pinned,
-            legacy=_is_legacy(asset),
-            timeout=float(asset.attributes.get("read_seconds", self._read_seconds)),
-        )
-
     # --- per device
     def _outcomes(self, run: Run, assets: Sequence[Asset]) -> Iterator[Kept]:
         by_id = {asset.id: asset for asset in assets}
-        prefixes = _prefixes(zones := self._register.zones())
         targets = []
         for asset in assets:
             try:
-                targets.append(self._target(asset))
+                targets.append(self._targets.target(asset))
             except WeichengError as error:
                 yield self._failed(run, asset, error, 0.0)
+        circumstances = self._targets.circumstances(assets)
         for outcome in self._collector.fetch(targets):
             asset = by_id[outcome.target.device_id]
-            yield self._keep(run, asset, outcome, _circumstances(asset, zones, prefixes))
+            yield self._keep(run, asset, outcome, circumstances[asset.id])
 
     def _keep(self, run: Run, asset: Asset, outcome: Outcome, circumstances: Circumstances) -> Kept:
         if isinstance(outcome, NotFetched):
@@ -361,29 +304,13 @@ def _severity(result: DeviceResult) -> str:
     return {DeviceState.FAILED: "medium", DeviceState.CHANGED: "low"}.get(result.state, "info")
 
 
-def _is_legacy(asset: Asset) -> bool:
-    return str(asset.attributes.get("ssh_legacy", "")).lower() in ("1", "true", "yes")
-
-
-def _prefixes(zones: Sequence[Zone]) -> tuple[tuple[str, ipaddress.IPv4Network | ipaddress.IPv6Network], ...]:
-    return tuple(
-        (zone.network.value, ipaddress.ip_network(prefix)) for zone in zones for prefix in zone.prefixes
-    )
-
-
-def _circumstances(asset: Asset, zones: Sequence[Zone], prefixes: Any) -> Circumstances:
-    network = next((zone.network.value for zone in zones if zone.id == asset.zone), "")
-    is_gateway = asset.kind is AssetKind.GATEWAY or asset.platform == "isolation_gateway"
-    return Circumstances(network, prefixes, is_gateway, _is_legacy(asset))
-
-
 def _version_row(
     run: Run, asset: Asset, version: Version, original: str, report: CheckReport, now: datetime
 ) -> dict[str, Any]:
     return {
         "id": version.id, "device_id": asset.id, "device": asset.name, "unit": asset.unit, "platform": asset.platform,
         "digest": version.digest, "original": original, "lines": report.lines, "unread": len(report.unread),
-        "legacy_ssh": _is_legacy(asset), "source": run.source.value, "actor": run.principal.id, "collected_at": version.at,
+        "legacy_ssh": is_legacy(asset), "source": run.source.value, "actor": run.principal.id, "collected_at": version.at,
         "seen_at": now,
     }  # fmt: skip
 

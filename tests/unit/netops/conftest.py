@@ -19,6 +19,7 @@ from netops.archive.memory import MemoryArchive
 from netops.archive.service import ArchiveService
 from netops.collection.replay import ReplayCollector
 from netops.collection.service import CollectionService
+from netops.collection.targets import Targets
 from netops.compliance.detect import Checker
 from netops.compliance.rules import load_rules
 from netops.compliance.service import FindingService
@@ -39,6 +40,7 @@ class Room:
     evidence: EvidenceService
     credentials: Credentials
     database: Database
+    register: Register
 
 
 @pytest.fixture
@@ -74,15 +76,15 @@ def furnished(
     collector = ReplayCollector(recorded_screens())
     archive, findings = MemoryArchive(), FindingService(database, clock, access)
     collection = CollectionService(
-        database=database, clock=clock, access=access, register=register, credentials=credentials, evidence=evidence,
-        findings=findings, collector=collector, archive=archive, blobs=blobs, box=box, checker=checker,
-        vendors=load_vendors(),
+        database=database, clock=clock, access=access, evidence=evidence, findings=findings, collector=collector,
+        targets=Targets(database, access, register, credentials, load_vendors()), archive=archive, blobs=blobs,
+        box=box, checker=checker,
     )  # fmt: skip
     reading = ArchiveService(
         database=database, access=access, register=register, archive=archive, blobs=blobs, box=box
     )
     netops = NetopsService(collection, reading, findings, checker, load_vendors())
-    return Room(netops, collector, evidence, credentials, database)
+    return Room(netops, collector, evidence, credentials, database, register)
 
 
 def recorded_screens() -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Collecting as the network administrator, the analyst and the security officer see it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -274,11 +275,7 @@ def _killed(*_: object) -> bool:
 def test_an_unknown_platform_and_a_missing_credential_are_told_per_device(
     room: Room, network_admin: Principal
 ) -> None:
-    from dataclasses import replace
-
-    from kernel.assets.service import Register
-
-    register: Register = room.netops.collection._register
+    register = room.register
     asset = register.asset(IOS)
     register.put_asset(network_admin, replace(asset, platform="unknown_os"))
     other = register.asset("ww-fw-asa")
@@ -309,3 +306,15 @@ def test_a_full_disk_fails_each_device_and_keeps_what_was_there(room: Room, netw
 
 def _disk_full(data: bytes) -> str:
     raise OSError(28, "No space left on device")
+
+
+def test_a_device_with_outdated_algorithms_is_a_finding_of_its_own(
+    room: Room, network_admin: Principal
+) -> None:
+    asset = room.register.asset(IOS)
+    room.register.put_asset(
+        network_admin, replace(asset, attributes={**asset.attributes, "ssh_legacy": True})
+    )
+    room.netops.collection.collect(network_admin, [IOS])
+    legacy = found(room, network_admin)[(IOS, "legacy-ssh")]
+    assert (legacy.line, legacy.severity.value) == (0, "medium")
