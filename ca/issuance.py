@@ -24,7 +24,7 @@ from ca.signer.model import Purpose
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
-from kernel.errors import IntegrityFailed
+from kernel.errors import IntegrityFailed, WeichengError
 from kernel.events import Event, EventKind
 from kernel.evidence.model import EvidenceKind
 from kernel.i18n import N_
@@ -138,11 +138,18 @@ class Issuance:
         with self._database.read() as connection:
             waiting = store.pending_intents(connection)
             authorities = {found.id: found for found in store.read_authorities(connection)}
+        faults: list[WeichengError] = []
         for row in waiting:
             token = Token(row.serial, authorities[row.authority], bytes(row.tbs), row.unit, row.profile)
-            self.sign(token, actor)
+            try:
+                self.sign(token, actor)
+            except WeichengError as error:  # one that can not be signed must not keep the others back
+                faults.append(error)
+                continue
             with self._database.begin() as uow:
                 uow.audit(actor, AuditAction.CA_RECOVER, f"certificate:{row.serial}", unit=row.unit)
+        if faults:
+            raise faults[0]
         return len(waiting)
 
     def _store(self, uow: UnitOfWork, token: Token, der: bytes, by: Principal) -> Certificate:

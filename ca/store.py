@@ -23,7 +23,7 @@ from sqlalchemy import (
     update,
 )
 
-from ca.model import Authority, Certificate, CertificateStatus, Reason, Request, State
+from ca.model import TRANSITIONS, Authority, Certificate, CertificateStatus, Reason, Request, State
 from kernel.errors import NotFound
 from kernel.i18n import N_
 from kernel.store import Json, UtcDateTime, metadata
@@ -290,15 +290,25 @@ def status_of(connection: Connection, authority: str, serial: str) -> Certificat
     return CertificateStatus(True, row.revoked_at, reason)
 
 
-def crl_entries(connection: Connection, authority: str, now: datetime) -> list[bytes]:
-    """Entry bytes of all that is revoked or held and not yet expired, by serial."""
+def crl_entries(connection: Connection, authority: str, last_list: datetime) -> list[bytes]:
+    """Entry bytes of all that is revoked or held, by serial.
+
+    An expired certificate stays until one list made after its end has borne it (RFC 5280 section 3.3).
+    """
     query = (
         select(certificates.c.crl_entry)
         .where(certificates.c.authority == authority, certificates.c.crl_entry.is_not(None))
-        .where(certificates.c.not_after > now)
+        .where(certificates.c.not_after > last_list)
         .order_by(certificates.c.serial)
     )
     return [bytes(entry) for entry in connection.execute(query).scalars()]
+
+
+def expire(connection: Connection, now: datetime) -> int:
+    """Move every certificate whose time is over to EXPIRED; returns how many."""
+    over = certificates.c.state.in_([str(state) for state in State if State.EXPIRED in TRANSITIONS[state]])
+    changed = update(certificates).where(over, certificates.c.not_after <= now)
+    return connection.execute(changed.values(state=str(State.EXPIRED))).rowcount
 
 
 def counts(connection: Connection) -> dict[str, int]:

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from ca.service import CaService
 
 _MAX_BODY = 65536
+_CACHED_SECONDS = 60  # a revocation is seen through every cache within a minute
 
 
 def create_status_app(service: "CaService") -> Flask:
     """A Flask app with nothing but the status service."""
     app = Flask("weicheng-status", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
+    app.url_map.merge_slashes = False  # base64 in an OCSP path may hold two slashes in a row
     app.register_blueprint(status_blueprint(service))
 
     @app.errorhandler(NotFound)
@@ -52,7 +54,7 @@ def status_blueprint(service: "CaService") -> Blueprint:
             asked = base64.b64decode(unquote(encoded), validate=True)
         except (binascii.Error, ValueError):
             return _der(ocsp.failure(ocsp.MALFORMED_REQUEST), "application/ocsp-response")
-        return _der(service.responder.answer(asked), "application/ocsp-response", max_age=60)
+        return _der(service.responder.answer(asked), "application/ocsp-response", max_age=_CACHED_SECONDS)
 
     @status.post("/tsa")
     def timestamp() -> Response:

@@ -9,13 +9,14 @@ from ca.ports import Evidence
 from ca.status.publication import Publication
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
-from kernel.errors import Invalid, NotFound
+from kernel.errors import ErrorCode, Invalid, NotFound, Unavailable, WeichengError
 from kernel.events import Event, EventKind
 from kernel.evidence.model import EvidenceKind
 from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
+from kernel.jobs.model import JobRequest
 from kernel.store import Database, UnitOfWork
 
 REASONS = tuple(reason for reason in Reason if reason is not Reason.CERTIFICATE_HOLD)
@@ -117,6 +118,15 @@ class Lifecycle:
             )
         return self._published(found)
 
+    def expire(self) -> int:
+        """Mark what has ended; returns how many. What a relying party is told follows the time, not the mark."""
+        with self._database.begin() as uow:
+            count = store.expire(uow.connection, self._clock.now())
+            if count:
+                actor, details = Principal.system("ca"), {"certificates": count}
+                uow.audit(actor, AuditAction.CA_EXPIRE, "certificates", details=details)
+        return count
+
     def _permitted(self, principal: Principal, serial: str, permission: Permission) -> Certificate:
         with self._database.read() as connection:
             found = store.read_certificate(connection, serial)
@@ -152,9 +162,20 @@ class Lifecycle:
             details["reason"] = reason.name.lower()
         uow.audit(principal, action, target, unit=found.unit, reason=note, details=details)
         uow.emit(Event(kind, target, details, unit=found.unit, severity="low"))
+        # should the list not be signed below (a crash, a signer away), the worker makes it
+        uow.enqueue(JobRequest("ca.crl-refresh", key="ca.crl-refresh"))
 
     def _published(self, found: Certificate) -> Certificate:
-        self._publication.publish(found.authority, Principal.system("ca"))
+        try:
+            self._publication.publish(found.authority, Principal.system("ca"))
+        except Unavailable as error:
+            raise WeichengError(
+                ErrorCode.PARTIAL,
+                N_("The change is made and OCSP tells of it; the new CRL is missing: %(cause)s"),
+                mend=N_("The worker publishes it as soon as it can; or run: weicheng ca crl --publish."),
+                place=found.serial,
+                cause=error.text(),
+            ) from error
         with self._database.read() as connection:
             return store.read_certificate(connection, found.serial)
 

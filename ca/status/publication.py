@@ -1,6 +1,7 @@
 """Full CRLs (CA-6): numbered, never an older one after a newer one."""
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
@@ -11,7 +12,7 @@ from ca.ports import Signer
 from ca.signer.model import Purpose
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
-from kernel.errors import NotFound
+from kernel.errors import Conflict, NotFound, Unavailable
 from kernel.events import Event, EventKind
 from kernel.i18n import N_
 from kernel.identity.access import Access
@@ -21,6 +22,7 @@ from kernel.pki.algorithms import algorithm, verify
 from kernel.store import Database
 
 VALIDITY = timedelta(days=7)
+_ATTEMPTS = 20
 RENEW_BEFORE = timedelta(days=6)  # a day's list is always fresh; a week's outage of the CA breaks nobody
 
 
@@ -36,18 +38,17 @@ class Publication:
     def publish(self, authority_id: str, by: Principal) -> bytes:
         """Sign and store a new CRL of all that is revoked now; returns its DER."""
         self._access.require(by, Permission.CA_CRL_PUBLISH)
-        while True:
+        for _ in range(_ATTEMPTS):
             made = self._try_publish(authority_id, by)
             if made is not None:
                 return made
+        raise Conflict(N_("Others are publishing this CRL; try again."), place=authority_id)
 
     def refresh(self) -> int:
-        """Publish every CRL that ends soon; returns how many."""
-        soon = self._clock.now() + RENEW_BEFORE
+        """Publish every CRL that ends soon or lacks a change (a crash, a signer away); returns how many."""
         with self._database.read() as connection:
             authorities = store.read_authorities(connection)
-            newest = {found.id: store.newest_crl(connection, found.id) for found in authorities}
-        stale = [key for key, row in newest.items() if row is None or row.next_update < soon]
+            stale = [found.id for found in authorities if self._stale(connection, found.id)]
         for authority_id in stale:
             self.publish(authority_id, Principal.system("ca"))
         return len(stale)
@@ -60,13 +61,26 @@ class Publication:
             raise NotFound(N_("There is no CRL of %(id)s."), id=authority_id[:60])
         return bytes(row.der)
 
+    def _stale(self, connection: Any, authority_id: str) -> bool:
+        newest = store.newest_crl(connection, authority_id)
+        if newest is None or newest.next_update < self._clock.now() + RENEW_BEFORE:
+            return True
+        entries = store.crl_entries(connection, authority_id, newest.this_update)
+        return len(entries) != newest.entries or b"".join(entries) not in bytes(newest.der)
+
     def _try_publish(self, authority_id: str, by: Principal) -> bytes | None:
         """None when another process published the same number first: then its list may lack what ours has."""
         now = self._clock.now().replace(microsecond=0)
         with self._database.read() as connection:
             authority = store.read_authority(connection, authority_id)
             newest = store.newest_crl(connection, authority_id)
-            entries = store.crl_entries(connection, authority_id, now)
+            if newest is not None and now < newest.this_update:
+                raise Unavailable(
+                    N_("The clock is behind the newest CRL."),
+                    mend=N_("Set the clock right."),
+                    place=authority_id,
+                )
+            entries = store.crl_entries(connection, authority_id, newest.this_update if newest else now)
         number = newest.number + 1 if newest else 1
         row = algorithm(authority.algorithm)
         tbs = encoding.tbs_cert_list(

@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ca import store
 from ca.encoding import ocsp
@@ -9,6 +13,7 @@ from ca.model import Authority, CertificateStatus
 from ca.ports import Signer
 from ca.signer.model import KeyRole, Purpose
 from kernel.clock import Clock
+from kernel.errors import Unavailable
 from kernel.pki import der
 from kernel.pki.algorithms import algorithm
 from kernel.store import Database
@@ -42,23 +47,25 @@ class Responder:
                 (wanted, store.status_of(connection, authority.id, f"{wanted.serial:032x}"))
                 for wanted in asked.certificates
             ]
-        return self._signed(service, answers, asked.nonce)
+        try:
+            return self._signed(service, answers, asked.nonce)
+        except Unavailable:
+            return ocsp.failure(ocsp.TRY_LATER)
 
     def _signed(
-        self, service: object, answers: list[tuple[ocsp.CertId, CertificateStatus]], nonce: bytes | None
+        self, service: Any, answers: list[tuple[ocsp.CertId, CertificateStatus]], nonce: bytes | None
     ) -> bytes:
-        from cryptography import x509
-        from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-        certificate = bytes(service.certificate)  # type: ignore[attr-defined]
-        public = x509.load_der_x509_certificate(certificate).public_key()
-        spki = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        certificate = bytes(service.certificate)
+        loaded = x509.load_der_x509_certificate(certificate)
         now = self._clock.now().replace(microsecond=0)
+        if now >= loaded.not_valid_after_utc:  # an answer that nobody may believe is worse than none
+            return ocsp.failure(ocsp.TRY_LATER)
+        spki = loaded.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         tbs = ocsp.response_data(
             der.key_bits(spki), answers, produced_at=now, next_update=now + VALIDITY, nonce=nonce
         )
-        row = algorithm(service.algorithm)  # type: ignore[attr-defined]
-        signature = self._signer.sign(service.key, Purpose.OCSP, tbs)  # type: ignore[attr-defined]
+        row = algorithm(service.algorithm)
+        signature = self._signer.sign(service.key, Purpose.OCSP, tbs)
         return ocsp.response(tbs, row, signature, certificate)
 
     def _issued_by(self, authority: Authority, wanted: ocsp.CertId) -> bool:

@@ -4,6 +4,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
 from ca import store
 from ca.hierarchy.ceremony import ISSUING
 from ca.issuance import Issuance, Wanted
@@ -62,6 +65,21 @@ class Services:
         self._profiles = profiles
         self._issuance = issuance
 
+    def renew(self) -> int:
+        """Provision anew every service whose certificate has entered its renewal window; returns how many."""
+        due = [role for role in PROFILES if self._renewal_due(role)]
+        for role in due:
+            self.provision(Principal.system("ca"), role)
+        return len(due)
+
+    def _renewal_due(self, role: KeyRole) -> bool:
+        with self._database.read() as connection:
+            row = store.read_service(connection, role)
+        if row is None:
+            return False
+        ends = x509.load_der_x509_certificate(bytes(row.certificate)).not_valid_after_utc
+        return self._clock.now() >= ends - self._profiles.get(PROFILES[role]).renewal
+
     def provision(self, principal: Principal, role: KeyRole) -> str:
         """Give the service a new key and certificate; returns the certificate's serial. Repeated, it renews."""
         self._access.require(principal, Permission.CA_PROVISION)
@@ -116,8 +134,17 @@ class Services:
             return tsp.reject(error.failure, error.text("en"))
         if asked.policy not in (None, TSA_POLICY):
             return tsp.reject(tsp.UNACCEPTED_POLICY, "this policy is not offered")
+        try:
+            key = self.key(KeyRole.TIMESTAMP)
+            if not self._clock_is_right(key):
+                return tsp.reject(tsp.TIME_NOT_AVAILABLE, "the clock is not right")
+            return self._granted(key, asked)
+        except Unavailable as error:
+            return tsp.reject(tsp.SYSTEM_FAILURE, error.text("en"))
+
+    def _granted(self, key: ServiceKey, asked: tsp.TimeStampRequest) -> bytes:
         return tsp.grant(
-            self.key(KeyRole.TIMESTAMP),
+            key,
             asked,
             policy=TSA_POLICY,
             serial=secrets.randbits(126)
@@ -125,14 +152,20 @@ class Services:
             at=self._clock.now(),
         )
 
+    def _clock_is_right(self, key: ServiceKey) -> bool:
+        """Within the TSA certificate's time, and not behind what the CA itself has signed."""
+        now = self._clock.now()
+        certificate = x509.load_der_x509_certificate(key.certificate_der)
+        with self._database.read() as connection:
+            newest = store.newest_crl(connection, ISSUING)
+        behind = newest is not None and now < newest.this_update
+        return not behind and certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
+
     def timestamp(self, digest: bytes) -> bytes:
         """A time-stamp token over a SHA-256 digest, for evidence of our own."""
         return tsp.token_of(self.stamp(tsp.request(digest, nonce=secrets.randbits(63))))
 
 
 def _organisation(certificate: bytes) -> str:
-    from cryptography import x509
-    from cryptography.x509.oid import NameOID
-
     subject = x509.load_der_x509_certificate(certificate).subject
     return str(subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)

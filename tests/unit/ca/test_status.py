@@ -1,9 +1,11 @@
 """Status: what relying parties are told, by CRL, OCSP and time-stamp, judged by parsers and clients that are not ours."""
 
+import base64
 import hashlib
 import subprocess
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from cryptography import x509
@@ -18,8 +20,9 @@ from ca.model import Certificate, IllegalMove, Reason, State
 from ca.signer.model import KeyRole, Purpose, SigningRefused
 from ca.web import create_status_app
 from kernel.clock import FixedClock
-from kernel.errors import Invalid, NotPermitted, Unavailable
+from kernel.errors import ErrorCode, Invalid, NotPermitted, Unavailable, WeichengError
 from kernel.identity.model import Principal
+from kernel.pki import tsp
 from kernel.pki.der import MalformedDer
 from tests.unit.ca.conftest import World
 
@@ -231,11 +234,18 @@ def test_services_without_a_key_say_so(world: World) -> None:
     assert answer.response_status is ocsp.OCSPResponseStatus.TRY_LATER
 
 
-def ask_raw(world: World) -> ocsp.OCSPResponse:
-    request = (
-        ocsp.OCSPRequestBuilder().add_certificate_by_hash(b"x" * 32, b"y" * 32, 1, hashes.SHA256()).build()
+def _request(world: World, serial: int, nonce: bytes | None = None) -> bytes:
+    issuing = x509.load_der_x509_certificate(world.ca.authority("issuing").certificate)
+    builder = ocsp.OCSPRequestBuilder().add_certificate_by_hash(
+        *hashes_of(issuing, hashes.SHA256()), serial, hashes.SHA256()
     )
-    return ocsp.load_der_ocsp_response(world.ca.responder.answer(request.public_bytes(Encoding.DER)))
+    if nonce:
+        builder = builder.add_extension(x509.OCSPNonce(nonce), False)
+    return builder.build().public_bytes(Encoding.DER)
+
+
+def ask_raw(world: World, serial: int = 1, nonce: bytes | None = None) -> ocsp.OCSPResponse:
+    return ocsp.load_der_ocsp_response(world.ca.responder.answer(_request(world, serial, nonce)))
 
 
 class Killed(BaseException):
@@ -276,3 +286,136 @@ def test_a_signer_that_signs_wrongly_is_found_out(world: World, monkeypatch: pyt
     assert all(
         one.state is not State.ISSUED for one in world.ca.lifecycle.find(world.officer, profile="person")
     )
+
+
+def lose_signer(world: World, patched: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> bytes:
+        raise Unavailable("The signer does not answer.")
+
+    patched.setattr(world.signer, "sign", gone)
+
+
+def test_without_its_signer_the_ca_revokes_and_the_list_follows(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issued = world.issue()
+    serial = int(issued.serial, 16)
+    with monkeypatch.context() as patched:
+        lose_signer(world, patched)
+        with pytest.raises(WeichengError) as told:
+            world.ca.lifecycle.revoke(world.officer, issued.serial, Reason.KEY_COMPROMISE, "丢失")
+        assert told.value.code is ErrorCode.PARTIAL
+        assert ask_raw(world, serial).response_status is ocsp.OCSPResponseStatus.TRY_LATER
+        rejected = world.ca.services.stamp(tsp.request(b"d" * 32))
+        with pytest.raises(tsp.TimeStampRefused):
+            tsp.token_of(rejected)
+    assert ask(world, serial).certificate_status is ocsp.OCSPCertStatus.REVOKED
+    assert crl_of(world).get_revoked_certificate_by_serial_number(serial) is None
+    assert world.ca.publication.refresh() == 1
+    assert crl_of(world).get_revoked_certificate_by_serial_number(serial) is not None
+    assert world.ca.publication.refresh() == 0
+
+
+def test_with_a_clock_set_back_no_list_and_no_stamp_is_signed(world: World, clock: FixedClock) -> None:
+    clock.advance(hours=-2)
+    with pytest.raises(Unavailable, match="clock"):
+        world.ca.publication.publish("issuing", world.officer)
+    with pytest.raises(tsp.TimeStampRefused):
+        world.ca.services.timestamp(b"d" * 32)
+
+
+def test_a_revoked_certificate_stays_listed_once_after_its_end(world: World, clock: FixedClock) -> None:
+    issued = world.issue()
+    serial = int(issued.serial, 16)
+    world.ca.lifecycle.revoke(world.officer, issued.serial, Reason.SUPERSEDED, "更换")
+    clock.advance(days=731)
+    world.ca.publication.publish("issuing", world.officer)
+    assert crl_of(world).get_revoked_certificate_by_serial_number(serial) is not None
+    world.ca.publication.publish("issuing", world.officer)
+    assert crl_of(world).get_revoked_certificate_by_serial_number(serial) is None
+
+
+def test_what_ends_is_marked_expired(world: World, clock: FixedClock) -> None:
+    issued, revoked = world.issue(), world.issue()
+    world.ca.lifecycle.revoke(world.officer, revoked.serial, Reason.SUPERSEDED, "更换")
+    assert world.ca.lifecycle.expire() == 0
+    clock.advance(days=731)
+    assert world.ca.lifecycle.expire() >= 1
+    assert world.ca.lifecycle.show(world.officer, issued.serial).state is State.EXPIRED
+    assert world.ca.lifecycle.show(world.officer, revoked.serial).state is State.REVOKED
+    with pytest.raises(IllegalMove):
+        world.ca.lifecycle.revoke(world.officer, issued.serial, Reason.KEY_COMPROMISE, "x")
+
+
+def test_the_services_renew_their_certificates_in_time(world: World, clock: FixedClock) -> None:
+    before = world.ca.services.key(KeyRole.OCSP).certificate_der
+    assert world.ca.services.renew() == 0
+    clock.advance(days=61)  # 90 days of validity, renewed 30 days before the end
+    assert world.ca.services.renew() == 1
+    assert world.ca.services.key(KeyRole.OCSP).certificate_der != before
+    assert world.ca.services.renew() == 0
+
+
+def test_an_expired_responder_says_try_later_not_something_wrong(world: World, clock: FixedClock) -> None:
+    serial = int(world.issue().serial, 16)
+    clock.advance(days=91)
+    assert ask_raw(world, serial).response_status is ocsp.OCSPResponseStatus.TRY_LATER
+
+
+@pytest.mark.parametrize(
+    ("size", "status"),
+    [
+        (1, ocsp.OCSPResponseStatus.SUCCESSFUL),
+        (128, ocsp.OCSPResponseStatus.SUCCESSFUL),
+        (129, ocsp.OCSPResponseStatus.MALFORMED_REQUEST),
+    ],
+)
+def test_a_nonce_has_1_to_128_octets(world: World, size: int, status: ocsp.OCSPResponseStatus) -> None:
+    assert ask_raw(world, 4711, nonce=b"n" * size).response_status is status
+
+
+def test_an_ocsp_path_may_hold_any_base64(world: World) -> None:
+    """Two slashes in a row, plus signs and equals signs, percent-encoded or not (RFC 6960 appendix A.1)."""
+    client = create_status_app(world.ca).test_client()
+    for filler in range(256):
+        asked = _request(world, 4711, bytes((255, 255, 255, filler)) * 4)
+        path = base64.b64encode(asked).decode()
+        if "//" in path:
+            break
+    assert "//" in path
+    for text in (path, quote(path, safe="")):
+        answer = ocsp.load_der_ocsp_response(client.get(f"/ocsp/{text}").data)
+        assert answer.certificate_status is ocsp.OCSPCertStatus.UNKNOWN
+
+
+def test_no_two_stamps_bear_one_serial(world: World) -> None:
+    serials = {tsp.read_token(world.ca.services.timestamp(b"d" * 32)).serial for _ in range(20)}
+    assert len(serials) == 20
+
+
+def test_a_recovery_that_fails_for_one_goes_on_with_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def power_cut(*_: object) -> bytes:
+        raise Killed
+
+    requests = [world.request() for _ in range(3)]
+    with monkeypatch.context() as patched:
+        patched.setattr(world.signer, "sign", power_cut)
+        for request in requests:
+            with pytest.raises(Killed):
+                world.ca.registration.approve(world.officer, request.id)
+    real, seen = world.signer.sign, []
+
+    def first_fails(name: str, purpose: Purpose, tbs: bytes) -> bytes:
+        seen.append(tbs)
+        if len(seen) == 1:
+            raise Unavailable("The signer does not answer.")
+        return real(name, purpose, tbs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.signer, "sign", first_fails)
+        with pytest.raises(Unavailable):
+            world.ca.issuance.recover()
+    assert world.ca.issuance.recover() == 1
+    assert len(world.ca.lifecycle.find(world.officer, state=State.ISSUED, profile="person")) == 3
