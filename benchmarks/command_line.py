@@ -1,4 +1,4 @@
-"""What ``weicheng --help`` costs. Mark: under 0.5 CPU seconds. Peer: ``alembic --help``, a command line of a comparable program."""
+"""What ``weicheng --help`` costs. Mark: under 0.5 CPU seconds. Peer: ``alembic --help``, a comparable command line."""
 
 import sys
 from pathlib import Path
