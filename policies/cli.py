@@ -1,9 +1,10 @@
 """Graded protection on the command line."""
 
 import mimetypes
+from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -22,6 +23,28 @@ commands.add_command(systems)
 commands.add_command(remediations)
 _FINDINGS = 10  # exit status when a result is at or above --fail-on
 _OUTCOMES = [str(outcome) for outcome in Outcome]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def filter_options(command: F) -> F:
+    """The options that both the list of results and the package take."""
+    for option in (
+        click.option("--seed", default="", help=N_("Draws the same again.")),
+        click.option("--sample", default=0, type=click.IntRange(0), help=N_("Draw only so many of them.")),
+        click.option("--object", "objects", multiple=True, help=N_("Only this device or system; repeat.")),
+        click.option(
+            "--outcome",
+            "outcomes",
+            multiple=True,
+            type=click.Choice(_OUTCOMES),
+            help=N_("Only this result; repeat."),
+        ),
+        click.option(
+            "--control", "controls", multiple=True, help=N_("Only this class, point or item; repeat.")
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 @commands.command("check", help=N_("Load and validate all policy data; names every fault by file and line."))
@@ -136,18 +159,13 @@ def list_assessments(app: Any, system: str | None) -> None:
 
 @commands.command("controls", help=N_("Results of an assessment."))
 @click.argument("assessment")
-@click.option("--control", "controls", multiple=True, help=N_("Only this class, point or item; repeat."))
-@click.option(
-    "--outcome", "outcomes", multiple=True, type=click.Choice(_OUTCOMES), help=N_("Only this result; repeat.")
-)
-@click.option("--object", "objects", multiple=True, help=N_("Only this device or system; repeat."))
+@filter_options
 @pass_app
-def show_controls(app: Any, assessment: str, **wanted: tuple[str, ...]) -> None:
+def show_controls(app: Any, assessment: str, **wanted: Any) -> None:
     filters = _filters(**wanted)
     rows = [
         vars(result) | {"outcome": translate(OUTCOME_TEXTS[result.outcome]), "reasons": _reasons(result)}
-        for result in app.policies.assessments.results(app.principal, assessment)
-        if filters.take(result)
+        for result in filters.choose(app.policies.assessments.results(app.principal, assessment))
     ]
     app.out.rows(rows, ("id", "unit_id", "item", "object_name", "outcome", "state", "reasons"))
 
@@ -210,14 +228,10 @@ def move_remediation(app: Any, remediation: str, state: str, reason: str) -> Non
 @commands.command("export", help=N_("Export an evidence package that anyone can verify."))
 @click.argument("assessment")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--control", "controls", multiple=True, help=N_("Only this class, point or item; repeat."))
-@click.option(
-    "--outcome", "outcomes", multiple=True, type=click.Choice(_OUTCOMES), help=N_("Only this result; repeat.")
-)
-@click.option("--object", "objects", multiple=True, help=N_("Only this device or system; repeat."))
+@filter_options
 @click.option("--masking", default="", help=N_("Profile of what to hide."))
 @pass_app
-def export(app: Any, assessment: str, file: Path, masking: str, **wanted: tuple[str, ...]) -> None:
+def export(app: Any, assessment: str, file: Path, masking: str, **wanted: Any) -> None:
     from kernel.secrets import write_private
 
     package = app.policies.packages.export(app.principal, assessment, _filters(**wanted), masking)
@@ -266,8 +280,10 @@ def verify(app: Any, file: Path, root: Path) -> None:
     )
 
 
-def _filters(controls: tuple[str, ...], outcomes: tuple[str, ...], objects: tuple[str, ...]) -> Filters:
-    return Filters(controls, tuple(Outcome(outcome) for outcome in outcomes), objects)
+def _filters(
+    controls: tuple[str, ...], outcomes: tuple[str, ...], objects: tuple[str, ...], sample: int, seed: str
+) -> Filters:
+    return Filters(controls, tuple(Outcome(outcome) for outcome in outcomes), objects, sample, seed)
 
 
 def _conclusion(conclusion: Any) -> dict[str, Any]:

@@ -5,11 +5,12 @@ The manifest is JSON whose ``digests`` stand one a line, so that verify.sh reads
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from kernel.canonical import sha256_hex
 from kernel.errors import IntegrityFailed, Invalid
 from kernel.i18n import N_
 from policies.assessment.model import Outcome, Result
@@ -57,11 +58,25 @@ class PackageFault:
 
 @dataclass(frozen=True)
 class Filters:
-    """What of an assessment goes into a package; empty means all. ``controls`` are prefixes such as L3-8.1.4."""
+    """What of an assessment is asked for; empty means all. ``controls`` are prefixes such as L3-8.1.4.
+
+    ``sample`` (0: all) draws so many of what is left; the same ``seed`` draws the same, so that a draw can be repeated.
+    """
 
     controls: tuple[str, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     objects: tuple[str, ...] = ()
+    sample: int = 0
+    seed: str = ""
+
+    def choose(self, results: Sequence[Result]) -> list[Result]:
+        """The results that are asked for, in their own order."""
+        taken = [result for result in results if self.take(result)]
+        if not 0 < self.sample < len(taken):
+            return taken
+        drawn = sorted(taken, key=lambda result: sha256_hex(f"{self.seed}/{result.id}".encode()))
+        chosen = {result.id for result in drawn[: self.sample]}
+        return [result for result in taken if result.id in chosen]
 
     def take(self, result: Result) -> bool:
         """Whether the result is asked for."""

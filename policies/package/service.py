@@ -110,7 +110,7 @@ class PackageService:
         self, principal: Principal, assessment: Assessment, filters: Filters, profile: Profile | None
     ) -> Package:
         every = self._assessments.results(principal, assessment.id)
-        results = [result for result in every if filters.take(result)]
+        results = filters.choose(every)
         if not results:
             raise Invalid(N_("Nothing of the assessment is as asked for."), mend=N_("Widen the filters."))
         system = self._systems.get(principal, assessment.system)
@@ -259,4 +259,7 @@ def _system(system: System) -> dict[str, Any]:
 
 
 def _plain(filters: Filters) -> dict[str, Any]:
-    return {name: [str(entry) for entry in value] for name, value in asdict(filters).items()}
+    return {
+        name: [str(entry) for entry in value] if isinstance(value, tuple) else value
+        for name, value in asdict(filters).items()
+    }

@@ -254,3 +254,13 @@ def test_filters_take_points_whole_and_not_by_half_a_number() -> None:
 
 def test_policy_data_of_masking_is_there(data: PolicyData) -> None:
     assert [document.value["id"] for document in data.part("masking")] == ["addresses-and-accounts"]
+
+
+def test_a_sample_can_be_drawn_again_and_keeps_the_order() -> None:
+    many = [replace(result("L3-8.1.1.1-a", Outcome.FAILS), id=f"res_{number}") for number in range(50)]
+    drawn = Filters(sample=7, seed="2026-11-23 甲").choose(many)
+    assert len(drawn) == 7
+    assert drawn == Filters(sample=7, seed="2026-11-23 甲").choose(many)
+    assert drawn == [entry for entry in many if entry in drawn]
+    assert drawn != Filters(sample=7, seed="乙").choose(many)
+    assert Filters(sample=99).choose(many) == many
