@@ -121,11 +121,12 @@ def in_memory(server: Server) -> MemoryEndpoints:
 
 @pytest.mark.parametrize("kind", ["real", "memory"])
 def test_a_probe_tells_what_is_there_and_nothing_stops_the_others(server: Server, kind: str) -> None:
-    probe: EndpointProbe = TlsProbe(timeout=0.5) if kind == "real" else in_memory(server)
+    probe: EndpointProbe = TlsProbe(timeout=2) if kind == "real" else in_memory(server)
     endpoints = [
         EndpointAddress("127.0.0.1", server.ports[name]) for name in ("silent", "dumb", "closed", "tls")
     ]
-    silent, dumb, closed, tls = (probe.probe(endpoints)[endpoint] for endpoint in endpoints)
+    seen = probe.probe(endpoints)
+    silent, dumb, closed, tls = (seen[endpoint] for endpoint in endpoints)
     assert (tls.reachable, tls.tls, tls.certificate) == (True, "TLSv1.3", EXPIRED[0])
     assert tls.latency is not None
     assert (silent.reachable, silent.tls, silent.problem) == (True, "", "timeout")
