@@ -22,7 +22,7 @@ class RuleFolder:
 
     def files(self) -> list[tuple[str, str]]:
         """Name and text of each rule file."""
-        return [(path.name, path.read_text("utf-8")) for path in sorted(self.path.glob("*.yml"))]
+        return [(path.name, path.read_text("utf-8", "replace")) for path in sorted(self.path.glob("*.yml"))]
 
     def examples(self) -> list[tuple[str, str]]:
         """Name and text of each file of examples."""
@@ -58,6 +58,8 @@ class Intake:
         rules = load_rules(self.rules.files())
         for error in rules.errors:
             self.log.error("rule left out", detail=error.text("en"))
+        if not rules.rules:
+            self.log.error("no rules in use", folder=str(self.rules.path))
         return Pipeline(
             spool=self.reader(),
             parser=self.parser,

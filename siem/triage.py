@@ -46,7 +46,6 @@ from siem.store import (
     observables_of,
     tasks_of,
     timeline_of,
-    upsert,
 )
 
 _STAMPS = {
@@ -151,41 +150,34 @@ class TriageService:
                 N_("The alerts belong to different units."), mend=N_("Open one case for each unit.")
             )
         self._access.require(principal, Permission.SIEM_CASE_WRITE, unit=worst.unit)
-        case_id, now = new_id("case"), self._clock.now()
-        case = {
-            "id": case_id,
+        case = self._new_case(principal, worst, title)
+        observed = self._observed(principal, found)
+        with self._database.begin() as uow:
+            uow.execute(cases.insert().values(case))
+            self._note(uow, principal, case["id"], "opened", case["title"])
+            for alert in found:
+                self._attach(uow, principal, case["id"], alert)
+            for kind, value in observed:
+                uow.execute(case_observables.insert().values(case_id=case["id"], kind=kind, value=value))
+            named = {"alerts": [alert.id for alert in found]}
+            uow.audit(principal, AuditAction.CASE_OPEN, case["id"], unit=worst.unit, details=named)
+            told = {"title": case["title"], "alerts": len(found)}
+            severity = event_severity(worst.level)
+            uow.emit(Event(EventKind.CASE_OPENED, case["id"], told, worst.unit, severity))
+        return self.case(principal, case["id"])
+
+    def _new_case(self, principal: Principal, worst: Alert, title: str) -> dict[str, Any]:
+        return {
+            "id": new_id("case"),
             "title": (title or worst.titles["zh_CN"])[:300],
             "level": worst.level,
             "state": CaseState.OPEN,
             "unit": worst.unit,
             "owner": principal.id,
-            "opened_at": now,
+            "opened_at": self._clock.now(),
             "summary": "",
             "version": 1,
         }
-        observed = self._observed(principal, found)
-        with self._database.begin() as uow:
-            uow.execute(cases.insert().values(case))
-            self._note(uow, principal, case_id, "opened", str(case["title"]))
-            for alert in found:
-                self._attach(uow, principal, case_id, alert)
-            for kind, value in observed:
-                upsert(
-                    uow.connection,
-                    case_observables,
-                    ("case_id", "kind", "value"),
-                    {"case_id": case_id, "kind": kind, "value": value},
-                )
-            uow.audit(
-                principal,
-                AuditAction.CASE_OPEN,
-                case_id,
-                unit=worst.unit,
-                details={"alerts": [a.id for a in found]},
-            )
-            told = {"title": case["title"], "alerts": len(found)}
-            uow.emit(Event(EventKind.CASE_OPENED, case_id, told, worst.unit, event_severity(worst.level)))
-        return self.case(principal, case_id)
 
     def cases(
         self, principal: Principal, *, states: Sequence[CaseState] = (), limit: int = 200

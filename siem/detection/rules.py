@@ -7,7 +7,6 @@ from typing import Any
 
 import yaml
 from sigma.correlations import SigmaCorrelationRule, SigmaCorrelationType
-from sigma.exceptions import SigmaError
 from sigma.rule import SigmaRule
 
 from kernel.errors import Invalid, WeichengError
@@ -120,7 +119,7 @@ def load_rules(files: Iterable[tuple[str, str]]) -> RuleSet:
             rules[rule.info.id] = rule
         except BrokenRule as error:
             errors.append(error)
-        except (SigmaError, WeichengError) as error:
+        except Exception as error:  # noqa: BLE001 - pySigma raises whatever odd content makes it stumble over
             errors.append(_broken(text, error))
     correlations = _correlations(waiting, rules, errors)
     return RuleSet(_silenced(rules, waiting, correlations), tuple(correlations), tuple(errors))
@@ -154,7 +153,7 @@ def _mapping(text: _Text) -> dict[str, Any] | None:
 
 
 def _broken(text: _Text, error: Exception) -> BrokenRule:
-    detail = error.text("en") if isinstance(error, WeichengError) else str(error)
+    detail = error.text("en") if isinstance(error, WeichengError) else str(error) or type(error).__name__
     return BrokenRule(
         N_("The rule is broken: %(detail)s."),
         mend=N_("Mend this rule; the others are in use."),
@@ -206,51 +205,69 @@ def _correlations(
             made.append(_correlation(text, parsed, content, known))
         except BrokenRule as error:
             errors.append(error)
+        except Exception as error:  # noqa: BLE001 - as above
+            errors.append(_broken(text, error))
     return made
+
+
+_KINDS = {
+    SigmaCorrelationType.EVENT_COUNT,
+    SigmaCorrelationType.VALUE_COUNT,
+    SigmaCorrelationType.TEMPORAL,
+    SigmaCorrelationType.TEMPORAL_ORDERED,
+}
 
 
 def _correlation(
     text: _Text, parsed: SigmaCorrelationRule, content: dict[str, Any], known: Mapping[str, str]
 ) -> Correlation:
-    names = [reference.reference for reference in parsed.rules or ()]
-    for name in names:
-        if name not in known:
-            raise BrokenRule(
-                N_("The correlation names the rule %(name)s, which is not there."),
-                place=text.place(f"'{name}'"),
-                name=name,
-            )
-    kinds = SigmaCorrelationType
-    if parsed.type not in (kinds.EVENT_COUNT, kinds.VALUE_COUNT, kinds.TEMPORAL, kinds.TEMPORAL_ORDERED):
+    kind = parsed.type.name.lower()
+    if parsed.type not in _KINDS:
         raise BrokenRule(
             N_("Correlations of the type %(kind)s are not supported."),
-            place=text.place(f"'{parsed.type.name.lower()}'"),
-            kind=parsed.type.name.lower(),
+            place=text.place(f"'{kind}'"),
+            kind=kind,
         )
-    counting = parsed.type in (kinds.EVENT_COUNT, kinds.VALUE_COUNT)
+    rules = tuple(_known(text, reference.reference, known) for reference in parsed.rules or ())
+    operator, count, field = _condition(text, parsed) if kind.endswith("count") else ("gte", 0, "")
+    aliases = {
+        alias.alias: {_known(text, ref.reference, known): name for ref, name in alias.mapping.items()}
+        for alias in parsed.aliases
+    }
+    return Correlation(
+        info=_info(text, parsed, content),
+        kind=kind,
+        rules=rules,
+        group_by=tuple(parsed.group_by or ()),
+        seconds=parsed.timespan.seconds,
+        operator=operator,
+        count=count,
+        field=field,
+        aliases=aliases,
+    )
+
+
+def _known(text: _Text, name: str, known: Mapping[str, str]) -> str:
+    if name not in known:
+        raise BrokenRule(
+            N_("The correlation names the rule %(name)s, which is not there."),
+            place=text.place(f"'{name}'"),
+            name=name,
+        )
+    return known[name]
+
+
+def _condition(text: _Text, parsed: SigmaCorrelationRule) -> tuple[str, int, str]:
+    """Operator, number and counted field of a counting correlation."""
     condition: Any = parsed.condition
-    operator = condition.op.name.lower() if counting else "gte"
+    operator = condition.op.name.lower()
     if operator not in ("gte", "gt", "eq"):
         raise BrokenRule(
             N_("The condition %(operator)s can't be judged while events still come in; use gte, gt or eq."),
             place=text.place("'condition'"),
             operator=operator,
         )
-    aliases = {
-        alias.alias: {known[reference.reference]: field for reference, field in alias.mapping.items()}
-        for alias in parsed.aliases
-    }
-    return Correlation(
-        info=_info(text, parsed, content),
-        kind=parsed.type.name.lower(),
-        rules=tuple(known[name] for name in names),
-        group_by=tuple(parsed.group_by or ()),
-        seconds=parsed.timespan.seconds,
-        operator=operator,
-        count=int(condition.count) if counting else 0,
-        field=str(condition.fieldref or "") if counting else "",
-        aliases=aliases,
-    )
+    return operator, int(condition.count), str(condition.fieldref or "")
 
 
 def _silenced(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -178,6 +179,51 @@ def test_the_same_id_twice_is_refused() -> None:
 def test_any_text_as_a_rule_file_gives_rules_or_errors(text: str) -> None:
     rules = load_rules([("x.yml", text)])
     assert all(error.place.startswith("x.yml:") for error in rules.errors)
+
+
+_JUNK = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from(["x", "s", "and", "*", "a|re", "(", "gte", "5m"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["s", "condition", "a|cidr", "type", "rules", "group-by", "gte"]),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["title", "id", "logsource", "detection", "correlation", "level", "weicheng"]), _JUNK
+    )
+)
+def test_any_content_of_a_rule_gives_a_rule_or_an_error_and_the_next_one_goes_on(
+    content: dict[str, Any],
+) -> None:
+    good = "title: good\nlogsource: {product: app}\ndetection: {s: {a: x}, condition: s}\n"
+    rules = load_rules([("x.yml", yaml.safe_dump(content) + "---\n" + good)])
+    assert "good" in [rule.info.name for rule in rules.rules]
+
+
+def test_an_alias_of_a_rule_that_is_not_there_is_named() -> None:
+    rules = load_rules(
+        [("x.yml", BROKEN[: BROKEN.index("---")] + """---
+title: c
+correlation:
+  type: temporal
+  rules: [fine]
+  group-by: [who]
+  timespan: 1m
+  aliases: {who: {gone: a}}
+""")]
+    )  # fmt: skip
+    assert ["gone" in error.text("en") for error in rules.errors] == [True]
 
 
 def correlation(kind: str, count: int = 0, rules: tuple[str, ...] = ("r",), seconds: int = 60) -> Correlation:
