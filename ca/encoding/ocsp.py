@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from ca.model import CertificateStatus, Reason
-from kernel.i18n import N_
 from kernel.pki import der
 from kernel.pki.algorithms import Algorithm
 
@@ -38,7 +37,7 @@ class OcspRequest:
 def parse_request(data: bytes) -> OcspRequest:
     """The request, or MalformedDer for anything else."""
     if len(data) > MAX_REQUEST:
-        raise der.MalformedDer(N_("This is no well-formed DER structure."), place="OCSPRequest")
+        raise der.malformed("OCSPRequest")
     outer = der.Reader(data, "OCSPRequest").enter(der.SEQUENCE)
     tbs = outer.enter(der.SEQUENCE)
     for optional in (0xA0, 0xA1):  # version, requestorName
@@ -100,9 +99,9 @@ def _cert_ids(requests: der.Reader) -> tuple[CertId, ...]:
         single = requests.enter(der.SEQUENCE)
         found.append(_cert_id(single.element()))
         if len(found) > MAX_CERTIFICATES:
-            raise der.MalformedDer(N_("This is no well-formed DER structure."), place="OCSPRequest")
+            raise der.malformed("OCSPRequest")
     if not found:
-        raise der.MalformedDer(N_("This is no well-formed DER structure."), place="OCSPRequest")
+        raise der.malformed("OCSPRequest")
     return tuple(found)
 
 
@@ -126,7 +125,7 @@ def _nonce(explicit: der.Reader) -> bytes | None:
         if kind == der.oid(_NONCE):
             nonce = der.Reader(value, "nonce").content(der.OCTET_STRING)
             if not 1 <= len(nonce) <= 128:  # RFC 9654 section 2.1: anything else is a malformed request
-                raise der.MalformedDer(N_("This is no well-formed DER structure."), place="nonce")
+                raise der.malformed("nonce")
             return nonce
     return None
 

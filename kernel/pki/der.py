@@ -19,6 +19,11 @@ class MalformedDer(Invalid):
     """Bytes that are no DER, or not the structure that was expected; ``place`` is the structure's name."""
 
 
+def malformed(place: str) -> MalformedDer:
+    """The error for ``place``, a structure's name."""
+    return MalformedDer(N_("This is no well-formed DER structure."), place=place)
+
+
 # --- writing
 def tlv(tag: int, content: bytes) -> bytes:
     """One element: tag (a single octet), length, content."""
@@ -161,7 +166,7 @@ class Reader:
         return length, start + octets
 
     def _fault(self) -> MalformedDer:
-        return MalformedDer(N_("This is no well-formed DER structure."), place=self._place)
+        return malformed(self._place)
 
 
 def key_bits(spki: bytes) -> bytes:
@@ -171,5 +176,5 @@ def key_bits(spki: bytes) -> bytes:
     bits = inside.content(BIT_STRING)
     inside.finish()
     if bits[:1] != b"\0":
-        raise MalformedDer(N_("This is no well-formed DER structure."), place="SubjectPublicKeyInfo")
+        raise malformed("SubjectPublicKeyInfo")
     return bits[1:]
