@@ -14,7 +14,7 @@ from backup import store
 from backup.model import RunState
 from kernel.clock import Clock
 from kernel.errors import Conflict
-from kernel.i18n import N_
+from kernel.i18n import N_, translate
 from kernel.ids import new_id
 from kernel.store import Database
 
@@ -64,7 +64,7 @@ class Claims:
             values = {"plan": plan, "work": work, "token": token, "claimed_at": self._clock.now()}
             store.put_claim(uow.connection, {**values, **vars(mark)})
             for run in store.unfinished_runs(uow.connection, plan):
-                error = "interrupted: the process that ran it was killed"
+                error = translate(N_("interrupted: the process that ran it was killed"))
                 store.move_run(
                     uow.connection, run.id, RunState.FAILED, error=error, finished_at=self._clock.now()
                 )

@@ -6,6 +6,7 @@ committed record found after the restore. The scratch folder is removed whatever
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from backup.receipts import Receipt
 from backup.room import Room
 from backup.verifying import receipts_for, restore_sets
 from kernel.errors import NotFound
-from kernel.i18n import N_
+from kernel.i18n import N_, translate
 from kernel.ids import new_id
 
 
@@ -63,9 +64,14 @@ def _ask(check: ApplicationCheck, scratch: Path, sets: Sequence[StoredSet]) -> C
     lacking = sorted(check.needs - set(folders))
     if lacking:
         return CheckResult(
-            check.name, False, None, {"lacking": lacking}, "the backup lacks what this check needs"
+            check.name,
+            False,
+            None,
+            {"lacking": lacking},
+            translate(N_("the backup lacks what this check needs")),
         )
-    return check.check(folders)
+    result = check.check(folders)
+    return replace(result, said=result.said.replace(f"{scratch}/", ""))  # that folder is gone when it is read
 
 
 def _judged(

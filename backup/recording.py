@@ -24,6 +24,7 @@ from kernel.audit.model import AuditAction
 from kernel.canonical import canonical_json, iso_utc
 from kernel.events import Event, EventKind
 from kernel.evidence.model import Attachment, EvidenceKind
+from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.store import UnitOfWork
 
@@ -174,7 +175,8 @@ def judge_run(uow: UnitOfWork, plan: Plan, found: Sequence[Verification]) -> Non
         return
     damaged = [verification.site for verification in found if verification.verdict is Verdict.FAIL]
     if damaged and run.state in (RunState.REPLICATED, RunState.VERIFIED):
-        store.move_run(uow.connection, run.id, RunState.FAILED, error=f"damaged at {', '.join(damaged)}")
+        error = translate(N_("damaged at %(sites)s"), sites=", ".join(damaged))
+        store.move_run(uow.connection, run.id, RunState.FAILED, error=error)
         return
     sound = (one for one in found if one.verdict is Verdict.PASS and one.reached >= Level.V2)
     if run.state is RunState.REPLICATED and {one.site for one in sound} == {site.name for site in plan.sites}:

@@ -29,7 +29,7 @@ def _copy_to(room: Room, plan: Plan, site: str, reference: Inventory, receipts: 
     except WeichengError as error:
         with room.database.begin() as uow:
             now = room.clock.now()
-            store.put_replica(uow.connection, plan.id, site, tried_at=now, error=error.text("en"))
+            store.put_replica(uow.connection, plan.id, site, tried_at=now, error=error.text())
         return ReplicaCopy(site, 0, 0, error.text())
     with room.database.begin() as uow:
         now = room.clock.now()

@@ -27,7 +27,7 @@ def store_sets(room: Room, plan: Plan, progress: Progress) -> tuple[list[StoredS
         try:
             stored.append(_store_set(room, plan, planned, repository))
         except WeichengError as error:
-            faults.append(f"{planned.source}: {error.text('en')}")
+            faults.append(f"{planned.source}: {error.text()}")
     if not stored:
         raise NotFound(N_("Nothing could be backed up: %(faults)s"), place=plan.id, faults="; ".join(faults))
     return stored, faults

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any
 
 from backup import overview, store
@@ -93,7 +94,7 @@ class BackupService:
             try:
                 receipt, faults = self._store(principal, plan, run, progress)
             except WeichengError as error:
-                self._fail_run(principal, plan, run, error.text("en"))
+                self._fail_run(principal, plan, run, error.text())
                 raise
             except BaseException as error:
                 self._fail_run(principal, plan, run, type(error).__name__)
@@ -247,7 +248,10 @@ class BackupService:
     def _look(self, plan: Plan, sites: list[str], level: Level, budget: int | None) -> list[Verification]:
         """All sites at once: each has its own disks, and most of the time is spent waiting for the engine."""
         with ThreadPoolExecutor(len(sites), "verify") as pool:
-            looks = [pool.submit(look_at, self._room, plan, site, level, budget) for site in sites]
+            looks = [
+                pool.submit(copy_context().run, look_at, self._room, plan, site, level, budget)
+                for site in sites
+            ]
             return [look.result() for look in looks]
 
     # --- small things

@@ -28,8 +28,9 @@ from backup.model import (
 from backup.ports import FileRead
 from backup.receipts import Receipt, chain_faults, freshness_findings, proved
 from backup.room import Room, byte_finding
+from kernel.canonical import iso_utc
 from kernel.errors import IntegrityFailed, NotFound, WeichengError
-from kernel.i18n import N_
+from kernel.i18n import N_, translate
 from kernel.ids import new_id
 
 
@@ -78,7 +79,7 @@ def look_at(room: Room, plan: Plan, site: str, wanted: Level, budget: int | None
         at_site = _climb(room, plan, site, wanted, budget, receipts, look)
     except WeichengError as error:
         if error.code in ("unavailable", "not_permitted"):
-            look.note(Level(len(look.outcomes)), [], Verdict.UNKNOWN, error.text("en"))
+            look.note(Level(len(look.outcomes)), [], Verdict.UNKNOWN, error.text())
         else:
             raise
     judged = Verification(
@@ -144,7 +145,7 @@ def _present_and_fresh(
 # --- V1
 def _structure(room: Room, plan: Plan, site: str, look: Look, *, complete: bool) -> None:
     if not complete:
-        look.note(Level.V1, [], Verdict.FAIL, "files are missing: the engine was not asked")
+        look.note(Level.V1, [], Verdict.FAIL, translate(N_("files are missing: the engine was not asked")))
         return
     said = room.engine(plan).check(room.site(site).repository(plan.id), read_data=False)
     look.note(Level.V1, _engine_findings(site, said), said.verdict, _said(said))
@@ -189,13 +190,21 @@ def _every_byte(
     covered = oldest is not None and room.clock.now() - oldest <= plan.coverage
     if not (sound and covered):
         verdict = Verdict.UNKNOWN if sound else Verdict.FAIL
-        look.note(Level.V2, findings, verdict, f"oldest byte read at {oldest or 'no time'}")
+        look.note(Level.V2, findings, verdict, _oldest_text(oldest))
         return
     if budget is not None:
-        look.note(Level.V2, [], Verdict.PASS, "within the time of coverage, by several looks")
+        look.note(
+            Level.V2, [], Verdict.PASS, translate(N_("read within the time of coverage, by several looks"))
+        )
         return
     said = room.engine(plan).check(room.site(site).repository(plan.id), read_data=True)
     look.note(Level.V2, _engine_findings(site, said), said.verdict, _said(said))
+
+
+def _oldest_text(oldest: datetime | None) -> str:
+    if oldest is None:
+        return translate(N_("some files were never read"))
+    return translate(N_("the longest-unread file was read at %(at)s"), at=iso_utc(oldest))
 
 
 def _in_budget(sizes: dict[str, int], before: dict[str, datetime], budget: int | None) -> list[str]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from backup.model import CheckResult
+from kernel.i18n import N_, current_language, translate
 
 _SECONDS = 300
 
@@ -30,7 +31,9 @@ class DatabaseCheck:
             return self._dump(dump)
         files = sorted(folder.glob("*.sqlite"))
         if len(files) != 1:
-            return CheckResult(self.name, False, None, {"files": len(files)}, "there is no database")
+            return CheckResult(
+                self.name, False, None, {"files": len(files)}, translate(N_("there is no database"))
+            )
         return self._sqlite(files[0])
 
     def _sqlite(self, file: Path) -> CheckResult:
@@ -62,7 +65,11 @@ class DatabaseCheck:
         newest = max((_moment(beat) for beat in beats), default=None)
         tables = len(re.findall(r" TABLE DATA ", _run(["pg_restore", "--list", str(dump)])[1]))
         return CheckResult(
-            self.name, newest is not None, newest, {"tables": tables}, "pg_restore read all of it"
+            self.name,
+            newest is not None,
+            newest,
+            {"tables": tables},
+            translate(N_("pg_restore read all of it")),
         )
 
 
@@ -82,7 +89,13 @@ class GitCheck:
             return CheckResult(self.name, False, None, {}, said[-300:])
         _code, count = _run(["git", "-C", repository, "rev-list", "--all", "--count"])
         versions = int(count) if count.strip().isdigit() else 0
-        return CheckResult(self.name, versions > 0, None, {"versions": versions}, "git fsck is content")
+        return CheckResult(
+            self.name,
+            versions > 0,
+            None,
+            {"versions": versions},
+            translate(N_("git fsck finds every object whole")),
+        )
 
 
 class CommandCheck:
@@ -108,7 +121,9 @@ class CommandCheck:
                 self.name, ok, newest, dict(answer.get("facts") or {}), str(answer.get("said", ""))[:300]
             )
         except (ValueError, KeyError, TypeError, AttributeError):
-            return CheckResult(self.name, False, None, {"status": code}, err.strip()[-300:] or "no answer")
+            return CheckResult(
+                self.name, False, None, {"status": code}, err.strip()[-300:] or translate(N_("no answer"))
+            )
 
 
 def _run(command: Sequence[str]) -> tuple[int, str]:
@@ -118,6 +133,7 @@ def _run(command: Sequence[str]) -> tuple[int, str]:
 
 def _start(command: Sequence[str]) -> tuple[int, str, str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RESTIC_")}
+    environment["WEICHENG_LANGUAGE"] = current_language()
     try:
         done = subprocess.run(
             list(command),
@@ -128,9 +144,17 @@ def _start(command: Sequence[str]) -> tuple[int, str, str]:
             check=False,
         )
     except FileNotFoundError:
-        return 127, "", f"{command[0]} is not installed"
+        return 127, "", translate(N_("The program %(program)s is not installed."), program=command[0])
     except subprocess.TimeoutExpired:
-        return 124, "", f"{command[0]} did not end within {_SECONDS} seconds"
+        return (
+            124,
+            "",
+            translate(
+                N_("%(program)s did not end within %(seconds)s seconds."),
+                program=command[0],
+                seconds=_SECONDS,
+            ),
+        )
     return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
 

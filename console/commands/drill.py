@@ -15,7 +15,7 @@ import click
 from kernel.clock import Clock, SystemClock
 from kernel.edges.cli import group, pass_app
 from kernel.errors import IntegrityFailed, NotFound, Unavailable, WeichengError
-from kernel.i18n import N_
+from kernel.i18n import N_, translate
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -48,11 +48,15 @@ def ask_ca(app: Any, database: Path, keys: Path) -> int:
             SystemClock(),
             app.settings.backup.drill_database_url,
         )
-        answer = {"ok": True, "facts": facts, "said": "a test certificate was issued and verified"}
+        answer = {
+            "ok": True,
+            "facts": facts,
+            "said": translate(N_("a test certificate was issued and verified")),
+        }
     except WeichengError as error:
-        answer = {"ok": False, "facts": {}, "said": error.text("en")}
+        answer = {"ok": False, "facts": {}, "said": error.text()}
     except SQLAlchemyError as error:
-        said = f"the restored database can not be read: {type(error).__name__}"
+        said = translate(N_("the restored database can not be read: %(kind)s"), kind=type(error).__name__)
         answer = {"ok": False, "facts": {}, "said": said}
     click.echo(json.dumps(answer, ensure_ascii=False))
     return 0 if answer["ok"] else 1

@@ -4,6 +4,7 @@ restored elsewhere and asked for a certificate. restic, sha256sum and OpenSSL ju
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,8 @@ def _good_sites_pass(looked: Sequence[Verification]) -> Check:
 
 def _restic_checks(demo: Demo, planted: str) -> list[Check]:
     with ThreadPoolExecutor(len(SITES)) as pool:
-        return list(pool.map(lambda site: _restic_check(demo, site, planted), SITES))
+        looks = [pool.submit(copy_context().run, _restic_check, demo, site, planted) for site in SITES]
+        return [look.result() for look in looks]
 
 
 def _restic_check(demo: Demo, site: str, planted: str) -> Check:

@@ -26,6 +26,7 @@ from console.demo.people import make_people
 from console.demo.processes import Processes
 from kernel.clock import SystemClock
 from kernel.config import CONFIG_VARIABLE, load_settings
+from kernel.i18n import speaking
 from kernel.identity.model import Principal
 from kernel.secrets import write_private
 from kernel.store import Database, metadata
@@ -136,9 +137,11 @@ def test_a_drill_fails_when_the_pass_phrase_does_not_open_the_keys(
     other = city.folder / "other-secrets"
     write_private(other / "signer__passphrase", b"not the pass-phrase at all")
     monkeypatch.setenv("WEICHENG_SECRETS_DIR", str(other))
-    drill = city.app.backup.drill(dr, "suite", "provincial", ["ca"])
+    with speaking("en"):
+        drill = city.app.backup.drill(dr, "suite", "provincial", ["ca"])
     assert drill.verdict is Verdict.FAIL
     assert [(finding.kind, finding.file) for finding in drill.findings] == [(FindingKind.APPLICATION, "ca")]
+    assert drill.findings[0].actual.startswith("ca-keys/signer.keys: ")
     assert "pass-phrase" in drill.findings[0].actual
     assert list((city.settings.data_dir / "backup" / "scratch").iterdir()) == []
 

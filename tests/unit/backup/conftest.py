@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kernel.clock import FixedClock
+from kernel.i18n import speaking
 from kernel.identity.model import Principal, Role
 from kernel.store import Database
 from tests.conftest import fresh
@@ -15,6 +16,13 @@ from tests.support.plain_engine import PlainEngine
 from tests.unit.backup.world import World, build, make_sources
 
 ADMIN = Principal("usr_dr-admin", "dr-admin", frozenset({Role.DR_ADMINISTRATOR}), "u_city", "password")
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """What is recorded is in the language of who acts; here it is English."""
+    with speaking("en"):
+        yield
 
 
 @pytest.fixture
