@@ -7,7 +7,7 @@ from typing import Any
 
 from kernel.clock import Clock
 from kernel.store import Database
-from siem.adapters.spool import SpoolReader, SpoolWriter
+from siem.adapters.spool import SpoolReader, SpoolWriter, spool_file
 from siem.alerting import AssetLookup
 from siem.ingest import Pipeline
 from siem.parsing.parser import Parser
@@ -46,6 +46,10 @@ class Intake:
     def writer(self) -> SpoolWriter:
         """A writer for this process; lines are kept from the moment its ``sync`` returns."""
         return SpoolWriter(self.folder, self.clock)
+
+    def spool_file(self, path: Path, source: str) -> int:
+        """Put a file's lines into the spool, all of them or none; how many."""
+        return spool_file(self.folder, self.clock, path, source)
 
     def reader(self) -> SpoolReader:
         return SpoolReader(self.folder)

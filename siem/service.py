@@ -39,8 +39,6 @@ from siem.query_text import parse_query
 from siem.store import alerts_since, counters, root_unit, source_health
 from siem.triage import TriageService
 
-FILE_LINE = 65_536  # octets of a line of an imported file
-
 
 @dataclass(frozen=True)
 class ImportResult:
@@ -120,23 +118,10 @@ class SiemService:
         self._access.require(principal, Permission.SIEM_EVENT_IMPORT)
         if not path.is_file():
             raise NotFound(N_("There is no file %(path)s."), path=path)
-        lines = self._spool_file(path, source or path.name)
+        lines = self.intake.spool_file(path, source or path.name)
         with self._database.begin() as uow:
             uow.audit(principal, AuditAction.EVENTS_IMPORT, path.name, details={"lines": lines})
         return ImportResult(lines, self.process())
-
-    def _spool_file(self, path: Path, source: str) -> int:
-        writer, count = self.intake.writer(), 0
-        try:
-            with path.open("rb") as file:
-                while line := file.readline(FILE_LINE):
-                    if line.strip(b"\r\n\0 "):
-                        whole = line.endswith(b"\n") or len(line) < FILE_LINE
-                        writer.append("file", source, line, truncated=not whole)
-                        count += 1
-        finally:
-            writer.close()
-        return count
 
     def process(self) -> BatchReport | None:
         """Process what is in the spool; None when the collector is at it."""

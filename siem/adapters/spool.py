@@ -7,6 +7,7 @@ tail, which it cuts off.
 
 import fcntl
 import os
+import shutil
 import struct
 import threading
 import zlib
@@ -30,6 +31,7 @@ CHUNK = 8 * 1024 * 1024  # octets read at a time; several times the longest reco
 LONGEST = 1024 * 1024  # payload octets; a longer length field is damage
 _TRUNCATED = 1
 SUFFIX = ".spool"
+FILE_LINE = 65_536  # octets of a line of a file; a longer one is cut and goes on as the next
 
 
 class SpoolFull(Unavailable):
@@ -101,6 +103,10 @@ class SpoolWriter:
 
     def close(self) -> None:
         self.sync()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Let go of the segment without asking for the disk."""
         with self._lock:
             if self._file >= 0:
                 os.close(self._file)
@@ -136,6 +142,26 @@ def _full(folder: Path, error: OSError) -> SpoolFull:
         place=str(folder),
         detail=os.strerror(error.errno) if error.errno else error,
     )
+
+
+def spool_file(folder: Path, clock: Clock, path: Path, source: str) -> int:
+    """Put a file's lines into the spool and return their number; on a full disk none of them stays behind."""
+    staging = folder / "staging" / new_id("file")
+    writer, count = SpoolWriter(staging, clock), 0
+    try:
+        with path.open("rb") as file:
+            while line := file.readline(FILE_LINE):
+                if line.strip(b"\r\n\0 "):
+                    cut = len(line) == FILE_LINE and not line.endswith(b"\n")
+                    writer.append("file", source, line, truncated=cut)
+                    count += 1
+        writer.close()
+        for segment in sorted(staging.glob(f"*{SUFFIX}")):
+            segment.rename(folder / segment.name)
+    finally:
+        writer.abandon()
+        shutil.rmtree(staging)
+    return count
 
 
 @dataclass(frozen=True)

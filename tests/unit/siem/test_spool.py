@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kernel.clock import FixedClock
 from kernel.errors import Conflict
-from siem.adapters.spool import SpoolFull, SpoolReader, SpoolWriter, encode
+from siem.adapters.spool import SpoolFull, SpoolReader, SpoolWriter, encode, spool_file
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
@@ -132,6 +132,34 @@ def test_a_full_disk_is_a_typed_error_and_leaves_the_spool_whole(tmp_path: Path)
     assert len(batch.lines) == kept
     assert batch.lost == {}
     assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] != 1000
+
+
+_IMPORT = """
+import resource, sys
+from pathlib import Path
+from kernel.clock import SystemClock
+from siem.adapters.spool import SpoolFull, spool_file
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    spool_file(Path(sys.argv[1]), SystemClock(), Path(sys.argv[2]), "x")
+except SpoolFull:
+    print("full")
+"""
+
+
+def test_a_file_that_does_not_fit_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "big.log").write_bytes(b"a line of a log\n" * 1000)
+    command = [sys.executable, "-c", _IMPORT, str(tmp_path / "spool"), str(tmp_path / "big.log")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout == "full\n"
+    assert [path for path in (tmp_path / "spool").rglob("*") if path.is_file()] == []
+
+
+def test_a_file_goes_in_whole(tmp_path: Path) -> None:
+    (tmp_path / "x.log").write_bytes(b"one\n\ntwo" + b"!" * 70_000)
+    assert spool_file(tmp_path / "spool", FixedClock(NOW), tmp_path / "x.log", "x") == 3
+    batch = SpoolReader(tmp_path / "spool").read({}, 10)
+    assert [raw.truncated for raw in batch.lines] == [False, True, False]
 
 
 def test_a_folder_that_can_not_be_written_is_a_typed_error(tmp_path: Path) -> None:
