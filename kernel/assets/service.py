@@ -105,14 +105,15 @@ class Register:
         return self.zones()
 
     def list_links(self, principal: Principal) -> list[dict[str, str]]:
-        """Links with an end in the principal's units, their ends by name."""
+        """Links with an end in the principal's units, their ends by name, in the order of the names."""
         names = {asset.id: asset.name for asset in self.assets()}
         seen = {asset.id for asset in self.list_assets(principal)}
-        return [
-            {"a": names[link.a], "a_port": link.a_port, "b": names[link.b], "b_port": link.b_port}
+        ends = sorted(
+            sorted(((names[link.a], link.a_port), (names[link.b], link.b_port)))
             for link in self.links()
             if link.a in seen or link.b in seen
-        ]
+        )
+        return [{"a": a, "a_port": a_port, "b": b, "b_port": b_port} for (a, a_port), (b, b_port) in ends]
 
     def export(self, principal: Principal, form: str, kind: AssetKind | None = None) -> bytes:
         """What the principal sees as ``csv``, ``xlsx`` or ``json``; audited, since it leaves the suite."""
@@ -293,9 +294,8 @@ class Register:
     def _put_link(self, uow: UnitOfWork, principal: Principal, link: Link) -> Link:
         made = check_link(link)
         self._require_ends(uow, principal, made)
-        if store.link_exists(uow.connection, made):
+        if not store.insert_link(uow.connection, made):
             raise Conflict(N_("This link is registered already."), place="a")
-        store.insert_link(uow.connection, made)
         uow.audit(principal, AuditAction.LINK_PUT, f"asset:{made.a}", details=made.__dict__)
         uow.emit(Event(EventKind.LINK_CHANGED, made.a, dict(made.__dict__)))
         return made

@@ -6,6 +6,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Executable,
     ForeignKey,
     Index,
     Integer,
@@ -119,13 +120,8 @@ def address_holder(connection: Connection, asset: Asset) -> str | None:
 
 
 def insert_asset(connection: Connection, asset: Asset, now: Any) -> bool:
-    """False when another transaction took the name in the same moment; the rest of this one is not touched."""
-    try:
-        with connection.begin_nested():
-            connection.execute(assets.insert().values(**_row(asset), changed_at=now))
-    except IntegrityError:
-        return False
-    return True
+    """False when another transaction took the name in the same moment."""
+    return _inserted(connection, assets.insert().values(**_row(asset), changed_at=now))
 
 
 def update_asset(connection: Connection, asset: Asset, now: Any) -> bool:
@@ -149,8 +145,7 @@ def write_zone(connection: Connection, zone: Zone) -> bool:
         "version": zone.version,
     }
     if zone.version == 1:
-        connection.execute(zones.insert().values(id=zone.id, **row))
-        return True
+        return _inserted(connection, zones.insert().values(id=zone.id, **row))
     same = (zones.c.id == zone.id) & (zones.c.version == zone.version - 1)
     return connection.execute(zones.update().where(same).values(**row)).rowcount == 1
 
@@ -160,12 +155,9 @@ def read_links(connection: Connection) -> list[Link]:
     return [Link(row.a, row.a_port, row.b, row.b_port) for row in connection.execute(query)]
 
 
-def link_exists(connection: Connection, link: Link) -> bool:
-    return connection.execute(select(links.c.a).where(_same(link))).first() is not None
-
-
-def insert_link(connection: Connection, link: Link) -> None:
-    connection.execute(links.insert().values(**link.__dict__))
+def insert_link(connection: Connection, link: Link) -> bool:
+    """False when it is there."""
+    return _inserted(connection, links.insert().values(**link.__dict__))
 
 
 def delete_link(connection: Connection, link: Link) -> bool:
@@ -180,6 +172,16 @@ def delete_links_of(connection: Connection, asset_id: str) -> int:
 def read_units(connection: Connection) -> dict[str, str]:
     """Id -> name of every unit."""
     return {row.id: row.name for row in connection.execute(select(units.c.id, units.c.name))}
+
+
+def _inserted(connection: Connection, statement: Executable) -> bool:
+    """Whether the row is new; a row that was there first leaves the rest of the transaction as it is."""
+    try:
+        with connection.begin_nested():
+            connection.execute(statement)
+    except IntegrityError:
+        return False
+    return True
 
 
 def _same(link: Link) -> ColumnElement[bool]:

@@ -1,5 +1,6 @@
 """The ONE register as its users meet it: look up, change, retire."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -120,6 +121,22 @@ def test_whose_address_it_is(register: Register, network_admin: Principal) -> No
     assert found is not None
     assert found.name == "a-page"
     assert register.asset_at("10.1.0.99") is None
+
+
+def test_of_many_who_register_the_same_at_once_one_succeeds(
+    register: Register, network_admin: Principal
+) -> None:
+    def put(_number: int) -> str:
+        try:
+            register.put_asset(network_admin, switch(address=""))
+            register.put_zone(network_admin, replace(CORE, id="new"))
+        except Conflict:
+            return "conflict"
+        return "stored"
+
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(put, range(8)))
+    assert sorted(outcomes) == ["conflict"] * 7 + ["stored"]
 
 
 def test_a_link_is_the_same_from_both_ends(register: Register, network_admin: Principal) -> None:
