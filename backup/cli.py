@@ -1,6 +1,6 @@
 """``weicheng backup``: plans, runs, verification, drills."""
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -8,6 +8,11 @@ from kernel.edges.cli import Output, dry_run_option, group, pass_app
 from kernel.errors import ErrorCode, IntegrityFailed, WeichengError
 from kernel.i18n import N_, current_language
 from kernel.identity.model import Principal
+
+if TYPE_CHECKING:
+    from backup.model import Drill, Verification
+    from backup.ports import Progress
+    from backup.service import BackupService
 
 _PLANS = (
     N_("plan"),
@@ -77,9 +82,12 @@ commands = group("backup", N_("Backups: plans, runs, verification, drills."))
 class App(Protocol):
     """What these commands use of the application."""
 
-    principal: Principal
-    backup: Any
-    out: Output
+    @property
+    def principal(self) -> Principal: ...
+    @property
+    def backup(self) -> "BackupService": ...
+    @property
+    def out(self) -> Output: ...
 
 
 plan_argument = click.argument("plan")
@@ -275,7 +283,7 @@ def levels(app: App) -> None:
     app.out.rows(rows, _LEVELS)
 
 
-def _bar(out: Output) -> Any:
+def _bar(out: Output) -> "Progress":
     bars: list[Any] = []
 
     def progress(done: int, total: int, message: str) -> None:
@@ -286,7 +294,7 @@ def _bar(out: Output) -> Any:
     return progress
 
 
-def _verification_row(found: Any) -> dict[str, Any]:
+def _verification_row(found: "Verification") -> dict[str, Any]:
     shown = [finding for finding in found.findings if finding.file] or list(found.findings)
     first = vars(shown[0]) if shown else {"kind": "", "file": "", "expected": "", "actual": ""}
     return {
@@ -302,7 +310,7 @@ def _verification_row(found: Any) -> dict[str, Any]:
     }
 
 
-def _drill_row(held: Any) -> dict[str, Any]:
+def _drill_row(held: "Drill") -> dict[str, Any]:
     return {
         "drill": held.id,
         "site": held.site,

@@ -4,9 +4,11 @@ Layout: ``<site>/<plan>/repository/…``, ``<site>/<plan>/receipts/<number>.json
 that were replaced). Files appear whole or not at all.
 """
 
+import errno
 import hashlib
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -50,8 +52,11 @@ class FolderSite:
         buffer = memoryview(bytearray(PIECE))
         for name in names:
             digest, size = hashlib.sha256(), 0
+            path = repository / _checked(name)
             try:
-                with (repository / _checked(name)).open("rb", buffering=0) as file:
+                if not stat.S_ISREG(path.lstat().st_mode):  # a pipe would never end, a link leads elsewhere
+                    raise OSError(errno.EINVAL, "not a regular file")
+                with path.open("rb", buffering=0) as file:
                     while got := file.readinto(buffer):
                         digest.update(buffer[:got])
                         size += got

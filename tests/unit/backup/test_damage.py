@@ -1,5 +1,6 @@
 """What a DR administrator learns when a replica is damaged: the damage matrix on real restic repositories."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -83,6 +84,24 @@ def test_each_damage_is_named_with_its_file(
     by_file = [finding for finding in found.findings if finding.kind is not FindingKind.STRUCTURE]
     assert [(finding.kind, finding.site, finding.file) for finding in by_file] == [(kind, "remote", file)]
     assert by_file[0].expected != by_file[0].actual
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_a_file_that_became_a_pipe_or_link_is_named_and_nothing_waits_for_it(
+    world: World, dr_admin: Principal, kind: str
+) -> None:
+    world.service.run(dr_admin, "city")
+    pack = world.largest_pack("remote")
+    pack.unlink()
+    if kind == "pipe":
+        os.mkfifo(pack)
+    else:
+        pack.symlink_to(world.repository("same-city") / pack.relative_to(world.repository("remote")))
+    (found,) = world.service.verify(dr_admin, "city", "remote")
+    assert (found.verdict, found.findings[0].file) == (
+        Verdict.FAIL,
+        pack.relative_to(world.repository("remote")).as_posix(),
+    )
 
 
 def test_a_changed_byte_is_found_in_that_site_alone(restic_world: World, dr_admin: Principal) -> None:
