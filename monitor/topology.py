@@ -12,12 +12,14 @@ from kernel.assets import Asset, AssetKind, Link, Network, Zone
 from monitor.model import Device, FindingKind, Neighbour, Observation
 
 _PORT_TYPES = {
-    "gi": "gigabitethernet", "ge": "gigabitethernet", "gigabitethernet": "gigabitethernet",
-    "te": "tengigabitethernet", "xge": "tengigabitethernet", "xgigabitethernet": "tengigabitethernet",
-    "ten-gigabitethernet": "tengigabitethernet", "tengigabitethernet": "tengigabitethernet",
-    "fa": "fastethernet", "fastethernet": "fastethernet", "et": "ethernet", "eth": "eth", "ethernet": "ethernet",
-    "fo": "fortygigabitethernet", "fortygige": "fortygigabitethernet", "hu": "hundredgigabitethernet",
-}  # fmt: skip
+    "GigabitEthernet": ("gi", "ge", "gigabitethernet"),
+    "TenGigabitEthernet": ("te", "xge", "xgigabitethernet", "ten-gigabitethernet", "tengigabitethernet"),
+    "FortyGigabitEthernet": ("fo", "fortygige", "fortygigabitethernet"),
+    "HundredGigabitEthernet": ("hu", "hundredgige", "hundredgigabitethernet"),
+    "FastEthernet": ("fa", "fastethernet"),
+    "Ethernet": ("et", "ethernet"),
+}
+_LONG = {short: name for name, ways in _PORT_TYPES.items() for short in ways}
 _PORT = re.compile(r"([a-z-]+?)\s*(\d[\d/.:]*)")
 Ends = frozenset[tuple[str, str]]
 _IN_USE_FOR_LINKS = (AssetKind.DEVICE, AssetKind.GATEWAY, AssetKind.SYSTEM)
@@ -78,7 +80,7 @@ def port_key(port: str) -> str:
     match = _PORT.fullmatch(plain)
     if match is None:
         return plain
-    return _PORT_TYPES.get(match[1], match[1]) + match[2]
+    return _LONG.get(match[1], match[1]) + match[2]
 
 
 def compare(
@@ -180,9 +182,10 @@ class _World:
             if _ends(link) in self._there or self._told(link) in moved:
                 continue
             if {link.a, link.b} <= self._speakers:
-                subject = f"{link.a_port} - {self._assets[link.b].name} {link.b_port}"
-                details = {"registered": self._told(link), "neighbour": self._assets[link.b].name}
-                gone.append(Observation(FindingKind.MISSING_LINK, link.a, subject, details))
+                (a, a_port), (b, b_port) = self._ordered((link.a, link.a_port), (link.b, link.b_port))
+                details = {"registered": self._told(link), "neighbour": self._assets[b].name}
+                subject = self._subject(a_port, b, b_port)
+                gone.append(Observation(FindingKind.MISSING_LINK, a, subject, details))
             else:
                 unverifiable.append(link)
         return gone, unverifiable
@@ -200,19 +203,25 @@ class _World:
 
     def _link_fault(self, kind: FindingKind, edge: Edge, **more: str) -> Observation:
         """A fault of a link, told from its intranet end, or else from the end whose name comes first."""
-        a, a_port, b, b_port = edge.a, edge.a_port, edge.b, edge.b_port
-        if self._rank(b) < self._rank(a):
-            a, a_port, b, b_port = b, b_port, a, a_port
-        name = self._assets[b].name
-        details = {"port": a_port, "neighbour": name, "neighbour_port": b_port, **more}
-        return Observation(kind, a, f"{a_port} - {name} {b_port}", details)
+        (a, a_port), (b, b_port) = self._ordered((edge.a, edge.a_port), (edge.b, edge.b_port))
+        details = {"port": a_port, "neighbour": self._assets[b].name, "neighbour_port": b_port, **more}
+        return Observation(kind, a, self._subject(a_port, b, b_port), details)
+
+    def _subject(self, a_port: str, b: str, b_port: str) -> str:
+        """The same text for the same link, whichever end tells of it and however it writes the ports."""
+        return f"{port_key(a_port)} - {self._assets[b].name} {port_key(b_port)}"
+
+    def _ordered(self, *ends: tuple[str, str]) -> list[tuple[str, str]]:
+        """The intranet's end first, else that whose name comes first."""
+        return sorted(ends, key=lambda end: (self._rank(end[0]), end[1]))
 
     def _rank(self, asset: str) -> tuple[bool, str]:
         end = self._assets[asset]
         return (self._networks.get(end.zone) is not Network.INTRANET, end.name)
 
     def _told(self, link: Link) -> str:
-        return f"{self._assets[link.a].name} {link.a_port} - {self._assets[link.b].name} {link.b_port}"
+        (a, a_port), (b, b_port) = self._ordered((link.a, link.a_port), (link.b, link.b_port))
+        return f"{self._assets[a].name} {a_port} - {self._assets[b].name} {b_port}"
 
 
 def _ends(link: Link) -> Ends:

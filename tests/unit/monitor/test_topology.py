@@ -108,14 +108,14 @@ def test_a_further_link_between_two_devices_is_new_and_not_moved() -> None:
     """Both registered links are still there, so the third can not be one of them."""
     pair = [("a", "GE1", "b", "GE1"), ("a", "GE2", "b", "GE2")]
     comparison = run({"a": [sees(f"GE{n}", "b", f"GE{n}") for n in (1, 2, 3)], "b": []}, pair)
-    assert faults(comparison) == [("unregistered-link", "a", "GE3 - b GE3")]
+    assert faults(comparison) == [("unregistered-link", "a", "GigabitEthernet3 - b GigabitEthernet3")]
 
 
 def test_a_link_nobody_registered_and_one_that_is_gone() -> None:
     comparison = run({"a": [sees("GE2", "c", "GE9")], "b": [], "c": []}, [("a", "GE1", "b", "GE1")])
     assert faults(comparison) == [
-        ("missing-link", "a", "GE1 - b GE1"),
-        ("unregistered-link", "a", "GE2 - c GE9"),
+        ("missing-link", "a", "GigabitEthernet1 - b GigabitEthernet1"),
+        ("unregistered-link", "a", "GigabitEthernet2 - c GigabitEthernet9"),
     ]
 
 
@@ -124,6 +124,12 @@ def test_what_nobody_can_see_is_not_called_missing() -> None:
     comparison = run({"a": []}, links)
     assert comparison.observations == ()
     assert len(comparison.unverifiable) == 1
+
+
+def test_a_link_is_the_same_finding_whichever_end_tells_of_it() -> None:
+    from_a = run({"a": [sees("GE1", "d", "Gi2")], "d": []}, [])
+    from_d = run({"d": [sees("GigabitEthernet2", "a", "GigabitEthernet1")], "a": []}, [])
+    assert [one.key for one in from_a.observations] == [one.key for one in from_d.observations]
 
 
 def test_ports_have_many_names() -> None:
