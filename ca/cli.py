@@ -12,7 +12,7 @@ from kernel.i18n import N_, current_language
 
 commands = group("ca", N_("Certificates: request, approve, revoke, status."))
 
-_COLUMNS = ("serial", "subject", "profile", "state", "not_after", "unit")
+_COLUMNS = (N_("serial"), N_("subject"), N_("profile"), N_("state"), N_("not_after"), N_("unit"))
 _STATES = ("requested", "approved", "rejected", "issued", "held", "revoked", "superseded", "expired")
 _REASONS = (
     "unspecified",
@@ -56,7 +56,7 @@ def propose(app: Any, witnesses: tuple[str, ...], **plan: Any) -> None:
 @pass_app
 def perform(app: Any, ceremony_id: str) -> None:
     made = app.ca.ceremonies.perform(app.principal, ceremony_id)
-    app.out.rows([_authority(found) for found in made], ("id", "name", "algorithm", "sha256"))
+    app.out.rows([_authority(found) for found in made], (N_("id"), N_("name"), N_("algorithm"), N_("sha256")))
 
 
 @commands.command("authorities", help=N_("Root and issuing CAs."))
@@ -64,7 +64,7 @@ def perform(app: Any, ceremony_id: str) -> None:
 @pass_app
 def authorities(app: Any, pem: Path | None) -> None:
     found = app.ca.authorities()
-    app.out.rows([_authority(one) for one in found], ("id", "name", "algorithm", "sha256"))
+    app.out.rows([_authority(one) for one in found], (N_("id"), N_("name"), N_("algorithm"), N_("sha256")))
     if pem is not None:
         from kernel.pki.pem import certificate_pem
 
@@ -96,7 +96,9 @@ def profiles(app: Any) -> None:
         }
         for profile in app.ca.profiles.all()
     ]
-    app.out.rows(rows, ("id", "title", "subject", "keys", "days", "approvals", "version"))
+    app.out.rows(
+        rows, (N_("id"), N_("title"), N_("subject"), N_("keys"), N_("days"), N_("approvals"), N_("version"))
+    )
 
 
 # --- registration
@@ -149,7 +151,10 @@ def requests(app: Any, state: str | None, limit: int) -> None:
     from ca.model import State
 
     found = app.ca.registration.find(app.principal, state=State(state) if state else None, limit=limit)
-    app.out.rows([_request(one) for one in found], ("id", "profile", "subject", "unit", "state", "filed_at"))
+    app.out.rows(
+        [_request(one) for one in found],
+        (N_("id"), N_("profile"), N_("subject"), N_("unit"), N_("state"), N_("filed_at")),
+    )
 
 
 @commands.command("approve", help=N_("Approve a request; the certificate is issued when enough people have."))

@@ -206,6 +206,19 @@ class Profiles:
 
 
 def _profile(document: Mapping[str, Any]) -> Profile:
+    """The profile; Invalid names the one whose data can not be used."""
+    try:
+        return _read(document)
+    except (KeyError, ValueError, TypeError, AttributeError, re.error) as error:
+        raise Invalid(
+            N_("The certificate profile can not be used: %(detail)s"),
+            mend=N_("Compare it with the schema of certificate profiles."),
+            place=str(document.get("id", "?"))[:60],
+            detail=f"{type(error).__name__}: {error}"[:200],
+        ) from error
+
+
+def _read(document: Mapping[str, Any]) -> Profile:
     names = document.get("names", {})
     return Profile(
         id=document["id"],

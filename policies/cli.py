@@ -71,7 +71,7 @@ def catalogue(app: Any, control: str | None) -> None:
         for item in book.items
         if control is None or item.id.startswith(control)
     ]
-    app.out.rows(rows, ("item", "unit", "automation", "text"))
+    app.out.rows(rows, (N_("item"), N_("unit"), N_("automation"), N_("text")))
 
 
 # --- systems
@@ -79,7 +79,9 @@ def catalogue(app: Any, control: str | None) -> None:
 @pass_app
 def list_systems(app: Any) -> None:
     rows = [vars(system) | {"level": str(system.level)} for system in app.policies.systems.all(app.principal)]
-    app.out.rows(rows, ("id", "name", "unit", "level", "state", "owner", "filing_number"))
+    app.out.rows(
+        rows, (N_("id"), N_("name"), N_("unit"), N_("level"), N_("state"), N_("owner"), N_("filing_number"))
+    )
 
 
 @systems.command("propose", help=N_("Register a system with its proposed level."))
@@ -130,7 +132,9 @@ def move(app: Any, name: str, state: str, document: str, number: str, filed_on: 
 @commands.command("collect", help=N_("Collect evidence about the suite itself."))
 @pass_app
 def collect(app: Any) -> None:
-    app.out.rows([{"evidence": name} for name in app.policies.suite.collect(app.principal)], ("evidence",))
+    app.out.rows(
+        [{"evidence": name} for name in app.policies.suite.collect(app.principal)], (N_("evidence"),)
+    )
 
 
 @commands.command("assess", help=N_("Judge every control item of a system from the evidence in force."))
@@ -154,7 +158,7 @@ def assess(app: Any, system: str, fail_on: str | None) -> int:
 @pass_app
 def list_assessments(app: Any, system: str | None) -> None:
     rows = [vars(assessment) for assessment in app.policies.assessments.all(app.principal, system)]
-    app.out.rows(rows, ("id", "system", "edition", "made_at", "made_by"))
+    app.out.rows(rows, (N_("id"), N_("system"), N_("edition"), N_("made_at"), N_("made_by")))
 
 
 @commands.command("controls", help=N_("Results of an assessment."))
@@ -167,7 +171,10 @@ def show_controls(app: Any, assessment: str, **wanted: Any) -> None:
         vars(result) | {"outcome": translate(OUTCOME_TEXTS[result.outcome]), "reasons": _reasons(result)}
         for result in filters.choose(app.policies.assessments.results(app.principal, assessment))
     ]
-    app.out.rows(rows, ("id", "unit_id", "item", "object_name", "outcome", "state", "reasons"))
+    app.out.rows(
+        rows,
+        (N_("id"), N_("unit_id"), N_("item"), N_("object_name"), N_("outcome"), N_("state"), N_("reasons")),
+    )
 
 
 @commands.command("confirm", help=N_("Confirm a result, or set another one, with a note and attachments."))
@@ -196,7 +203,7 @@ def confirm(app: Any, result: str, outcome: str | None, note: str, attach: tuple
 @pass_app
 def list_remediations(app: Any, assessment: str) -> None:
     rows = [vars(entry) for entry in app.policies.assessments.remediations(app.principal, assessment)]
-    app.out.rows(rows, ("id", "result", "owner", "due", "state", "action"))
+    app.out.rows(rows, (N_("id"), N_("result"), N_("owner"), N_("due"), N_("state"), N_("action")))
 
 
 @remediations.command("open", help=N_("Lay down who mends a result, how and until when."))
@@ -244,7 +251,7 @@ def export(app: Any, assessment: str, file: Path, masking: str, **wanted: Any) -
 @commands.command("packages", help=N_("Packages that were exported, newest first."))
 @pass_app
 def packages(app: Any) -> None:
-    columns = ("id", "assessment", "made_at", "made_by", "size", "sha256")
+    columns = (N_("id"), N_("assessment"), N_("made_at"), N_("made_by"), N_("size"), N_("sha256"))
     app.out.rows(app.policies.packages.all(app.principal), columns)
 
 
@@ -267,7 +274,7 @@ def verify(app: Any, file: Path, root: Path) -> None:
         report = require_intact(file.read_bytes(), root.read_bytes())
     except PackageRefused as error:
         rows = [{"fault": f.kind, "file": f.place, "explanation": translate(f.message)} for f in error.faults]
-        app.out.rows(rows, ("fault", "file", "explanation"))
+        app.out.rows(rows, (N_("fault"), N_("file"), N_("explanation")))
         raise
     assert report.manifest is not None
     app.out.record(

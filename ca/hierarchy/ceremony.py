@@ -22,7 +22,7 @@ from ca.signer.model import KeyInfo, KeyRole, Purpose
 from kernel.audit.model import AuditAction
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.clock import Clock
-from kernel.errors import Conflict, Invalid
+from kernel.errors import Conflict, IntegrityFailed, Invalid
 from kernel.evidence.model import Attachment, EvidenceKind
 from kernel.i18n import N_
 from kernel.identity.access import Access
@@ -97,6 +97,10 @@ class Ceremonies:
                 raise Conflict(N_("The CA is founded already."), mend=N_("See: weicheng ca authorities."))
             plan = _plan(row.plan)
             approval = self._approvals.get(uow, row.approval)
+            if approval.digest != _digest(plan):
+                raise IntegrityFailed(
+                    N_("The plan is not the one that was proposed."), place=f"ceremony:{ceremony_id}"
+                )
             if approval.state is not ApprovalState.APPROVED:
                 approval = self._approvals.decide(uow, row.approval, principal, approve=True)
         minutes = [_minute(self._clock.now(), f"plan {_digest(plan)} approved by {principal.name}")]
@@ -164,6 +168,13 @@ class Ceremonies:
         """The key of that name, made now unless a ceremony that broke off has made it."""
         held = {key.name: key for key in self._signer.keys()}
         if name in held:
+            if (held[name].role, held[name].algorithm) != (role, kind):
+                raise Conflict(
+                    N_("There is a key %(name)s of another kind already."),
+                    mend=N_("Start the signer with an empty key file."),
+                    place="signer",
+                    name=name,
+                )
             return held[name]
         key = self._signer.generate(name, role, kind)
         minutes.append(

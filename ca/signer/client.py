@@ -48,13 +48,13 @@ class SocketSigner:
 
     def _call(self, header: Mapping[str, Any], body: bytes = b"") -> bytes:
         message = pack(header, body)
-        connection, fresh = self._take()
+        # a signer restarted since the last call: signing twice is harmless, making a key twice is not
+        connection, fresh = self._take(fresh=header["operation"] == "generate")
         try:
             reply, answer = self._exchange(connection, message)
         except (OSError, Closed, MalformedMessage) as error:
             connection.close()
-            # a signer restarted since the last call: signing twice is harmless, making a key twice is not
-            if fresh or header["operation"] == "generate":
+            if fresh:
                 raise self._gone() from error
             self.close()
             return self._call(header, body)
@@ -68,12 +68,12 @@ class SocketSigner:
         connection.sendall(message)
         return read_message(connection.recv)
 
-    def _take(self) -> tuple[socket.socket, bool]:
+    def _take(self, *, fresh: bool) -> tuple[socket.socket, bool]:
         with self._lock:
             if self._owner != os.getpid():  # inherited over a fork: the parent's connections are not ours
                 _close_all(self._idle)
                 self._owner = os.getpid()
-            if self._idle:
+            if self._idle and not fresh:
                 return self._idle.pop(), False
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(_TIMEOUT_SECONDS)

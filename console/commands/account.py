@@ -16,7 +16,7 @@ commands = group("account", N_("Users, roles and units."))
 @commands.command("list", help=N_("Accounts of your units."))
 @pass_app
 def list_accounts(app: Any) -> None:
-    columns = ("login", "name", "unit", "roles", "state", "locked_until")
+    columns = (N_("login"), N_("name"), N_("unit"), N_("roles"), N_("state"), N_("locked_until"))
     app.out.rows(
         [asdict(user) | {"roles": sorted(user.roles)} for user in app.identity.users(app.principal)], columns
     )
@@ -25,7 +25,9 @@ def list_accounts(app: Any) -> None:
 @commands.command("units", help=N_("Your unit and those below it."))
 @pass_app
 def list_units(app: Any) -> None:
-    app.out.rows([asdict(unit) for unit in app.identity.units(app.principal)], ("id", "parent", "name"))
+    app.out.rows(
+        [asdict(unit) for unit in app.identity.units(app.principal)], (N_("id"), N_("parent"), N_("name"))
+    )
 
 
 @commands.command("add-unit", help=N_("Add a unit below another."))
@@ -95,7 +97,7 @@ def bind_certificate(app: Any, login: str, certificate: Path) -> None:
 @click.option("--all", "everyone", is_flag=True, help=N_("Everybody's."))
 @pass_app
 def list_sessions(app: Any, everyone: bool) -> None:
-    columns = ("id", "user", "method", "origin", "created_at", "last_seen_at")
+    columns = (N_("id"), N_("user"), N_("method"), N_("origin"), N_("created_at"), N_("last_seen_at"))
     app.out.rows([asdict(s) for s in app.floor.sign_in.sessions(app.principal, everyone=everyone)], columns)
 
 

@@ -24,7 +24,10 @@ def find(
     found = app.audit.find(
         app.principal, target=target, actor=actor, action=action, before_seq=before, limit=limit
     )
-    app.out.rows(found, ("seq", "at", "actor_name", "action", "target", "outcome", "reason"))
+    app.out.rows(
+        found,
+        (N_("seq"), N_("at"), N_("actor_name"), N_("action"), N_("target"), N_("outcome"), N_("reason")),
+    )
 
 
 @commands.command(
@@ -35,7 +38,7 @@ def verify(app: Any) -> None:
     report = app.audit.verify(app.principal)
     rows = [{"seq": f.seq, "fault": f.kind, "explanation": translate(f.explanation)} for f in report.faults]
     if rows:
-        app.out.rows(rows, ("seq", "fault", "explanation"))
+        app.out.rows(rows, (N_("seq"), N_("fault"), N_("explanation")))
         raise IntegrityFailed(
             N_("%(count)s places of the audit trail are broken."),
             mend=N_("Compare with the last export."),

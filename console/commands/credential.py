@@ -16,7 +16,7 @@ commands = group("credential", N_("Device credentials, kept sealed."))
 @commands.command("list", help=N_("Names of the credentials; their content is never shown."))
 @pass_app
 def list_credentials(app: Any) -> None:
-    app.out.rows([{"name": name} for name in app.floor.credentials.names()], ("name",))
+    app.out.rows([{"name": name} for name in app.floor.credentials.names()], (N_("name"),))
 
 
 @commands.command(

@@ -20,7 +20,17 @@ commands = group("job", N_("Background jobs: list, show, cancel."))
 @pass_app
 def list_jobs(app: Any, state: str | None, limit: int) -> None:
     found = app.jobs.find(app.principal, state=JobState(state) if state else None, limit=limit)
-    columns = ("id", "kind", "state", "run_at", "attempts", "done", "total", "message", "error")
+    columns = (
+        N_("id"),
+        N_("kind"),
+        N_("state"),
+        N_("run_at"),
+        N_("attempts"),
+        N_("done"),
+        N_("total"),
+        N_("message"),
+        N_("error"),
+    )
     app.out.rows([asdict(job) for job in found], columns)
 
 

@@ -31,7 +31,7 @@ def setup(app: Any, sysadmin: str, officer: str, auditor: str) -> None:
         {"login": a.user.login, "role": sorted(a.user.roles), "password": a.password, "totp": a.totp_uri}
         for a in made
     ]
-    app.out.rows(rows, ("login", "role", "password", "totp"))
+    app.out.rows(rows, (N_("login"), N_("role"), N_("password"), N_("totp")))
     app.out.note(
         N_(
             "Hand each line to its person alone; it is not shown again. Next: weicheng login, then weicheng ca ceremony."

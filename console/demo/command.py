@@ -30,7 +30,7 @@ def demo(app: Any, folder: Path) -> int:
     results = run.run()
     app.out.rows(
         [_summary_row(result) for result in results],
-        ("step", "expected", "found", "checks", "seconds", "passed"),
+        (N_("step"), N_("expected"), N_("found"), N_("checks"), N_("seconds"), N_("passed")),
     )
     app.out.note(N_("Report: %(path)s"), path=os.path.relpath(folder / "report.html"))
     app.out.note(

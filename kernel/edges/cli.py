@@ -44,7 +44,7 @@ class Output:
     def record(self, record: Mapping[str, Any]) -> None:
         """One object."""
         if self.form == "table":
-            pairs = [{N_("field"): key, N_("value"): value} for key, value in record.items()]
+            pairs = [{N_("field"): translate(key), N_("value"): value} for key, value in record.items()]
             self._table(pairs, ("field", "value"))
         elif self.form == "csv":
             self.rows([record], list(record))

@@ -20,7 +20,18 @@ commands = group("evidence", N_("Sealed evidence: list, show, verify."))
 def list_records(app: Any, kind: str | None, subject: str | None, limit: int) -> None:
     wanted = EvidenceKind(kind) if kind else None
     rows = app.evidence.rows(wanted, subject, by=app.principal, limit=limit)
-    app.out.rows(rows, ("id", "kind", "subject", "source", "collected_at", "effective_until", "sealed"))
+    app.out.rows(
+        rows,
+        (
+            N_("id"),
+            N_("kind"),
+            N_("subject"),
+            N_("source"),
+            N_("collected_at"),
+            N_("effective_until"),
+            N_("sealed"),
+        ),
+    )
 
 
 @commands.command("show", help=N_("One record whole."))
@@ -57,5 +68,5 @@ def _show_report(app: Any, report: EvidenceReport) -> None:
         {"evidence": f.evidence, "fault": f.kind, "place": f.place, "explanation": translate(f.explanation)}
         for f in report.faults
     ]
-    app.out.rows(rows, ("evidence", "fault", "place", "explanation"))
+    app.out.rows(rows, (N_("evidence"), N_("fault"), N_("place"), N_("explanation")))
     raise IntegrityFailed(N_("%(count)s faults in the evidence."), count=len(rows))
