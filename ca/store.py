@@ -137,7 +137,8 @@ def read_authority(connection: Connection, authority_id: str) -> Authority:
 
 def read_authorities(connection: Connection) -> list[Authority]:
     """All CAs, superior first."""
-    rows = connection.execute(select(authorities).order_by(authorities.c.created_at, authorities.c.id))
+    order = (authorities.c.parent.is_not(None), authorities.c.created_at, authorities.c.id)
+    rows = connection.execute(select(authorities).order_by(*order))
     return [_authority(row) for row in rows]
 
 

@@ -194,3 +194,21 @@ def test_a_killed_signer_loses_no_key_it_has_told_of(tmp_path: Path) -> None:
         assert list(client.keys()) == [key]
     second.terminate()
     assert second.wait(20) == 0
+
+
+def test_a_client_outlives_the_signer_it_was_talking_to(tmp_path: Path) -> None:
+    first = start(tmp_path)
+    with closing(SocketSigner(tmp_path / "signer.sock")) as client:
+        client.generate("evidence", KeyRole.EVIDENCE, "p256")
+        first.terminate()
+        assert first.wait(20) == 0
+        with pytest.raises(Unavailable):
+            client.keys()
+        second = start(tmp_path)
+        assert client.sign("evidence", Purpose.EVIDENCE, attributes())
+        second.terminate()
+        assert second.wait(20) == 0
+        third = start(tmp_path)
+        assert client.generate("another", KeyRole.EVIDENCE, "p256").name == "another"
+    third.terminate()
+    assert third.wait(20) == 0

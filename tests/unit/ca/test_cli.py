@@ -1,0 +1,118 @@
+"""The command line of the CA: what each person gets, as data that can be piped."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from ca.cli import commands
+from ca.service import CaService
+from kernel.clock import FixedClock
+from kernel.edges.cli import Output
+from kernel.errors import NotPermitted
+from kernel.identity.model import Principal
+from tests.unit.ca.conftest import World
+
+
+@dataclass
+class Terminal:
+    """A person at a terminal; the attributes are those of the application."""
+
+    ca: CaService
+    clock: FixedClock
+    principal: Principal
+    out: Output
+
+    def run(self, *arguments: str) -> Any:
+        done = CliRunner().invoke(commands, arguments, obj=self, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+
+@pytest.fixture
+def at(world: World, clock: FixedClock) -> Any:
+    return lambda principal: Terminal(world.ca, clock, principal, Output("json"))
+
+
+@pytest.fixture
+def any_database(database: Any) -> Any:
+    """The command line renders what services give: one store is enough here."""
+    return database
+
+
+def test_from_request_to_revocation(world: World, at: Any, tmp_path: Path) -> None:
+    registrar, officer = at(world.registrar), at(world.officer)
+    (tmp_path / "csr").write_bytes(
+        subprocess.run(
+            [
+                "openssl",
+                "req",
+                "-new",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-keyout",
+                "/dev/null",
+                "-subj",
+                "/CN=x",
+            ],
+            capture_output=True,
+            check=True,
+        ).stdout
+    )
+    who = ("--subject", "O=临江县大数据中心", "--subject", "CN=陈晓明", "--unit", "u_county")
+    filed = registrar.run("request", "person", *who, "--evidence", "身份证", "--csr", str(tmp_path / "csr"))
+    assert [one["id"] for one in officer.run("requests", "--state", "requested")] == [filed["id"]]
+    issued = officer.run("approve", filed["id"])
+    assert (issued["state"], issued["reason"]) == ("issued", None)
+    assert registrar.run("list", "--text", "陈晓明")[0]["serial"] == issued["serial"]
+    assert officer.run("hold", issued["serial"], "--reason", "挂失")["state"] == "held"
+    assert officer.run("release", issued["serial"], "--reason", "找回")["state"] == "issued"
+    revoked = officer.run("revoke", issued["serial"], "--code", "key_compromise", "--reason", "丢失")
+    assert (revoked["state"], revoked["reason"]) == ("revoked", "key_compromise")
+    registrar.run("show", issued["serial"], "--pem", str(tmp_path / "one.pem"))
+    officer.run("crl", "issuing", str(tmp_path / "issuing.crl"))
+    listed = ["openssl", "crl", "-inform", "DER", "-noout", "-text", "-in", str(tmp_path / "issuing.crl")]
+    text = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
+    assert issued["serial"].upper() in text
+
+
+def test_a_key_made_here_is_delivered_to_a_private_file(world: World, at: Any, tmp_path: Path) -> None:
+    filed = world.request()
+    at(world.officer).run("approve", filed.id)
+    told = at(world.registrar).run("deliver", filed.id, str(tmp_path / "chen.p12"))
+    assert (tmp_path / "chen.p12").stat().st_mode & 0o077 == 0
+    opened = ["openssl", "pkcs12", "-in", str(tmp_path / "chen.p12"), "-passin", "stdin", "-nokeys"]
+    done = subprocess.run(opened, input=told["password"].encode(), capture_output=True, check=True)
+    assert b"BEGIN CERTIFICATE" in done.stdout
+
+
+def test_rejecting_needs_a_reason_and_officers_rights(world: World, at: Any) -> None:
+    filed = world.request()
+    missing = CliRunner().invoke(commands, ["reject", filed.id], obj=at(world.officer))
+    assert missing.exit_code == 2
+    with pytest.raises(NotPermitted):
+        at(world.registrar).run("reject", filed.id, "--reason", "不符")
+    assert at(world.officer).run("reject", filed.id, "--reason", "不符")["state"] == "rejected"
+
+
+def test_authorities_profiles_and_services(world: World, at: Any, tmp_path: Path) -> None:
+    officer = at(world.officer)
+    assert [one["id"] for one in officer.run("authorities", "--pem", str(tmp_path / "ca.pem"))] == [
+        "root",
+        "issuing",
+    ]
+    assert (tmp_path / "ca.pem").read_text().count("BEGIN CERTIFICATE") == 2
+    assert {one["id"] for one in officer.run("profiles")} >= {"person", "device", "tls-server", "software"}
+    assert len(officer.run("provision", "ocsp")["serial"]) == 32
+
+
+def test_a_subject_without_a_value_is_a_usage_error(world: World, at: Any) -> None:
+    wrong = ["request", "person", "--subject", "CN", "--unit", "u_county", "--evidence", "x"]
+    done = CliRunner().invoke(commands, wrong, obj=at(world.registrar))
+    assert done.exit_code == 2
+    assert "KEY=VALUE" in done.output

@@ -1,0 +1,84 @@
+"""Profiles are data: every one of ours makes a certificate OpenSSL takes, a broken one is named."""
+
+import copy
+
+import pytest
+from cryptography import x509
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ca.profiles import Profiles, ProfileViolation, Usage
+from kernel.errors import Invalid
+from kernel.pki.algorithms import algorithm
+from policies.registry import load
+
+DOCUMENTS = [document.value for document in load(part="cert_profiles").documents]
+PROFILES = Profiles(DOCUMENTS)
+
+
+def test_there_is_a_profile_for_everyone_who_needs_one() -> None:
+    ids = {profile.id for profile in PROFILES.all()}
+    assert {"root", "issuing-ca", "person", "device", "tls-server", "software"} <= ids
+    assert {"ocsp-responder", "timestamp", "evidence-seal"} <= ids
+
+
+@pytest.mark.parametrize("profile", PROFILES.all(), ids=lambda profile: profile.id)
+def test_a_profile_keeps_to_its_rank(profile: object) -> None:
+    """CA rights go with authorities alone; applicants need a second person; titles speak both languages."""
+    from ca.profiles import Profile
+
+    assert isinstance(profile, Profile)
+    extensions = {type(value): (value, critical) for value, critical in profile.extensions()}
+    constraints, critical = extensions[x509.BasicConstraints]
+    usage, _ = extensions[x509.KeyUsage]
+    assert isinstance(constraints, x509.BasicConstraints)
+    assert isinstance(usage, x509.KeyUsage)
+    authority = profile.usage is Usage.AUTHORITY
+    assert critical
+    assert (constraints.ca, usage.key_cert_sign, usage.crl_sign) == (authority,) * 3
+    assert profile.approvals >= (0 if profile.usage is Usage.SERVICE else 1)
+    assert set(profile.title) == {"zh", "en"}
+    assert profile.renewal < profile.validity
+
+
+def test_every_change_of_a_profile_is_another_version() -> None:
+    changed = copy.deepcopy(next(one for one in DOCUMENTS if one["id"] == "person"))
+    changed["validity_days"] += 1
+    assert Profiles([changed]).get("person").version != PROFILES.get("person").version
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"validity_days": "long"},
+        {"subject": {"CN": {"pattern": "("}}},
+        {"names": {"ip": {"prefixes": ["10.0.0.0/99"]}}},
+        {"usage": "everything"},
+        {"key_usage": None},
+        {"title": None, "subject": None},
+    ],
+)
+def test_a_broken_profile_is_named(change: dict[str, object]) -> None:
+    person = next(one for one in DOCUMENTS if one["id"] == "person")
+    with pytest.raises(Invalid) as refused:
+        Profiles([{**person, **change}])
+    assert refused.value.place == "person"
+
+
+def test_a_key_of_another_kind_is_refused_by_name() -> None:
+    with pytest.raises(ProfileViolation, match="ed25519"):
+        PROFILES.get("person").check_key(algorithm("ed25519"))
+
+
+@given(
+    st.dictionaries(st.text(max_size=8), st.text(max_size=70), max_size=6),
+    st.lists(st.text(max_size=80), max_size=4),
+)
+def test_any_subject_and_names_fit_or_are_violations(subject: dict[str, str], names: list[str]) -> None:
+    profile = PROFILES.get("device")
+    try:
+        complete = profile.complete_subject(subject)
+        profile.check_names(names)
+    except ProfileViolation:
+        return
+    assert complete["C"] == "CN"
