@@ -24,7 +24,7 @@ from ca.signer.model import Purpose
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
-from kernel.errors import IntegrityFailed, WeichengError
+from kernel.errors import Conflict, IntegrityFailed, WeichengError
 from kernel.events import Event, EventKind
 from kernel.evidence.model import EvidenceKind
 from kernel.i18n import N_
@@ -80,7 +80,8 @@ class Issuance:
         self._template = lru_cache(maxsize=256)(self._compile)
 
     def prepare(self, uow: UnitOfWork, by: Principal, authority: Authority, wanted: Wanted) -> Token:
-        """Build, check and store the intent in the caller's transaction."""
+        """Build, check and store the intent in the caller's transaction; Conflict when the CA itself may not sign now."""
+        self._check_authority(uow, authority)
         now = self._clock.now().replace(microsecond=0)
         serial = (
             secrets.randbits(126) | 1 << 126
@@ -122,6 +123,22 @@ class Issuance:
             by, AuditAction.CA_SIGN_INTENT, f"certificate:{token.serial}", unit=wanted.unit, details=details
         )
         return token
+
+    def _check_authority(self, uow: UnitOfWork, authority: Authority) -> None:
+        own = store.certificate_by_fingerprint(uow.connection, sha256_hex(authority.certificate))
+        state = (
+            own.state if own is not None else State.ISSUED
+        )  # a root's certificate is its own, not in the register
+        if self._clock.now() >= _expiry(authority):
+            state = State.EXPIRED
+        if state is not State.ISSUED:
+            raise Conflict(
+                N_("The certificate of CA %(id)s is %(state)s; it signs no more."),
+                mend=N_("Found a new issuing CA."),
+                place=authority.id,
+                id=authority.id,
+                state=str(state),
+            )
 
     def sign(self, token: Token, by: Principal) -> Certificate:
         """Have the token signed and store the certificate with its audit record, event and evidence."""

@@ -20,7 +20,7 @@ from ca.model import Certificate, IllegalMove, Reason, State
 from ca.signer.model import KeyRole, Purpose, SigningRefused
 from ca.web import create_status_app
 from kernel.clock import FixedClock
-from kernel.errors import ErrorCode, Invalid, NotPermitted, Unavailable, WeichengError
+from kernel.errors import Conflict, ErrorCode, Invalid, NotPermitted, Unavailable, WeichengError
 from kernel.identity.model import Principal
 from kernel.pki import tsp
 from kernel.pki.der import MalformedDer
@@ -419,3 +419,21 @@ def test_a_recovery_that_fails_for_one_goes_on_with_the_others(
             world.ca.issuance.recover()
     assert world.ca.issuance.recover() == 1
     assert len(world.ca.lifecycle.find(world.officer, state=State.ISSUED, profile="person")) == 3
+
+
+def test_a_revoked_ca_signs_nothing_more(world: World) -> None:
+    own = x509.load_der_x509_certificate(world.ca.authority("issuing").certificate)
+    filed = world.request()
+    world.ca.lifecycle.revoke(world.officer, f"{own.serial_number:032x}", Reason.CA_COMPROMISE, "密钥泄露")
+    root_list = x509.load_der_x509_crl(world.ca.publication.crl("root"))
+    assert root_list.get_revoked_certificate_by_serial_number(own.serial_number) is not None
+    with pytest.raises(Conflict, match="signs no more"):
+        world.ca.registration.approve(world.officer, filed.id)
+    assert world.ca.registration.show(world.officer, filed.id).state is State.REQUESTED
+
+
+def test_a_ca_at_its_end_signs_nothing_more(world: World, clock: FixedClock) -> None:
+    filed = world.request()
+    clock.advance(days=3700)
+    with pytest.raises(Conflict, match="signs no more"):
+        world.ca.registration.approve(world.officer, filed.id)
