@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -46,9 +47,14 @@ _APPLICATIONS = (
 
 def run(demo: Demo) -> StepResult:
     """Found, register, approve, issue, revoke, publish; then ask OpenSSL."""
-    authorities = _found(demo)
+    authorities, alone = _found(demo)
     requests = [_file(demo, number) for number in range(len(_APPLICATIONS))]
-    refused = _own_approval_refused(demo, requests[1])
+    registrar, registration = demo.people["city_registrar"], demo.app.ca.registration
+    refused = _refused(
+        translate(N_("the same person is refused")),
+        "weicheng ca approve",
+        lambda: registration.approve(registrar, requests[1].id),
+    )
     issued = [_approve(demo, request) for request in requests]
     _keep_keys(demo, requests, authorities)
     _bind_officer(demo, issued[5])
@@ -58,7 +64,7 @@ def run(demo: Demo) -> StepResult:
     )
     _status_service(demo)
     sealed = demo.app.evidence.seal_pending()
-    checks = [refused, *_checks(demo, authorities, issued[0], issued[1])]
+    checks = [alone, refused, *_checks(demo, authorities, issued[0], issued[1])]
     figures = {
         "authorities": [authority.name for authority in authorities],
         "certificates": demo.app.ca.counts(),
@@ -68,7 +74,7 @@ def run(demo: Demo) -> StepResult:
     return StepResult("ca", figures, demo.planted("ca"), [], checks)
 
 
-def _found(demo: Demo) -> list[Authority]:
+def _found(demo: Demo) -> tuple[list[Authority], Check]:
     ca, people = demo.app.ca, demo.people
     plan = CeremonyPlan(
         organisation=demo.floor.settings.organisation,
@@ -76,15 +82,19 @@ def _found(demo: Demo) -> list[Authority]:
         issuing_name="卫城市电子政务签发 CA",
         witnesses=(people["auditor"].name, people["dr_admin"].name),
     )
-    authorities = ca.ceremonies.perform(
-        people["second_officer"], ca.ceremonies.propose(people["officer"], plan)
+    ceremony = ca.ceremonies.propose(people["officer"], plan)
+    alone = _refused(
+        translate(N_("one officer alone founds no CA")),
+        "weicheng ca ceremony perform",
+        lambda: ca.ceremonies.perform(people["officer"], ceremony),
     )
+    authorities = ca.ceremonies.perform(people["second_officer"], ceremony)
     demo.progress(translate(N_("root and issuing CA founded by two officers")))
     for role in (KeyRole.OCSP, KeyRole.TIMESTAMP, KeyRole.EVIDENCE):
         ca.services.provision(people["officer"], role)
     for authority in authorities:
         ca.publication.publish(authority.id, people["officer"])
-    return authorities
+    return authorities, alone
 
 
 def _file(demo: Demo, number: int) -> Request:
@@ -111,14 +121,13 @@ def _openssl_csr(demo: Demo, name: str) -> bytes:
     return subprocess.run(command, capture_output=True, check=True).stdout
 
 
-def _own_approval_refused(demo: Demo, request: Request) -> Check:
-    """Who filed a request can not approve it: not by permission, and not by four eyes."""
-    command = "weicheng ca approve"
+def _refused(name: str, command: str, act: Callable[[], object]) -> Check:
+    """What the same person tries a second time must be refused."""
     try:
-        demo.app.ca.registration.approve(demo.people["city_registrar"], request.id)
+        act()
     except NotPermitted as error:
-        return Check(translate(N_("the same person is refused")), command, True, error.text())
-    return Check(translate(N_("the same person is refused")), command, False, request.id)
+        return Check(name, command, True, error.text())
+    return Check(name, command, False, "")
 
 
 def _approve(demo: Demo, request: Request) -> Certificate:
