@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, Row, String, Table, Text, func, select
 
-from kernel.store.base import Json, UtcDateTime, metadata
+from kernel.store.base import Json, UtcDateTime, insert_if_absent, metadata
 
 if TYPE_CHECKING:
     from kernel.store.database import Database, UnitOfWork
@@ -187,21 +187,19 @@ class EventBus:
 
     def _count_failure(self, subscription: _Subscription, failed: Event, error: Exception) -> int | None:
         with self._database.begin() as uow:
+            position = _lock_cursor(uow, subscription.name)
+            seq = uow.execute(select(event_outbox.c.seq).where(event_outbox.c.id == failed.id)).scalar()
+            if seq is None or seq <= position:
+                return None  # another relay has delivered it meanwhile
             cursor = event_cursors.c.subscriber == subscription.name
-            attempts = uow.execute(select(event_cursors.c.attempts).where(cursor)).scalar_one_or_none()
-            if attempts is None:
-                _lock_cursor(uow, subscription.name)
-                attempts = 0
-            if attempts + 1 < MAX_ATTEMPTS:
-                uow.execute(event_cursors.update().where(cursor).values(attempts=attempts + 1))
+            counted = event_cursors.update().where(cursor).values(attempts=event_cursors.c.attempts + 1)
+            if uow.execute(counted.returning(event_cursors.c.attempts)).scalar_one() < MAX_ATTEMPTS:
                 return None
-            seq = uow.execute(select(event_outbox.c.seq).where(event_outbox.c.id == failed.id)).scalar_one()
-            now = self._database.clock.now()
             row = {
                 "subscriber": subscription.name,
                 "seq": seq,
                 "error": type(error).__name__,
-                "parked_at": now,
+                "parked_at": self._database.clock.now(),
             }
             uow.execute(event_parked.insert().values(row))
             _move_cursor(uow, subscription.name, seq)
@@ -209,11 +207,12 @@ class EventBus:
 
 
 def _lock_cursor(uow: "UnitOfWork", name: str) -> int:
+    """The subscriber's position, made at its first use; other relays of this subscriber wait until the commit."""
     query = select(event_cursors.c.seq).where(event_cursors.c.subscriber == name).with_for_update()
     position: int | None = uow.execute(query).scalar_one_or_none()
     if position is None:
-        uow.execute(event_cursors.insert().values(subscriber=name, seq=0, attempts=0))
-        return 0
+        insert_if_absent(uow.connection, event_cursors, {"subscriber": name, "seq": 0, "attempts": 0})
+        position = uow.execute(query).scalar_one()
     return position
 
 

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, case, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
@@ -25,6 +26,7 @@ from kernel.ids import new_id
 from kernel.jobs.model import Job, JobRequest, JobState
 from kernel.jobs.store import OPEN, job_of, jobs, schedules
 from kernel.store import Database, UnitOfWork
+from kernel.store.base import insert_if_absent
 
 LEASE = timedelta(seconds=60)
 FIRST_RETRY = timedelta(seconds=5)
@@ -131,13 +133,13 @@ class JobQueue:
         """Have a job of ``kind`` queued by a five-field cron expression (UTC); the same name replaces."""
         next_run = next_cron_time(cron, self._clock.now())
         with self.database.begin() as uow:
-            old = uow.execute(select(schedules).where(schedules.c.name == name)).one_or_none()
             values = {"cron": cron, "kind": kind, "payload": dict(payload or {}), "enabled": True}
-            if old is None:
-                uow.execute(schedules.insert().values(name=name, next_run_at=next_run, **values))
-            else:
-                moved = {} if old.cron == cron else {"next_run_at": next_run}
-                uow.execute(schedules.update().where(schedules.c.name == name).values(**values, **moved))
+            if not insert_if_absent(
+                uow.connection, schedules, {"name": name, "next_run_at": next_run, **values}
+            ):
+                moved = case((schedules.c.cron == cron, schedules.c.next_run_at), else_=next_run)
+                same = schedules.update().where(schedules.c.name == name)
+                uow.execute(same.values(**values, next_run_at=moved))
 
     def run_schedules(self) -> int:
         """Queue what is due; missed runs are made up once, not once each. Returns how many were queued."""
@@ -302,6 +304,8 @@ def _beating(queue: JobQueue, job: Job) -> Iterator[None]:
                 queue.heartbeat(job)
             except LeaseLost:
                 return
+            except SQLAlchemyError:
+                continue  # the database is away for a while: the next beat may still be in time
 
     thread = threading.Thread(target=beat, name=f"lease-{job.id}", daemon=True)
     thread.start()

@@ -7,7 +7,7 @@ from sqlalchemy import Boolean, Column, Connection, Index, Integer, Row, String,
 
 from kernel.ids import new_id
 from kernel.jobs.model import Job, JobRequest, JobState
-from kernel.store.base import Json, UtcDateTime, metadata
+from kernel.store.base import Json, UtcDateTime, insert_if_absent, metadata
 
 jobs = Table(
     "jobs",
@@ -60,27 +60,28 @@ OPEN = (str(JobState.QUEUED), str(JobState.RUNNING))
 
 def insert_job(connection: Connection, request: JobRequest, now: datetime) -> str:
     """Queue the job, or return the id of the open one with the same key."""
-    if request.key is not None:
-        same = select(jobs.c.id).where(jobs.c.key == request.key, jobs.c.state.in_(OPEN))
+    row = _new_row(request, now)
+    same = select(jobs.c.id).where(jobs.c.key == request.key, jobs.c.state.in_(OPEN))
+    while not insert_if_absent(connection, jobs, row):
         existing: str | None = connection.execute(same).scalar_one_or_none()
         if existing is not None:
-            return existing
-    job_id = new_id("job")
-    connection.execute(
-        jobs.insert().values(
-            id=job_id,
-            kind=request.kind,
-            payload=dict(request.payload),
-            state=str(JobState.QUEUED),
-            key=request.key,
-            run_at=request.run_at or now,
-            max_attempts=request.max_attempts,
-            unit=request.unit,
-            requested_by=request.requested_by,
-            created_at=now,
-        )
-    )
-    return job_id
+            return existing  # else the open one has just ended: try again
+    return str(row["id"])
+
+
+def _new_row(request: JobRequest, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id("job"),
+        "kind": request.kind,
+        "payload": dict(request.payload),
+        "state": str(JobState.QUEUED),
+        "key": request.key,
+        "run_at": request.run_at or now,
+        "max_attempts": request.max_attempts,
+        "unit": request.unit,
+        "requested_by": request.requested_by,
+        "created_at": now,
+    }
 
 
 def job_of(row: Row[Any]) -> Job:

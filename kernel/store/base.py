@@ -1,9 +1,11 @@
 """What every room's tables are made of: one metadata, UTC times, JSON."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, MetaData
+from sqlalchemy import JSON, Connection, DateTime, Dialect, MetaData, Table
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeDecorator
 
@@ -38,3 +40,13 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def insert_if_absent(connection: Connection, table: Table, row: Mapping[str, Any]) -> bool:
+    """Insert the row unless its key is taken; whether it was inserted.
+
+    On PostgreSQL it waits for a transaction that is just taking the same key, and a taken key ends no transaction.
+    """
+    maker = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    statement = maker(table).values(dict(row)).on_conflict_do_nothing()
+    return connection.execute(statement.returning(*table.primary_key)).one_or_none() is not None
