@@ -16,6 +16,7 @@ from kernel.clock import Clock
 from kernel.errors import Conflict
 from kernel.i18n import N_, translate
 from kernel.ids import new_id
+from kernel.processes import started
 from kernel.store import Database
 
 
@@ -29,12 +30,12 @@ class ProcessMark:
 
 
 def this_process() -> ProcessMark:
-    return ProcessMark(socket.gethostname(), os.getpid(), _started(os.getpid()) or "")
+    return ProcessMark(socket.gethostname(), os.getpid(), started(os.getpid()) or "")
 
 
 def is_gone(mark: ProcessMark) -> bool:
     """Whether the process has surely ended; of another host nothing is sure."""
-    return mark.host == socket.gethostname() and _started(mark.pid) != mark.process
+    return mark.host == socket.gethostname() and started(mark.pid) != mark.process
 
 
 class Claims:
@@ -111,12 +112,3 @@ def remove_tree(folder: Path) -> None:
     except FileNotFoundError:
         if folder.exists():  # another thread sweeps it too and was first with one file
             remove_tree(folder)
-
-
-def _started(pid: int) -> str | None:
-    """Start time of a live process in clock ticks since boot (proc(5), field 22); None when it is gone or a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] == "Z" else fields[19]

@@ -74,7 +74,16 @@ _RECEIPTS = (
     N_("root"),
     N_("digest"),
 )
-_LEVELS = (N_("edition"), N_("level"), N_("name"), N_("rto"), N_("rpo"), N_("confidence"), N_("source"))
+_LEVELS = (
+    N_("edition"),
+    N_("in_force"),
+    N_("level"),
+    N_("name"),
+    N_("rto"),
+    N_("rpo"),
+    N_("confidence"),
+    N_("source"),
+)
 
 commands = group("backup", N_("Backups: plans, runs, verification, drills."))
 
@@ -270,6 +279,7 @@ def levels(app: App) -> None:
     rows = [
         {
             "edition": table.edition,
+            "in_force": table.in_force,
             "level": level.number,
             "name": level.name.render(language),
             "rto": level.rto.text.render(language),

@@ -73,12 +73,6 @@ def bucket_of(name: str) -> int:
     return hashlib.sha256(name.encode()).digest()[0]
 
 
-def differing_buckets(mine: Inventory, theirs: Inventory) -> list[int]:
-    """Numbers of the buckets whose digests differ: all that two sites need to look at closer."""
-    pairs = zip(mine.bucket_digests, theirs.bucket_digests, strict=True)
-    return [number for number, (one, other) in enumerate(pairs) if one != other]
-
-
 def presence_findings(site: str, reference: Inventory, sizes: Mapping[str, int]) -> list[Finding]:
     """Missing, extra and truncated files of a site, from names and sizes alone, nothing read."""
     findings = [

@@ -34,7 +34,10 @@ class DrLevel:
 
 @dataclass(frozen=True)
 class LevelTable:
-    """One edition's table. ``confidence`` (high, medium, low) says how well its figures are known, ``source`` from where."""
+    """One edition's table. ``in_force``: from which day to which, ISO 8601, an open end empty.
+
+    ``confidence`` (high, medium, low) says how well its figures are known, ``source`` from where.
+    """
 
     edition: str
     title: Text

@@ -23,7 +23,6 @@ from kernel.i18n import N_
 
 CONFIG_VARIABLE = "WEICHENG_CONFIG"
 SECRETS_VARIABLE = "WEICHENG_SECRETS_DIR"
-Port = Field(ge=1, le=65535)
 
 
 class Section(BaseModel):

@@ -27,7 +27,6 @@ class EventKind(StrEnum):
     SIGN_IN_FAILED = "identity:session:failed"
     SIGNED_IN = "identity:session:opened"
     USER_LOCKED = "identity:user:locked"
-    ACCESS_DENIED = "identity:access:denied"
     APPROVAL_OPENED = "identity:approval:opened"
     APPROVAL_DECIDED = "identity:approval:decided"
     JOB_FAILED = "jobs:job:failed"

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 
 from kernel.events import Event, EventKind
-from kernel.jobs.model import JobRequest
 from kernel.jobs.queue import Handler, JobContext
 from kernel.store import UnitOfWork
 from monitor.service import MonitorService
@@ -22,11 +21,6 @@ SCHEDULES: Mapping[str, tuple[str, str]] = {
     RECORD: ("40 3 * * *", RECORD),
     PRUNE: ("50 3 * * *", PRUNE),
 }
-
-
-def poll_request(name: str = "") -> JobRequest:
-    """A poll of one device, or of all; asked twice it is done once."""
-    return JobRequest(POLL, {"names": [name] if name else []}, key=f"{POLL}:{name}")
 
 
 def handlers(service: MonitorService) -> dict[str, Handler]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kernel.errors import Unavailable
 from kernel.i18n import N_
+from kernel.processes import started
 from kernel.secrets import write_private
 
 
@@ -69,7 +70,7 @@ class Processes:
         left = [
             entry
             for entry in json.loads(self._register.read_text())
-            if _started(entry["pid"]) == entry["started"]
+            if started(entry["pid"]) == entry["started"]
         ]
         for entry in left:
             _end(entry["pid"], entry["started"])
@@ -77,23 +78,14 @@ class Processes:
         return len(left)
 
     def _write(self) -> None:
-        entries = [{"pid": child.pid, "started": _started(child.pid)} for child in self._children.values()]
+        entries = [{"pid": child.pid, "started": started(child.pid)} for child in self._children.values()]
         write_private(self._register, json.dumps(entries).encode())
 
 
-def _end(pid: int, started: str) -> None:
+def _end(pid: int, since: str) -> None:
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + 10
-    while _started(pid) == started and time.monotonic() < deadline:
+    while started(pid) == since and time.monotonic() < deadline:
         time.sleep(0.05)
-    if _started(pid) == started:
+    if started(pid) == since:
         os.kill(pid, signal.SIGKILL)
-
-
-def _started(pid: int) -> str | None:
-    """Start time of a live process in clock ticks since boot (proc(5), field 22); None when it is gone or a zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if fields[0] == "Z" else fields[19]

@@ -16,7 +16,6 @@ class Source(StrEnum):
 
     ON_DEMAND = "on_demand"
     SCHEDULED = "scheduled"
-    ON_CHANGE = "on_change"
 
 
 class DeviceState(StrEnum):

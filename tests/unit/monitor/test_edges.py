@@ -71,9 +71,6 @@ def test_the_worker_polls_compares_checks_and_records(network: World) -> None:
     queue = JobQueue(network.database, network.clock, Access(network.database))
     queue.register(jobs.handlers(network.service))
     assert {kind for _cron, kind in jobs.SCHEDULES.values()} == set(jobs.handlers(network.service))
-    with network.database.begin() as uow:
-        made = [uow.enqueue(jobs.poll_request()), uow.enqueue(jobs.poll_request())]
-    assert made[0] == made[1]
     for name, (cron, kind) in jobs.SCHEDULES.items():
         assert next_cron_time(cron, network.clock.now()) > network.clock.now()
         queue.schedule(name, cron, kind)

@@ -24,14 +24,14 @@ def queue(room: Room, clock: FixedClock, access: Access) -> JobQueue:
 def test_a_collection_job_tells_its_progress_and_result(
     room: Room, queue: JobQueue, network_admin: Principal
 ) -> None:
-    request = JobRequest(COLLECT, {"devices": ["ww-core-ios", "ww-rtr-frr"], "source": "on_change"})
+    request = JobRequest(COLLECT, {"devices": ["ww-core-ios", "ww-rtr-frr"], "source": "on_demand"})
     job_id = queue.enqueue(network_admin, request)
     assert queue.run_next("worker:1")
     job = queue.get(network_admin, job_id)
     assert (job.state, job.done, job.total) == (JobState.SUCCEEDED, 2, 2)
     assert job.result is not None
     assert (job.result["devices"], job.result["failed"]) == (2, 1)
-    assert room.netops.archive.versions(network_admin, "ww-core-ios")[0].source == "on_change"
+    assert room.netops.archive.versions(network_admin, "ww-core-ios")[0].source == "on_demand"
 
 
 def test_a_cancelled_collection_keeps_what_it_has(
