@@ -124,6 +124,7 @@ class BackupService:
 
     def request(self, principal: Principal, plan_id: str, work: str) -> str:
         """Queue a run, replication, verification or drill for the worker; returns the job's id."""
+        self._access.require(principal, Permission.BACKUP_READ)
         wanted = {
             "run": Permission.BACKUP_RUN,
             "replicate": Permission.BACKUP_RUN,
@@ -136,7 +137,10 @@ class BackupService:
             )
         plan = self._plan(principal, plan_id, wanted[work])
         with self._room.database.begin() as uow:
-            return uow.enqueue(_job(plan, work, principal.id))
+            job = uow.enqueue(_job(plan, work, principal.id))
+            details = {"work": work, "job": job}
+            uow.audit(principal, AuditAction.JOB_ENQUEUE, target(plan), unit=plan.unit, details=details)
+        return job
 
     def queue_due(self, principal: Principal) -> list[str]:
         """Queue what the plans' schedules make due; returns the jobs' ids. A missed time is made up once."""

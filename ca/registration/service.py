@@ -111,6 +111,7 @@ class Registration:
 
     def approve(self, principal: Principal, request_id: str, reason: str = "") -> Request | Certificate:
         """Approve; once enough people have, the certificate is issued. NotPermitted for who filed it."""
+        self._access.require(principal, Permission.CA_REQUEST_APPROVE)
         token: Token | None = None
         with self._database.begin() as uow:
             request = store.read_request(uow.connection, request_id, lock=True)
@@ -133,6 +134,7 @@ class Registration:
 
     def reject(self, principal: Principal, request_id: str, reason: str) -> Request:
         """Turn the request down; the reason is told to who filed it."""
+        self._access.require(principal, Permission.CA_REQUEST_APPROVE)
         with self._database.begin() as uow:
             request = store.read_request(uow.connection, request_id, lock=True)
             self._require_state(request, State.REQUESTED)

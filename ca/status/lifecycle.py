@@ -95,6 +95,7 @@ class Lifecycle:
         invalid_since: datetime | None = None,
     ) -> Certificate:
         """Revoke for good. ``invalid_since`` is when the key is thought to have been compromised (invalidityDate)."""
+        self._access.require(principal, Permission.CA_REVOKE)
         if reason not in REASONS:
             raise Invalid(N_("A hold is no revocation."), mend=N_("Use: weicheng ca hold."), place="reason")
         found = self._permitted(principal, serial, Permission.CA_REVOKE)
@@ -128,6 +129,7 @@ class Lifecycle:
         return count
 
     def _permitted(self, principal: Principal, serial: str, permission: Permission) -> Certificate:
+        self._access.require(principal, permission)
         with self._database.read() as connection:
             found = store.read_certificate(connection, serial)
         self._access.require(principal, permission, unit=found.unit)

@@ -117,6 +117,7 @@ class Register:
 
     def export(self, principal: Principal, form: str, kind: AssetKind | None = None) -> bytes:
         """What the principal sees as ``csv``, ``xlsx`` or ``json``; audited, since it leaves the suite."""
+        self._access.require(principal, Permission.ASSET_READ)
         if form not in FORMS:
             raise Invalid(N_("The register is exported as csv, xlsx or json."), place=form[:20])
         listed = self.list_assets(principal, kind)
@@ -135,6 +136,7 @@ class Register:
 
     def retire(self, principal: Principal, id_or_name: str, *, version: int, reason: str) -> None:
         """Take an entry out of use; its links go, its history stays."""
+        self._access.require(principal, Permission.ASSET_WRITE)
         found = self.asset(id_or_name)
         self._access.require(principal, Permission.ASSET_WRITE, unit=found.unit)
         now = self._clock.now()

@@ -121,6 +121,7 @@ class IdentityService:
 
     def grant_roles(self, principal: Principal, login: str, roles: Iterable[Role]) -> User:
         """Set a user's roles; Conflict when two of them exclude one another, NotPermitted for one's own account."""
+        self._access.require(principal, Permission.IDENTITY_ROLE_GRANT)
         wanted = frozenset(roles)
         with self._database.read() as connection:
             user = self._accounts.user(connection, login)
@@ -188,6 +189,7 @@ class IdentityService:
             ]
 
     def _for_writing(self, principal: Principal, login: str) -> User:
+        self._access.require(principal, Permission.IDENTITY_USER_WRITE)
         with self._database.read() as connection:
             user = self._accounts.user(connection, login)
         self._access.require(principal, Permission.IDENTITY_USER_WRITE, unit=user.unit)

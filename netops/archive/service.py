@@ -62,6 +62,7 @@ class ArchiveService:
 
     def original(self, principal: Principal, device: str, version: str = "", *, reason: str) -> str:
         """The text with its secrets, as it would be put back on the device. Audited with the reason."""
+        self._access.require(principal, Permission.NETOPS_CONFIG_RESTORE)
         asset = self._register.asset(device)
         self._access.require(principal, Permission.NETOPS_CONFIG_RESTORE, unit=asset.unit)
         with self._database.begin() as uow:
@@ -126,6 +127,7 @@ class ArchiveService:
             return {}
 
     def _readable(self, principal: Principal, device: str) -> Asset:
+        self._access.require(principal, Permission.NETOPS_CONFIG_READ)
         asset = self._register.asset(device)
         self._access.require(principal, Permission.NETOPS_CONFIG_READ, unit=asset.unit)
         return asset

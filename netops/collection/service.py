@@ -135,6 +135,7 @@ class CollectionService:
 
     def trust(self, principal: Principal, device: str, fingerprint: str, *, reason: str) -> None:
         """Pin another host key after somebody has made sure that it is the device's (``SHA256:…`` as OpenSSH shows it)."""
+        self._access.require(principal, Permission.NETOPS_HOSTKEY_TRUST)
         asset = self._targets.device(device)
         self._access.require(principal, Permission.NETOPS_HOSTKEY_TRUST, unit=asset.unit)
         if not fingerprint.startswith("SHA256:") or len(fingerprint) != 50:
