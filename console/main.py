@@ -15,6 +15,7 @@ import click
 
 from console.problems import EXIT_CANCELLED, EXIT_STATUS, EXIT_USAGE
 from kernel.edges.cli import FORMATS, Group, Output
+from kernel.edges.plain import as_json_text, plain
 from kernel.errors import ErrorCode, WeichengError
 from kernel.i18n import N_, set_language, translate
 
@@ -150,9 +151,9 @@ def _language(arguments: list[str]) -> str:
 def _show(error: WeichengError, as_json: bool) -> None:
     if as_json:
         problem = {"code": str(error.code), "message": error.text(), "place": error.place}
-        click.echo(json.dumps(problem, ensure_ascii=False), err=True)
+        click.echo(as_json_text(json.dumps(problem, ensure_ascii=False)), err=True)
     else:
-        click.echo(translate(N_("Error: ")) + error.text(), err=True)
+        click.echo(plain(translate(N_("Error: ")) + error.text()), err=True)
 
 
 def _log_internal(error: Exception) -> None:

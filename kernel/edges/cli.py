@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from kernel.canonical import iso_utc
+from kernel.edges.plain import FORMULA_SIGNS, as_json_text, plain
 from kernel.i18n import N_, translate
 
 FORMATS = ("table", "json", "yaml", "csv")
@@ -31,13 +32,13 @@ class Output:
         """A list: columns are keys of the rows and, translated, the heads of the table."""
         listed = [dict(row) for row in rows]
         if self.form == "json":
-            self._line(json.dumps(listed, ensure_ascii=False, indent=2, default=_plain))
+            self._json(listed)
         elif self.form == "yaml":
             self._yaml(listed)
         elif self.form == "csv":
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(columns)
-            writer.writerows([[_cell(row.get(column), guard=True) for column in columns] for row in listed])
+            writer.writerows([[_guarded(_cell(row.get(column))) for column in columns] for row in listed])
         else:
             self._table(listed, columns)
 
@@ -51,25 +52,28 @@ class Output:
         elif self.form == "yaml":
             self._yaml(dict(record))
         else:
-            self._line(json.dumps(dict(record), ensure_ascii=False, indent=2, default=_plain))
+            self._json(dict(record))
 
     def text(self, text: str) -> None:
-        """A finished text, such as a configuration or a diff."""
-        self._line(text)
+        """A finished text, such as a configuration or a diff: made harmless on a terminal, octet for octet into a file."""
+        self._line(plain(text) if sys.stdout.isatty() else text)
 
     def note(self, message: str, /, **params: Any) -> None:
         """Tell the user something that is not data."""
-        click.echo(translate(message, **params), err=True)
+        click.echo(plain(translate(message, **params)), err=True)
 
     def progress(self, total: int, label: str) -> "Progress":
         """A bar on a terminal, JSON lines otherwise; both on standard error."""
         return Progress(total, label)
 
+    def _json(self, value: Any) -> None:
+        self._line(as_json_text(json.dumps(value, ensure_ascii=False, indent=2, default=_plain)))
+
     def _yaml(self, value: Any) -> None:
         import yaml
 
-        plain = json.loads(json.dumps(value, default=_plain))
-        self._line(yaml.safe_dump(plain, allow_unicode=True, sort_keys=False).rstrip())
+        simple = json.loads(json.dumps(value, default=_plain))
+        self._line(plain(yaml.safe_dump(simple, allow_unicode=True, sort_keys=False).rstrip()))
 
     def _table(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
         from rich import box
@@ -80,7 +84,7 @@ class Output:
         for column in columns:
             table.add_column(translate(column), overflow="fold")
         for row in rows:
-            table.add_row(*[_cell(row.get(column)) for column in columns])
+            table.add_row(*[plain(_cell(row.get(column))) for column in columns])
         console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200)
         console.print(table)
 
@@ -98,6 +102,7 @@ class Progress:
         self._done = 0
 
     def step(self, message: str = "") -> None:
+        message = plain(message)
         self._done += 1
         if sys.stderr.isatty():
             filled = 24 * self._done // max(self._total, 1)
@@ -187,19 +192,19 @@ def _translated(command: click.Command) -> Iterator[None]:
         command.help = original
 
 
-def _cell(value: Any, *, guard: bool = False) -> str:
+def _guarded(text: str) -> str:
+    """The cell, with a mark before it if a spreadsheet would take it for a formula (CSV injection)."""
+    return plain(f"'{text}" if text.startswith(FORMULA_SIGNS) and not _number(text) else text)
+
+
+def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, (list, tuple, set, frozenset)):
-        text = ", ".join(_cell(item) for item in value)
-    elif isinstance(value, dict):
-        text = json.dumps(value, ensure_ascii=False, default=_plain)
-    else:
-        text = str(_plain(value)) if not isinstance(value, (str, int, float, bool)) else str(value)
-    # a spreadsheet must not take a cell for a formula (CSV injection)
-    return (
-        f"'{text}" if guard and text[:1] in ("=", "+", "-", "@", "\t", "\r") and not _number(text) else text
-    )
+        return ", ".join(_cell(item) for item in value)
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, default=_plain)
+    return str(_plain(value)) if not isinstance(value, (str, int, float, bool)) else str(value)
 
 
 def _number(text: str) -> bool:
