@@ -26,6 +26,8 @@ class Bound:
 
 @dataclass(frozen=True)
 class DrLevel:
+    """One level, 1 to 6, and the two figures that a measurement is compared with."""
+
     number: int
     name: Text
     rto: Bound

@@ -49,6 +49,8 @@ class Level(IntEnum):
 
 
 class RunState(StrEnum):
+    """How far a run has come: stored at the first site, replicated to all, verified at all."""
+
     PLANNED = "planned"
     RUNNING = "running"
     STORED = "stored"

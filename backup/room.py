@@ -34,6 +34,7 @@ class Room:
     timezone: str = "Asia/Shanghai"
 
     def plan(self, plan_id: str) -> Plan:
+        """The plan; NotFound names those there are."""
         if plan_id not in self.book.plans:
             known = ", ".join(sorted(self.book.plans)) or "-"
             raise NotFound(

@@ -192,6 +192,7 @@ class Profiles:
         self._by_id = {profile.id: profile for profile in loaded}
 
     def get(self, profile_id: str) -> Profile:
+        """The profile; NotFound names those there are."""
         if profile_id not in self._by_id:
             raise NotFound(
                 N_("There is no profile %(profile)s."),

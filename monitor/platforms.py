@@ -106,6 +106,7 @@ def platform_of(name: str) -> Platform:
 
 
 def parse_platform(data: Any, place: str) -> Platform:
+    """The platform of a YAML document; Invalid names ``place`` and the metric that is wrong."""
     if not isinstance(data, dict) or set(data) != {"platform", "metrics"}:
         raise Invalid(N_("A platform file has the entries platform and metrics."), place=place)
     metrics = [

@@ -21,6 +21,8 @@ MOST_EVENTS = 1_000  # event ids kept as evidence of one alert; the count goes o
 
 
 class AssetLookup(Protocol):
+    """Whose machine an address is; None for one that the register does not know."""
+
     def find(self, address: str) -> AssetInfo | None: ...
 
 

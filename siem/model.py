@@ -11,6 +11,8 @@ from kernel.i18n import N_
 
 
 class AlertState(StrEnum):
+    """Where an alert stands; while it is not closed, what its rule finds for the same group adds to it."""
+
     NEW = "new"
     ACKNOWLEDGED = "acknowledged"
     IN_CASE = "in_case"
@@ -26,6 +28,8 @@ class Verdict(StrEnum):
 
 
 class CaseState(StrEnum):
+    """Phases of handling an incident (NIST SP 800-61)."""
+
     OPEN = "open"
     CONTAINED = "contained"
     RECOVERED = "recovered"
@@ -33,6 +37,8 @@ class CaseState(StrEnum):
 
 
 class TaskState(StrEnum):
+    """A task of a case is open or done."""
+
     OPEN = "open"
     DONE = "done"
 
@@ -152,6 +158,8 @@ class TimelineEntry:
 
 @dataclass(frozen=True)
 class Task:
+    """Work to be done for a case; ``assignee`` is a login or empty."""
+
     id: str
     title: str
     state: TaskState

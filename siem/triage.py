@@ -261,6 +261,7 @@ class TriageService:
         return self.case(principal, case_id)
 
     def finish_task(self, principal: Principal, case_id: str, task_id: str) -> CaseFile:
+        """Mark a task done; NotFound when the case has no such open task."""
         case = self._worked(principal, case_id)
         here = (case_tasks.c.id == task_id) & (case_tasks.c.case_id == case_id)
         with self._database.begin() as uow:

@@ -30,6 +30,8 @@ class CertId:
 
 @dataclass(frozen=True)
 class OcspRequest:
+    """What is asked (RFC 6960 section 4.1.1); ``nonce`` as in RFC 9654, None when there is none."""
+
     certificates: tuple[CertId, ...]
     nonce: bytes | None
 

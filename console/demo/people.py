@@ -12,6 +12,8 @@ from kernel.secrets import write_private
 
 @dataclass(frozen=True)
 class Person:
+    """Somebody of the main job, with the one role and the unit that they hold."""
+
     key: str  # how steps name this person
     login: str
     name: str

@@ -169,6 +169,7 @@ class Register:
             return self._put_link(uow, principal, link)
 
     def remove_link(self, principal: Principal, link: Link, reason: str) -> None:
+        """Take a link out of the register; NotFound when it is not there. Either end may come first."""
         self._access.require(principal, Permission.ASSET_WRITE)
         with self._database.begin() as uow:
             self._require_ends(uow, principal, link)

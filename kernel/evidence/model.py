@@ -125,6 +125,8 @@ class Seal:
 
 
 class EvidenceFaultKind(StrEnum):
+    """What is wrong: bytes, chain, attachment, or the seal in one of its parts."""
+
     CHANGED = "changed"
     MISSING = "missing"
     CHAIN = "chain"

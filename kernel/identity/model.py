@@ -39,6 +39,8 @@ def clashes(roles: frozenset[Role]) -> list[tuple[Role, Role]]:
 
 
 class UserState(StrEnum):
+    """Whether an account may sign in; a lock-out is a time of its own, not a state."""
+
     ACTIVE = "active"
     DISABLED = "disabled"
 
@@ -102,6 +104,8 @@ class Session:
 
 
 class ApprovalState(StrEnum):
+    """Pending until enough people approved or one rejected."""
+
     PENDING = "pending"
     APPROVED = "approved"
     REJECTED = "rejected"

@@ -9,6 +9,8 @@ from kernel.identity.model import Role
 
 
 class Permission(StrEnum):
+    """What may be done, as services ask for it."""
+
     # identity and the suite
     IDENTITY_READ = "identity:user:read"
     IDENTITY_USER_WRITE = "identity:user:write"

@@ -53,11 +53,6 @@ class IdentityService:
         self._box = box
 
     # --- set-up
-    def is_set_up(self) -> bool:
-        """Whether anybody can sign in yet."""
-        with self._database.read() as connection:
-            return self._accounts.any_user(connection)
-
     def set_up(self, organisation: str, logins: dict[Role, tuple[str, str]]) -> list[NewAccount]:
         """First run: make the root unit and the three administrators; Conflict when anyone exists already.
 

@@ -8,6 +8,8 @@ from typing import Any
 
 
 class JobState(StrEnum):
+    """Where a job stands; the last three are ends."""
+
     QUEUED = "queued"
     RUNNING = "running"
     SUCCEEDED = "succeeded"

@@ -24,6 +24,8 @@ class Severity(StrEnum):
 
 
 class FindingState(StrEnum):
+    """``fixed``: gone at a collection; ``verified``: a person confirmed it; ``excepted``: accepted until a date."""
+
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
     EXCEPTED = "excepted"

@@ -39,6 +39,8 @@ class ResultState(StrEnum):
 
 
 class RemediationState(StrEnum):
+    """``done``: its owner says so; ``accepted``: the security officer agrees."""
+
     OPEN = "open"
     DONE = "done"
     ACCEPTED = "accepted"

@@ -39,6 +39,8 @@ class PackageRefused(IntegrityFailed):
 
 
 class PackageFaultKind(StrEnum):
+    """What is wrong with a package: a file, its seal, or the seal of one record in it."""
+
     CHANGED = "changed"
     MISSING = "missing"
     EXTRA = "extra"
