@@ -41,6 +41,8 @@ def test_every_schedule_has_a_handler_and_the_work_inside_the_suite_succeeds(app
     with database.begin() as uow:
         now = app.clock.now() - timedelta(seconds=1)
         uow.execute(schedules.update().where(schedules.c.kind.in_(INSIDE)).values(next_run_at=now))
+        # the others may fall due during this test, at the turn of a minute
+        uow.execute(schedules.update().where(schedules.c.kind.not_in(INSIDE)).values(enabled=False))
         kinds = set(uow.execute(select(schedules.c.kind)).scalars())
     assert kinds >= INSIDE
     assert app.jobs.run_schedules() == len(INSIDE)
