@@ -1,1 +1,1 @@
-"""Helpers for the edges of the rooms: command line."""
+"""What the edges of the rooms share: the command line's groups, output and progress."""

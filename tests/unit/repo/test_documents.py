@@ -46,6 +46,16 @@ def commands(cell: str) -> Iterator[list[str]]:
         yield from ([*group, name] for name in last.split("|"))
 
 
+def find(words: list[str]) -> click.Command | None:
+    """The command that such words begin with; None when a group has no command of the next name."""
+    command: click.Command | None = root
+    for word in words:
+        if not isinstance(command, click.Group) or word.startswith("-"):
+            return command
+        command = command.get_command(click.Context(command), word)
+    return command
+
+
 def test_every_requirement_has_its_line_once() -> None:
     assert ids(CAPABILITIES) == ids(rows(read("docs/requirements.md")))
 
@@ -54,11 +64,7 @@ def test_every_requirement_has_its_line_once() -> None:
 def test_what_a_capability_names_is_there(row: list[str]) -> None:
     assert len(row) == 6
     for words in commands(row[2]):
-        command: click.Command | None = root
-        for word in words:
-            assert isinstance(command, click.Group), words
-            command = command.get_command(click.Context(command), word)
-            assert command is not None, words
+        assert find(words) is not None, words
     for path in re.findall(r"`([^`]+)`", row[4]):
         assert (ROOT / "tests" / path).is_dir() or (ROOT / "tests" / f"{path}.py").is_file(), path
 
@@ -78,6 +84,12 @@ DOCUMENTS = sorted(
 def test_every_link_leads_somewhere(document: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)", read(document)):
         assert (ROOT / document).parent.joinpath(target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_command_that_a_document_shows_is_there(document: str) -> None:
+    for line in re.findall(r"(?m)(?:^|`|exec worker )weicheng ([a-z][a-z -]*)", read(document)):
+        assert find(line.split()) is not None, line
 
 
 @pytest.mark.parametrize("room", ROOMS)
