@@ -50,3 +50,8 @@ def insert_if_absent(connection: Connection, table: Table, row: Mapping[str, Any
     maker = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = maker(table).values(dict(row)).on_conflict_do_nothing()
     return connection.execute(statement.returning(*table.primary_key)).one_or_none() is not None
+
+
+def storable(text: str) -> str:
+    """The text with U+FFFD for NUL, the one character that PostgreSQL keeps in no text."""
+    return text.replace("\0", "\ufffd")

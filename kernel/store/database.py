@@ -4,6 +4,8 @@ SQLite on one machine, PostgreSQL beyond, one set of statements for both. A unit
 announces and enqueues is written in that same transaction, just before the commit, so that none exists without the others.
 """
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,7 +22,7 @@ from kernel.clock import Clock
 from kernel.errors import NotPermitted
 from kernel.ids import new_id
 from kernel.jobs.store import insert_job
-from kernel.store.base import metadata
+from kernel.store.base import metadata, storable
 
 if TYPE_CHECKING:
     from kernel.events import Event
@@ -63,7 +65,7 @@ class UnitOfWork:
                 actor_name=principal.name,
                 roles=tuple(sorted(principal.roles)),
                 action=action,
-                target=target,
+                target=storable(target),
                 unit=unit,
                 outcome=outcome,
                 reason=reason,
@@ -156,7 +158,29 @@ def _engine(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(url, pool_pre_ping=True, isolation_level="READ COMMITTED")
+    engine = create_engine(
+        url, pool_pre_ping=True, isolation_level="READ COMMITTED", json_serializer=_json_of_storable
+    )
+    event.listen(engine, "before_cursor_execute", _bind_storable, retval=True)
+    return engine
+
+
+def _bind_storable(
+    _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool
+) -> tuple[str, Any]:
+    """Names and texts come from outside, and PostgreSQL ends the transaction at a NUL where SQLite stores it."""
+    rows = parameters if many else [parameters]
+    cleaned = [_storable_row(row) if isinstance(row, Mapping) else row for row in rows]
+    return statement, cleaned if many else cleaned[0]
+
+
+def _storable_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: storable(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
+def _json_of_storable(value: Any) -> str:
+    """JSON without the escape of NUL, which JSONB refuses; an escaped backslash before ``u0000`` is not that."""
+    return re.sub(r"(?<!\\)((?:\\\\)*)\\u0000", r"\1\\ufffd", json.dumps(value))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
