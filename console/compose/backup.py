@@ -3,6 +3,7 @@
 import secrets
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from backup.adapters.sources import (
 )
 from backup.claims import Claims
 from backup.model import Plan
+from backup.plans import PlanBook
 from backup.ports import ApplicationCheck, SiteStore, Source
 from backup.room import Room
 from backup.service import BackupService
@@ -38,7 +40,8 @@ def build(floor: Floor) -> BackupService:
     """The service over one floor; repositories lie at the sites of the settings, scratch below the data folder."""
     settings, folder = floor.settings, floor.settings.data_dir / "backup"
     longest = timedelta(hours=settings.backup.timeout_hours)
-    book = read_plan_book(settings.backup.plans or PLANS)
+    sources = _sources(floor)
+    book = _plan_book(settings, sources)
     engine = Restic(_password_file(settings), timeout=longest.total_seconds())
     room = Room(
         database=floor.database,
@@ -48,12 +51,24 @@ def build(floor: Floor) -> BackupService:
         claims=Claims(floor.database, floor.clock, folder / "scratch", 2 * longest),
         book=book,
         engines={engine.name: engine},
-        sources=_sources(floor),
+        sources=sources,
         sites=_sites(settings, book.plans),
         checks=_checks(),
         timezone=settings.timezone,
     )
     return BackupService(room, floor.access)
+
+
+def _plan_book(settings: Settings, sources: Mapping[str, Source]) -> PlanBook:
+    """The settings' plans as they stand; the suite's own plan asks for what this installation has."""
+    if settings.backup.plans is not None:
+        return read_plan_book(settings.backup.plans)
+    book = read_plan_book(PLANS)
+    own = {
+        name: replace(plan, sets=tuple(one for one in plan.sets if one.source in sources))
+        for name, plan in book.plans.items()
+    }
+    return replace(book, plans=own)
 
 
 def _sources(floor: Floor) -> Mapping[str, Source]:

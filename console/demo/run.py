@@ -15,6 +15,7 @@ from typing import Any
 from console.commands.db import upgrade_database
 from console.commands.range import ROOT
 from console.compose.app import App
+from console.demo import stores
 from console.demo.model import Demo, StepResult
 from console.demo.network import register_network
 from console.demo.people import make_people
@@ -70,6 +71,8 @@ class DemoRun:
                 )
             self._processes.clean()
             self._range("down")
+        stores.start_afresh(self._folder)
+        if self._folder.exists():
             shutil.rmtree(self._folder)
         self._folder.mkdir(parents=True, mode=0o700)
         (self._folder / MARKER).touch()
@@ -79,6 +82,7 @@ class DemoRun:
         """A settings file that ``make serve`` uses afterwards; the signer's pass-phrase is a secret file."""
         data, keys = self._folder / "data", self._folder / "secrets"
         write_private(keys / "signer__passphrase", secrets.token_urlsafe(24).encode())
+        stores.remember(self._folder)
         tls = self._folder / "tls"
         toml = f"""# Settings of the demo, written by weicheng demo
 data_dir = "{data}"

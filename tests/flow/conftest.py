@@ -10,9 +10,11 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 
 
-def run_demo(folder: Path) -> subprocess.CompletedProcess[str]:
+def run_demo(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    """The main job in ``folder``, with nothing set but ``settings`` (WEICHENG_...)."""
     command = [sys.executable, "-m", "console.main", "demo", "--folder", str(folder)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith("WEICHENG_")}
+    environment |= settings
     return subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False, timeout=280
     )

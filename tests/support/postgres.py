@@ -6,6 +6,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 import uuid
 from pathlib import Path
 
@@ -36,7 +37,9 @@ def free_port() -> int:
 class Postgres:
     """One server for a test session; ``fresh_database`` gives each test an empty database of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        """With ``durable`` what it acknowledged survives ``crash``."""
+        self._durable = durable
         self._programs = programs()
         self._folder = server_folder("weicheng-postgres-")
         self._password = secrets.token_urlsafe(16)
@@ -72,7 +75,7 @@ class Postgres:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": self._folder,
             "fsync": "off",  # the data is thrown away; tests kill the server's clients, they don't cut its power
-            "synchronous_commit": "off",
+            "synchronous_commit": "on" if self._durable else "off",
             "full_page_writes": "off",
             "shared_buffers": "64MB",
             "max_connections": 60,
@@ -107,6 +110,23 @@ class Postgres:
 
     def _address(self, database: str) -> str:
         return f"postgresql://{USER}:{self._password}@127.0.0.1:{self.port}/{database}"
+
+    def crash(self) -> None:
+        """Kill it as a failing machine would; ``recover`` starts it again on the same port and data."""
+        if self._server is not None:
+            os.kill(self._server.pid, signal.SIGKILL)
+            self._server.stop()
+
+    def recover(self) -> None:
+        """Start it again; what the dead one's children still hold is free after a moment."""
+        for _attempt in range(10):
+            try:
+                self._launch().wait_until(self._answers, 60)
+            except RuntimeError:
+                time.sleep(0.5)
+            else:
+                return
+        raise RuntimeError("PostgreSQL does not come back")
 
     def stop(self) -> None:
         """End the server and remove all its files."""
