@@ -220,13 +220,14 @@ def test_tls_takes_openssl_with_our_certificate_and_nobody_without(
     )
     wait_for(lambda: len(stored(folder)) == 1)
     context = ssl.create_default_context(cafile=str(tls / "ca.pem"))
-    with pytest.raises((ssl.SSLError, ConnectionResetError)):
+    answer = b""
+    # some versions of Python show the refusal as the end of the stream, others raise
+    with suppress(ssl.SSLError, ConnectionResetError):
         with socket.create_connection(("127.0.0.1", collector.ports["tls"]), 5) as plain:
-            with context.wrap_socket(
-                plain, server_hostname="127.0.0.1", suppress_ragged_eofs=False
-            ) as stranger:
+            with context.wrap_socket(plain, server_hostname="127.0.0.1") as stranger:
                 stranger.sendall(b"<13>1 - host app - - - not invited\n")
-                stranger.recv(1)
+                answer = stranger.recv(1)
+    assert answer == b""
     assert collector.stop() == 0
     [document] = stored(folder)
     assert (document["message"], document["log.syslog.transport"]) == ("over tls", "tls")
