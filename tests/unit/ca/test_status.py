@@ -1,7 +1,6 @@
 """Status: what relying parties are told, by CRL, OCSP and time-stamp, judged by parsers and clients that are not ours."""
 
 import base64
-import hashlib
 import subprocess
 from datetime import timedelta
 from pathlib import Path
@@ -16,44 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ca.encoding.ocsp import parse_request
-from ca.model import Certificate, IllegalMove, Reason, State
+from ca.model import IllegalMove, Reason, State
 from ca.signer.model import KeyRole, Purpose, SigningRefused
 from ca.web import create_status_app
 from kernel.clock import FixedClock
-from kernel.errors import Conflict, ErrorCode, Invalid, NotPermitted, Unavailable, WeichengError
+from kernel.errors import Invalid, NotPermitted, Unavailable
 from kernel.identity.model import Principal
 from kernel.pki import tsp
 from kernel.pki.der import MalformedDer
 from tests.unit.ca.conftest import World
-
-
-def crl_of(world: World) -> x509.CertificateRevocationList:
-    return x509.load_der_x509_crl(world.ca.publication.crl("issuing"))
-
-
-def ask(
-    world: World, serial: int, *, digest: hashes.HashAlgorithm | None = None, nonce: bytes | None = None
-) -> ocsp.OCSPResponse:
-    issuing = x509.load_der_x509_certificate(world.ca.authority("issuing").certificate)
-    name_hash, key_hash = hashes_of(issuing, digest or hashes.SHA256())
-    builder = ocsp.OCSPRequestBuilder().add_certificate_by_hash(
-        name_hash, key_hash, serial, digest or hashes.SHA256()
-    )
-    if nonce:
-        builder = builder.add_extension(x509.OCSPNonce(nonce), False)
-    return ocsp.load_der_ocsp_response(world.ca.responder.answer(builder.build().public_bytes(Encoding.DER)))
-
-
-def hashes_of(issuing: x509.Certificate, digest: hashes.HashAlgorithm) -> tuple[bytes, bytes]:
-    from cryptography.hazmat.primitives.serialization import PublicFormat
-
-    from kernel.pki.der import key_bits
-
-    spki = issuing.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return (
-        hashlib.new(digest.name, issuing.subject.public_bytes()).digest(),
-        hashlib.new(digest.name, key_bits(spki)).digest(),
-    )
+from tests.unit.ca.relying import ask, crl_of, request
 
 
 def test_a_revoked_certificate_is_on_the_next_list_at_once(world: World, clock: FixedClock) -> None:
@@ -230,98 +201,8 @@ def test_services_without_a_key_say_so(world: World) -> None:
     assert not world.ca.can_seal()
     with pytest.raises(Unavailable, match="no key yet"):
         world.ca.services.seal(b"x")
-    answer = ask_raw(world)
+    answer = ask(world)
     assert answer.response_status is ocsp.OCSPResponseStatus.TRY_LATER
-
-
-def _request(world: World, serial: int, nonce: bytes | None = None) -> bytes:
-    issuing = x509.load_der_x509_certificate(world.ca.authority("issuing").certificate)
-    builder = ocsp.OCSPRequestBuilder().add_certificate_by_hash(
-        *hashes_of(issuing, hashes.SHA256()), serial, hashes.SHA256()
-    )
-    if nonce:
-        builder = builder.add_extension(x509.OCSPNonce(nonce), False)
-    return builder.build().public_bytes(Encoding.DER)
-
-
-def ask_raw(world: World, serial: int = 1, nonce: bytes | None = None) -> ocsp.OCSPResponse:
-    return ocsp.load_der_ocsp_response(world.ca.responder.answer(_request(world, serial, nonce)))
-
-
-class Killed(BaseException):
-    """The power goes."""
-
-
-def test_a_crash_between_intent_and_result_leaves_no_serial_without_an_owner(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    request = world.request()
-
-    def power_cut(*_: object) -> bytes:
-        raise Killed
-
-    with monkeypatch.context() as patched:
-        patched.setattr(world.signer, "sign", power_cut)
-        with pytest.raises(Killed):
-            world.ca.registration.approve(world.officer, request.id)
-    waiting = [one for one in world.ca.lifecycle.find(world.officer) if one.state is State.APPROVED]
-    assert len(waiting) == 1
-    assert ask(world, int(waiting[0].serial, 16)).certificate_status is ocsp.OCSPCertStatus.UNKNOWN
-    assert world.ca.issuance.recover() == 1
-    assert world.ca.issuance.recover() == 0
-    issued = world.ca.lifecycle.show(world.officer, waiting[0].serial)
-    assert isinstance(issued, Certificate)
-    assert issued.state is State.ISSUED
-    assert world.ca.registration.show(world.officer, request.id).state is State.ISSUED
-    assert x509.load_der_x509_certificate(issued.der).serial_number == int(issued.serial, 16)
-
-
-def test_a_signer_that_signs_wrongly_is_found_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kernel.pki.algorithms import SignatureInvalid
-
-    request = world.request()
-    monkeypatch.setattr(world.signer, "sign", lambda *_: b"\x30\x06\x02\x01\x01\x02\x01\x01")
-    with pytest.raises(SignatureInvalid):
-        world.ca.registration.approve(world.officer, request.id)
-    assert all(
-        one.state is not State.ISSUED for one in world.ca.lifecycle.find(world.officer, profile="person")
-    )
-
-
-def lose_signer(world: World, patched: pytest.MonkeyPatch) -> None:
-    def gone(*_: object) -> bytes:
-        raise Unavailable("The signer does not answer.")
-
-    patched.setattr(world.signer, "sign", gone)
-
-
-def test_without_its_signer_the_ca_revokes_and_the_list_follows(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    issued = world.issue()
-    serial = int(issued.serial, 16)
-    with monkeypatch.context() as patched:
-        lose_signer(world, patched)
-        with pytest.raises(WeichengError) as told:
-            world.ca.lifecycle.revoke(world.officer, issued.serial, Reason.KEY_COMPROMISE, "丢失")
-        assert told.value.code is ErrorCode.PARTIAL
-        assert ask_raw(world, serial).response_status is ocsp.OCSPResponseStatus.TRY_LATER
-        rejected = world.ca.services.stamp(tsp.request(b"d" * 32))
-        with pytest.raises(tsp.TimeStampRefused):
-            tsp.token_of(rejected)
-    assert ask(world, serial).certificate_status is ocsp.OCSPCertStatus.REVOKED
-    assert crl_of(world).get_revoked_certificate_by_serial_number(serial) is None
-    assert world.ca.publication.refresh() == 1
-    assert crl_of(world).get_revoked_certificate_by_serial_number(serial) is not None
-    assert world.ca.publication.refresh() == 0
-
-
-def test_with_a_clock_set_back_no_list_and_no_stamp_is_signed(world: World, clock: FixedClock) -> None:
-    clock.advance(hours=-2)
-    with pytest.raises(Unavailable, match="clock"):
-        world.ca.publication.publish("issuing", world.officer)
-    with pytest.raises(tsp.TimeStampRefused):
-        world.ca.services.timestamp(b"d" * 32)
 
 
 def test_a_revoked_certificate_stays_listed_once_after_its_end(world: World, clock: FixedClock) -> None:
@@ -359,7 +240,7 @@ def test_the_services_renew_their_certificates_in_time(world: World, clock: Fixe
 def test_an_expired_responder_says_try_later_not_something_wrong(world: World, clock: FixedClock) -> None:
     serial = int(world.issue().serial, 16)
     clock.advance(days=91)
-    assert ask_raw(world, serial).response_status is ocsp.OCSPResponseStatus.TRY_LATER
+    assert ask(world, serial).response_status is ocsp.OCSPResponseStatus.TRY_LATER
 
 
 @pytest.mark.parametrize(
@@ -371,14 +252,14 @@ def test_an_expired_responder_says_try_later_not_something_wrong(world: World, c
     ],
 )
 def test_a_nonce_has_1_to_128_octets(world: World, size: int, status: ocsp.OCSPResponseStatus) -> None:
-    assert ask_raw(world, 4711, nonce=b"n" * size).response_status is status
+    assert ask(world, 4711, nonce=b"n" * size).response_status is status
 
 
 def test_an_ocsp_path_may_hold_any_base64(world: World) -> None:
     """Two slashes in a row, plus signs and equals signs, percent-encoded or not (RFC 6960 appendix A.1)."""
     client = create_status_app(world.ca).test_client()
     for filler in range(256):
-        asked = _request(world, 4711, bytes((255, 255, 255, filler)) * 4)
+        asked = request(world, 4711, bytes((255, 255, 255, filler)) * 4)
         path = base64.b64encode(asked).decode()
         if "//" in path:
             break
@@ -391,49 +272,3 @@ def test_an_ocsp_path_may_hold_any_base64(world: World) -> None:
 def test_no_two_stamps_bear_one_serial(world: World) -> None:
     serials = {tsp.read_token(world.ca.services.timestamp(b"d" * 32)).serial for _ in range(20)}
     assert len(serials) == 20
-
-
-def test_a_recovery_that_fails_for_one_goes_on_with_the_others(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def power_cut(*_: object) -> bytes:
-        raise Killed
-
-    requests = [world.request() for _ in range(3)]
-    with monkeypatch.context() as patched:
-        patched.setattr(world.signer, "sign", power_cut)
-        for request in requests:
-            with pytest.raises(Killed):
-                world.ca.registration.approve(world.officer, request.id)
-    real, seen = world.signer.sign, []
-
-    def first_fails(name: str, purpose: Purpose, tbs: bytes) -> bytes:
-        seen.append(tbs)
-        if len(seen) == 1:
-            raise Unavailable("The signer does not answer.")
-        return real(name, purpose, tbs)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(world.signer, "sign", first_fails)
-        with pytest.raises(Unavailable):
-            world.ca.issuance.recover()
-    assert world.ca.issuance.recover() == 1
-    assert len(world.ca.lifecycle.find(world.officer, state=State.ISSUED, profile="person")) == 3
-
-
-def test_a_revoked_ca_signs_nothing_more(world: World) -> None:
-    own = x509.load_der_x509_certificate(world.ca.authority("issuing").certificate)
-    filed = world.request()
-    world.ca.lifecycle.revoke(world.officer, f"{own.serial_number:032x}", Reason.CA_COMPROMISE, "密钥泄露")
-    root_list = x509.load_der_x509_crl(world.ca.publication.crl("root"))
-    assert root_list.get_revoked_certificate_by_serial_number(own.serial_number) is not None
-    with pytest.raises(Conflict, match="signs no more"):
-        world.ca.registration.approve(world.officer, filed.id)
-    assert world.ca.registration.show(world.officer, filed.id).state is State.REQUESTED
-
-
-def test_a_ca_at_its_end_signs_nothing_more(world: World, clock: FixedClock) -> None:
-    filed = world.request()
-    clock.advance(days=3700)
-    with pytest.raises(Conflict, match="signs no more"):
-        world.ca.registration.approve(world.officer, filed.id)
