@@ -83,7 +83,8 @@ def elasticsearch_url(elasticsearch: Elasticsearch) -> str:
     return elasticsearch.url
 
 
-@pytest.fixture(scope="session")
+# A module's, not the session's: while it lives, Playwright's event loop runs in this thread and nobody else can start one.
+@pytest.fixture(scope="module")
 def chromium() -> "Iterator[Browser]":
     from playwright.sync_api import sync_playwright
 
