@@ -5,6 +5,7 @@ announces and enqueues is written in that same transaction, just before the comm
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -153,8 +154,9 @@ def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         engine = create_engine(url, connect_args={"check_same_thread": False})
+        event.listen(engine, "do_connect", _make_private)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -163,6 +165,13 @@ def _engine(url: str) -> Engine:
     )
     event.listen(engine, "before_cursor_execute", _bind_storable, retval=True)
     return engine
+
+
+def _make_private(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -> None:
+    """A new file is 0600 before SQLite opens it: its write-ahead log and shared memory get the mode of the file."""
+    file = Path(arguments[0])
+    if arguments[0] != ":memory:" and not file.exists():
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
 
 
 def _bind_storable(

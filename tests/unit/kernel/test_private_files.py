@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from kernel.clock import SystemClock
 from kernel.errors import Unavailable
 from kernel.secrets import SecretBox, make_private_once, write_private
+from kernel.store import Database
 
 
 def test_only_the_owner_can_read_what_is_written(tmp_path: Path) -> None:
@@ -48,3 +50,13 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "box.key").chmod(0o644)
     with pytest.raises(Unavailable, match="chmod 600"):
         SecretBox(tmp_path / "box.key")
+
+
+def test_nobody_else_reads_the_database_or_what_lies_beside_it(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'data' / 'weicheng.sqlite'}", SystemClock())
+    database.create_all()
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+    files = list((tmp_path / "data").iterdir())
+    assert len(files) >= 2  # the write-ahead log holds rows too
+    assert [file.name for file in files if stat.S_IMODE(file.stat().st_mode) != 0o600] == []
+    database.close()
