@@ -163,8 +163,18 @@ class IdentityService:
             uow.audit(principal, AuditAction.USER_UNLOCK, f"user:{login}", unit=user.unit)
 
     def bind_certificate(self, principal: Principal, login: str, certificate: bytes) -> None:
-        """Let the user sign in with this certificate (DER) of our own CA."""
+        """Let the user sign in with this certificate (DER) of our own CA, whose subject must name the login as UID.
+
+        Otherwise whoever makes accounts could sign in as anybody, with a certificate of their own.
+        """
         user = self._for_writing(principal, login)
+        if _named_in(certificate) != [login]:
+            raise Invalid(
+                N_("The certificate is not one of %(login)s's."),
+                mend=N_("Have one issued whose subject holds UID=%(login)s."),
+                place="certificate",
+                login=login,
+            )
         with self._database.begin() as uow:
             fingerprint = self._accounts.bind_certificate(
                 uow.connection, user.id, certificate, self._clock.now()
@@ -212,3 +222,15 @@ class IdentityService:
         return NewAccount(
             self._accounts.user(uow.connection, login), password, provisioning_uri(login, totp), totp
         )
+
+
+def _named_in(certificate: bytes) -> list[str | bytes]:
+    """The logins (UID, RFC 4519 section 2.39) in the subject of a DER certificate; none if it can not be read."""
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    try:
+        subject = x509.load_der_x509_certificate(certificate).subject
+    except ValueError:
+        return []
+    return [attribute.value for attribute in subject.get_attributes_for_oid(NameOID.USER_ID)]

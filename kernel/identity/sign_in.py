@@ -114,19 +114,24 @@ class SignIn:
             uow.audit(_principal(user, session.method), AuditAction.SIGN_OUT, f"session:{session.id}")
 
     def sessions(self, principal: Principal, *, everyone: bool = False) -> list[Session]:
-        """One's own open sessions, or everybody's with the permission for it."""
-        if everyone:
-            self._access.require(principal, Permission.IDENTITY_SESSION_END)
+        """One's own open sessions, or those of everybody in one's units with the permission for it."""
+        if not everyone:
+            with self._database.read() as connection:
+                return list(self._accounts.sessions(connection, principal.id))
+        self._access.require(principal, Permission.IDENTITY_SESSION_END)
+        visible = self._access.visible_units(principal)
         with self._database.read() as connection:
-            return list(self._accounts.sessions(connection, None if everyone else principal.id))
+            found, people = self._accounts.sessions(connection, None), self._accounts.users(connection)
+        seen = {user.id for user in people if visible is None or user.unit in visible}
+        return [session for session in found if session.user in seen]
 
     def end_session(self, principal: Principal, session_id: str, reason: str) -> None:
-        """End one of one's own sessions, or anybody's with the permission for it."""
-        own = {session.id for session in self.sessions(principal)}
-        if session_id not in own:
-            self._access.require(principal, Permission.IDENTITY_SESSION_END)
+        """End one of one's own sessions, or one of one's units with the permission for it; NotFound for any other."""
+        known = {session.id for session in self.sessions(principal)}
+        if session_id not in known:
+            known = {session.id for session in self.sessions(principal, everyone=True)}
         with self._database.begin() as uow:
-            if not self._accounts.end_session(uow.connection, session_id):
+            if session_id not in known or not self._accounts.end_session(uow.connection, session_id):
                 raise NotFound(N_("There is no session %(id)s."), id=session_id)
             uow.audit(principal, AuditAction.SESSION_END, f"session:{session_id}", reason=reason)
 
@@ -216,7 +221,8 @@ class SignIn:
         trusted = session.method != "certificate" or (
             certificate is not None and self._certificates.good(certificate)
         )
-        return fresh and trusted and user.state is UserState.ACTIVE
+        expired = user.expires_at is not None and user.expires_at <= now
+        return fresh and trusted and not expired and user.state is UserState.ACTIVE
 
 
 def _principal(user: User, method: str) -> Principal:

@@ -66,3 +66,12 @@ class TestCa:
             .not_valid_after(now + timedelta(days=1))
             .add_extension(identifier, critical=False)
         )
+
+
+def personal_certificate(login: str) -> bytes:
+    """A self-signed certificate (DER) in whose subject UID is ``login``: for tests in which the CA's word is stood in for."""
+    subject = x509.Name([x509.NameAttribute(NameOID.USER_ID, login)])
+    now, key = datetime.now(UTC), ec.generate_private_key(ec.SECP256R1())
+    builder = x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)

@@ -7,6 +7,7 @@ import pytest
 
 from console.web.security import COOKIE
 from kernel.identity.model import Role
+from tests.support.certificates import personal_certificate
 from tests.unit.console.conftest import BASE, Browser, Console
 
 FAILED = "登录失败"
@@ -175,7 +176,7 @@ def test_cookies_last_no_longer_than_a_session_may(console: Console) -> None:
 
 def _bound(console: Console, role: Role) -> bytes:
     """A certificate of ours, bound to the person's account by the system administrator."""
-    certificate = b"certificate of " + role.encode()
+    certificate = personal_certificate(console.accounts[role].user.login)
     console.issued.certificates.add(certificate)
     administrator = console.browser()
     administrator.sign_in(Role.SYSTEM_ADMINISTRATOR)

@@ -8,7 +8,7 @@ import pytest
 
 from kernel.audit.trail import AuditTrail
 from kernel.clock import FixedClock
-from kernel.errors import Conflict, Invalid, NotPermitted, Unauthenticated
+from kernel.errors import Conflict, Invalid, NotFound, NotPermitted, Unauthenticated
 from kernel.identity.access import Access
 from kernel.identity.accounts import SqlAccounts
 from kernel.identity.model import INCOMPATIBLE, Principal, Role, UserState, clashes
@@ -16,8 +16,10 @@ from kernel.identity.passwords import Passwords, totp_code
 from kernel.identity.permissions import APPROVING, ROLE_PERMISSIONS, Permission
 from kernel.identity.service import THREE_ADMINISTRATORS, IdentityService, NewAccount
 from kernel.identity.sign_in import SignIn, SignInRules
+from kernel.identity.store import users
 from kernel.secrets import SecretBox
 from kernel.store import Database
+from tests.support.certificates import personal_certificate
 
 
 class Certificates:
@@ -178,16 +180,53 @@ def test_a_revoked_certificate_opens_no_session_and_ends_the_open_one(
     world: World, three: dict[Role, NewAccount]
 ) -> None:
     sysadmin = world.enter(three[Role.SYSTEM_ADMINISTRATOR])
-    world.service.bind_certificate(sysadmin, "admin1", b"certificate")
-    token = world.sign_in.with_certificate(b"certificate").token
+    certificate = personal_certificate("admin1")
+    world.service.bind_certificate(sysadmin, "admin1", certificate)
+    token = world.sign_in.with_certificate(certificate).token
     assert world.sign_in.principal(token).method == "certificate"
     with pytest.raises(Unauthenticated):
         world.sign_in.with_certificate(b"another")
-    world.certificates.revoked.add(b"certificate")
+    world.certificates.revoked.add(certificate)
     with pytest.raises(Unauthenticated):
         world.sign_in.principal(token)
     with pytest.raises(Unauthenticated):
-        world.sign_in.with_certificate(b"certificate")
+        world.sign_in.with_certificate(certificate)
+
+
+def test_nobody_becomes_another_by_binding_a_certificate_of_their_own(
+    world: World, three: dict[Role, NewAccount]
+) -> None:
+    sysadmin = world.enter(three[Role.SYSTEM_ADMINISTRATOR])
+    mine = personal_certificate("admin0")
+    for wrong in (mine, personal_certificate(""), b"no certificate"):
+        with pytest.raises(Invalid):
+            world.service.bind_certificate(sysadmin, "admin1", wrong)
+    with pytest.raises(Unauthenticated):
+        world.sign_in.with_certificate(mine)
+
+
+def test_an_account_past_its_end_has_no_session_any_more(world: World, three: dict[Role, NewAccount]) -> None:
+    account = three[Role.AUDITOR]
+    code = totp_code(account.totp_secret, world.clock.now().timestamp())
+    token = world.sign_in.with_password(account.user.login, account.password, code).token
+    with world.database.begin() as uow:
+        ends = users.update().where(users.c.id == account.user.id)
+        uow.execute(ends.values(expires_at=world.clock.now()))
+    with pytest.raises(Unauthenticated):
+        world.sign_in.principal(token)
+
+
+def test_sessions_of_other_units_are_not_there(world: World, three: dict[Role, NewAccount]) -> None:
+    sysadmin, officer = (world.enter(three[role]) for role in THREE_ADMINISTRATORS[:2])
+    world.service.create_unit(sysadmin, "u_a", "u_city", "甲单位")
+    local = world.service.create_user(sysadmin, "li.si", "李四", "u_a")
+    world.service.grant_roles(officer, "li.si", [Role.SYSTEM_ADMINISTRATOR])
+    me = world.enter(local)
+    assert {session.user for session in world.sign_in.sessions(me, everyone=True)} == {me.id}
+    (theirs, *_) = world.sign_in.sessions(officer)
+    with pytest.raises(NotFound):
+        world.sign_in.end_session(me, theirs.id, "mischief")
+    assert theirs in world.sign_in.sessions(officer)
 
 
 def test_changing_a_password(world: World, three: dict[Role, NewAccount]) -> None:
