@@ -25,8 +25,7 @@ from kernel.identity.permissions import Permission
 from kernel.ids import new_id
 from kernel.jobs.model import Job, JobRequest, JobState
 from kernel.jobs.store import OPEN, job_of, jobs, schedules
-from kernel.store import Database, UnitOfWork
-from kernel.store.base import insert_if_absent
+from kernel.store import Database, UnitOfWork, insert_if_absent
 
 LEASE = timedelta(seconds=60)
 FIRST_RETRY = timedelta(seconds=5)

@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, Integer, Row, String, Table, Text, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from kernel.errors import WeichengError
-from kernel.store import Json, UnitOfWork, UtcDateTime, metadata
+from kernel.store import Json, UnitOfWork, UtcDateTime, insert_if_absent, metadata
 from netops.collection.model import DeviceResult, HostKey, Source
 
 versions = Table(
@@ -115,8 +114,7 @@ def keep_version(uow: UnitOfWork, row: Mapping[str, Any]) -> bool:
     seen = versions.update().where(known).values(seen_at=row["seen_at"], unread=row["unread"])
     if uow.execute(seen).rowcount:
         return False
-    maker = postgresql.insert if uow.connection.dialect.name == "postgresql" else sqlite.insert
-    return bool(uow.execute(maker(versions).values(dict(row)).on_conflict_do_nothing()).rowcount)
+    return insert_if_absent(uow.connection, versions, row)
 
 
 def newest_version(connection: Connection, device_id: str) -> Row[Any] | None:

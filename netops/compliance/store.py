@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, Row, Select, String, Table, Text, UniqueConstraint, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from kernel.store import Json, UnitOfWork, UtcDateTime, metadata
+from kernel.store import Json, UnitOfWork, UtcDateTime, insert_if_absent, metadata
 from netops.compliance.model import Deviation, Finding, FindingState, Severity
 
 findings = Table(
@@ -77,9 +76,7 @@ def expired(connection: Connection, now: datetime) -> list[Finding]:
 
 def insert(uow: UnitOfWork, finding: Finding, identity: str) -> bool:
     """Add a finding; False when a collection at the same time has just added it."""
-    maker = postgresql.insert if uow.connection.dialect.name == "postgresql" else sqlite.insert
-    statement = maker(findings).values(_row(finding) | {"identity": identity}).on_conflict_do_nothing()
-    return bool(uow.execute(statement).rowcount)
+    return insert_if_absent(uow.connection, findings, _row(finding) | {"identity": identity})
 
 
 def update(uow: UnitOfWork, finding: Finding, before: FindingState) -> bool:

@@ -20,7 +20,7 @@ from kernel.jobs import queue as queue_module
 from kernel.jobs.model import JobRequest
 from kernel.jobs.queue import JobContext, JobQueue
 from kernel.jobs.store import jobs, schedules
-from kernel.store import Database, UnitOfWork
+from kernel.store import Database, UnitOfWork, insert_if_absent
 from tests.conftest import fresh
 
 T = TypeVar("T")
@@ -244,3 +244,12 @@ def test_the_audit_chain_is_whole_after_many_acts_at_once(
     with any_database.read() as connection:
         report = verify_chain(connection)
     assert (report.records, report.faults) == (400, ())
+
+
+def test_whether_a_row_was_there_is_told_alike(any_database: Database) -> None:
+    """PostgreSQL's driver counts no rows of such an insertion: the answer must not rest on that count."""
+    row = {"name": "nightly", "cron": "0 2 * * *", "kind": "write", "payload": {}, "enabled": True}
+    row["next_run_at"] = any_database.clock.now()
+    with any_database.begin() as uow:
+        told = [insert_if_absent(uow.connection, schedules, row) for _ in range(3)]
+        assert told == [True, False, False]
