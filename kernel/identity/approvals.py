@@ -131,6 +131,14 @@ class Approvals:
 
     def _check(self, approval: Approval, principal: Principal, approve: bool, reason: str) -> None:
         self._access.require(principal, Permission(approval.permission), unit=approval.unit)
+        if principal.is_system:
+            raise NotPermitted(
+                N_("%(name)s may not do this (%(permission)s)."),
+                mend=N_("A second person has to decide."),
+                place=approval.subject,
+                name=principal.name,
+                permission=approval.permission,
+            )
         if principal.id == approval.requested_by:
             denied = NotPermitted(
                 N_("%(name)s asked for this and can not approve it."),

@@ -1,5 +1,8 @@
 """Which approvals wait for whom: the home page's first question."""
 
+import pytest
+
+from kernel.errors import NotPermitted
 from kernel.identity.approvals import Approvals
 from kernel.identity.model import Approval, Principal
 from kernel.identity.permissions import Permission
@@ -63,3 +66,20 @@ def test_it_waits_only_in_the_units_below(
     opened(database, approvals, officer, unit="u_other")
     assert waiting(database, approvals, county) == [inside.id]
     assert len(waiting(database, approvals, second_officer)) == 2
+
+
+def test_no_part_of_the_suite_approves_whatever_the_permission(
+    database: Database, approvals: Approvals, officer: Principal
+) -> None:
+    held_by_the_worker_too = Permission.CA_REVOKE
+    with database.begin() as uow:
+        approval = approvals.open(
+            uow,
+            kind="x",
+            subject="x",
+            digest="0" * 64,
+            requested_by=officer,
+            permission=held_by_the_worker_too,
+        )
+    with pytest.raises(NotPermitted), database.begin() as uow:
+        approvals.decide(uow, approval.id, Principal.system("worker"), approve=True)

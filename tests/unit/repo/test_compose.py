@@ -45,6 +45,10 @@ def test_docker_compose_accepts_the_file() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_no_service_can_take_the_whole_machine(services: dict[str, dict[str, Any]]) -> None:
+    assert [name for name, service in services.items() if not 0 < service.get("pids_limit", 0) <= 4096] == []
+
+
 def test_docker_compose_would_refuse_a_wrong_one(tmp_path: Path) -> None:
     broken = tmp_path / "docker-compose.yml"
     broken.write_text(FILE.read_text(encoding="utf-8").replace("healthcheck:", "healthchek:", 1))
