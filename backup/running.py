@@ -69,7 +69,7 @@ def take_inventory(
     engine, known = room.engine(plan), room.inventory(last) if last else Inventory([])
     sizes = room.sizes(plan, plan.primary.name)
     _refuse_damage(plan, known, sizes)
-    removed = _retain(room, plan, last, sizes)
+    removed = _retain(room, plan, last)
     sizes = room.sizes(plan, plan.primary.name) if removed is not None else sizes
     kept = [entry for name, entry in known.by_name.items() if name in sizes]
     reads, fresh = [], []
@@ -83,7 +83,7 @@ def take_inventory(
     return Inventory([*kept, *fresh]), gone, reads
 
 
-def _retain(room: Room, plan: Plan, last: Receipt | None, sizes: dict[str, int]) -> int | None:
+def _retain(room: Room, plan: Plan, last: Receipt | None) -> int | None:
     """Once a day, after all earlier files were seen to be there: forget what the plan no longer keeps."""
     if last is None or last.at.date() == room.clock.now().date():
         return None

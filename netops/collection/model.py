@@ -75,7 +75,7 @@ Outcome = Fetched | NotFetched
 class LoginFailed(WeichengError):
     """The device does not accept the credential."""
 
-    def __init__(self, place: str, credential: str = "") -> None:
+    def __init__(self, place: str) -> None:
         super().__init__(
             ErrorCode.UNAUTHENTICATED,
             N_("The device refused the login."),
