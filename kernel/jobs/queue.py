@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, or_, select, update
+from sqlalchemy import Select, and_, case, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.audit.model import AuditAction
@@ -96,17 +96,19 @@ class JobQueue:
         return job_id
 
     def get(self, principal: Principal, job_id: str) -> Job:
+        """One job; one of a unit the principal does not see is NotFound."""
         self._access.require(principal, Permission.JOB_READ)
+        wanted = self._seen(principal).where(jobs.c.id == job_id)
         with self.database.read() as connection:
-            row = connection.execute(select(jobs).where(jobs.c.id == job_id)).one_or_none()
+            row = connection.execute(wanted).one_or_none()
         if row is None:
             raise NotFound(N_("There is no job %(id)s."), id=job_id)
         return job_of(row)
 
     def find(self, principal: Principal, *, state: JobState | None = None, limit: int = 100) -> list[Job]:
-        """Newest first, at most ``limit`` (1 to 500)."""
+        """Those of the principal's units and of the suite, newest first, at most ``limit`` (1 to 500)."""
         self._access.require(principal, Permission.JOB_READ)
-        query = select(jobs).order_by(jobs.c.id.desc()).limit(max(1, min(limit, 500)))
+        query = self._seen(principal).order_by(jobs.c.id.desc()).limit(max(1, min(limit, 500)))
         if state is not None:
             query = query.where(jobs.c.state == str(state))
         with self.database.read() as connection:
@@ -115,8 +117,9 @@ class JobQueue:
     def cancel(self, principal: Principal, job_id: str, reason: str) -> None:
         """A queued job is cancelled at once; a running one is asked to stop."""
         self._access.require(principal, Permission.JOB_CANCEL)
+        wanted = self._seen(principal).where(jobs.c.id == job_id).with_for_update()
         with self.database.begin() as uow:
-            row = uow.execute(select(jobs).where(jobs.c.id == job_id).with_for_update()).one_or_none()
+            row = uow.execute(wanted).one_or_none()
             if row is None:
                 raise NotFound(N_("There is no job %(id)s."), id=job_id)
             if row.state not in OPEN:
@@ -125,7 +128,13 @@ class JobQueue:
             if row.state == JobState.QUEUED:
                 values |= {"state": str(JobState.CANCELLED), "finished_at": self._clock.now()}
             uow.execute(jobs.update().where(jobs.c.id == job_id).values(values))
-            uow.audit(principal, AuditAction.JOB_CANCEL, job_id, reason=reason)
+            uow.audit(principal, AuditAction.JOB_CANCEL, job_id, unit=row.unit, reason=reason)
+
+    def _seen(self, principal: Principal) -> Select[Any]:
+        """Jobs of the principal's units, and those of no unit, which are the suite's own."""
+        visible = self._access.visible_units(principal)
+        query = select(jobs)
+        return query if visible is None else query.where(or_(jobs.c.unit.is_(None), jobs.c.unit.in_(visible)))
 
     # --- schedules
     def schedule(self, name: str, cron: str, kind: str, payload: Mapping[str, Any] | None = None) -> None:

@@ -6,12 +6,13 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Column, Integer, String, Table, func, select
 
 from kernel.clock import FixedClock, SystemClock
-from kernel.errors import Conflict, Invalid, NotPermitted
+from kernel.errors import Conflict, Invalid, NotFound, NotPermitted
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.jobs.model import JobRequest, JobState
@@ -219,3 +220,16 @@ def wait_until_rolled_back(database: Database) -> None:
         except Exception:  # noqa: BLE001
             time.sleep(0.1)
     raise AssertionError("the victim's transaction is still open")
+
+
+def test_jobs_of_other_units_are_not_there(queue: JobQueue, network_admin: Principal) -> None:
+    local = replace(network_admin, id="usr_local", unit="u_county")
+    own, foreign, common = (
+        queue.enqueue(network_admin, JobRequest("write", unit=unit)) for unit in ("u_county", "u_other", None)
+    )
+    assert {job.id for job in queue.find(local)} == {own, common}
+    for attempt in (lambda: queue.get(local, foreign), lambda: queue.cancel(local, foreign, "mischief")):
+        with pytest.raises(NotFound):
+            attempt()
+    assert state(queue.database, foreign)[0] == JobState.QUEUED
+    assert queue.get(network_admin, foreign).id == foreign
