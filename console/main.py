@@ -16,7 +16,8 @@ import click
 from console.problems import EXIT_CANCELLED, EXIT_STATUS, EXIT_USAGE
 from kernel.edges.cli import FORMATS, Group, Output
 from kernel.edges.plain import as_json_text, plain
-from kernel.errors import ErrorCode, WeichengError
+from kernel.edges.usage import usage_text
+from kernel.errors import ErrorCode, Unavailable, WeichengError
 from kernel.i18n import N_, set_language, translate
 
 # name -> (module, attribute, one line of help); the order is that of the help page
@@ -121,22 +122,21 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
-        error.show()
+        click.echo(translate(N_("Error: ")) + usage_text(error), err=True)
         return EXIT_USAGE
     except (click.Abort, KeyboardInterrupt):
         click.echo(translate(N_("Cancelled.")), err=True)
         return EXIT_CANCELLED
     except WeichengError as error:
-        _show(error, as_json)
-        return EXIT_STATUS[error.code]
+        return _report(error, as_json)
     except BrokenPipeError:
         # the reader of our output went away (`| head`): nothing is wrong and nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        return _report(_of_file(error), as_json) if error.filename else _internal(error, as_json)
     except Exception as error:  # noqa: BLE001 - the last resort: logged whole, shown without detail
-        _log_internal(error)
-        _show(WeichengError(ErrorCode.INTERNAL, N_("An internal error happened; see the log.")), as_json)
-        return EXIT_STATUS[ErrorCode.INTERNAL]
+        return _internal(error, as_json)
 
 
 def _language(arguments: list[str]) -> str:
@@ -146,6 +146,26 @@ def _language(arguments: list[str]) -> str:
     if "WEICHENG_LANGUAGE" in os.environ:
         return os.environ["WEICHENG_LANGUAGE"]
     return "en" if os.environ.get("LANG", "").startswith("en") else "zh_CN"
+
+
+def _of_file(error: OSError) -> WeichengError:
+    """A path of the user's, or a disk of theirs, that can't be used."""
+    return Unavailable(
+        N_("Cannot be read or written: %(reason)s."),
+        mend=N_("Check that the folder exists, its rights and the free space."),
+        place=str(error.filename),
+        reason=error.strerror,
+    )
+
+
+def _report(error: WeichengError, as_json: bool) -> int:
+    _show(error, as_json)
+    return EXIT_STATUS[error.code]
+
+
+def _internal(error: Exception, as_json: bool) -> int:
+    _log_internal(error)
+    return _report(WeichengError(ErrorCode.INTERNAL, N_("An internal error happened; see the log.")), as_json)
 
 
 def _show(error: WeichengError, as_json: bool) -> None:

@@ -85,7 +85,10 @@ class Output:
             table.add_column(translate(column), overflow="fold")
         for row in rows:
             table.add_row(*[plain(_cell(row.get(column))) for column in columns])
-        console = Console(markup=False, highlight=False, width=None if sys.stdout.isatty() else 200)
+        # data stay what they are: rich would take ":package:" of an audit action for a picture
+        console = Console(
+            markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else 200
+        )
         console.print(table)
 
     @staticmethod

@@ -13,6 +13,7 @@ import pytest
 
 from console.main import COMMANDS, run
 from console.problems import EXIT_STATUS, HTTP_STATUS
+from kernel.edges.cli import Output
 from kernel.errors import Conflict, ErrorCode, NotFound, NotPermitted, WeichengError
 from kernel.i18n import set_language, translate
 
@@ -184,3 +185,44 @@ def test_a_stranger_can_do_nothing(tmp_path: Path) -> None:
         done = weicheng(*verb, **scene)
         assert done.returncode == 5, done.stderr
         assert "weicheng login" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nonsense"], "没有命令 nonsense"),
+        (["--nosuch"], "没有选项 --nosuch"),
+        (["ca", "approve"], "缺少参数"),
+        (["ca", "revoke", "01", "--reason", "x", "--code", "nosuch"], "的值有误"),
+    ],
+)
+def test_a_mistyped_line_is_answered_in_chinese(
+    arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_language("zh_CN")
+    assert run(arguments) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith("错误：")
+    assert told in shown
+
+
+def test_a_path_that_cannot_be_written_is_named_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nowhere = tmp_path / "missing" / "picture.svg"
+
+    @click.command()
+    def write() -> None:
+        nowhere.write_text("x")
+
+    monkeypatch.setattr("console.main.Root.get_command", lambda *_: write)
+    set_language("zh_CN")
+    assert run(["write"]) == EXIT_STATUS[ErrorCode.UNAVAILABLE]
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"错误：{nowhere}: 无法读取或写入")
+    assert "Traceback" not in shown
+
+
+def test_a_table_shows_data_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    Output().rows([{"action": "policies:package:export"}], ("action",))
+    assert "policies:package:export" in capsys.readouterr().out
