@@ -136,16 +136,21 @@ class SignIn:
             uow.audit(principal, AuditAction.SESSION_END, f"session:{session_id}", reason=reason)
 
     def change_password(self, principal: Principal, old: str, new: str) -> None:
-        """Set one's own password; all of one's other sessions end."""
+        """Set one's own password; all of one's other sessions end. A wrong old one counts like a failed sign-in."""
         with self._database.begin() as uow:
             user = self._accounts.user_by_id(uow.connection, principal.id)
             row = self._accounts.secrets_of(uow.connection, user.login)
-            if not self._passwords.verify(row.password_hash, old):
-                raise Invalid(N_("The old password is wrong."))
-            self._passwords.check_rules(new, user.login)
-            self._accounts.set_password(uow.connection, user.id, self._passwords.hash(new))
-            self._accounts.end_sessions(uow.connection, user.id)
-            uow.audit(principal, AuditAction.USER_PASSWORD, f"user:{user.login}")
+            right = self._passwords.verify(row.password_hash, old) and self._usable(user)
+            if right:
+                self._passwords.check_rules(new, user.login)
+                self._accounts.set_password(uow.connection, user.id, self._passwords.hash(new))
+                self._accounts.end_sessions(uow.connection, user.id)
+            elif self._usable(user):
+                self._lock_out(uow, user, row.failures + 1)
+            outcome = "success" if right else "failure"
+            uow.audit(principal, AuditAction.USER_PASSWORD, f"user:{user.login}", outcome=outcome)
+        if not right:
+            raise Invalid(N_("The old password is wrong."))
 
     # --- how
     def _try_password(

@@ -270,3 +270,18 @@ def test_everything_is_audited_and_no_secret_is(world: World, three: dict[Role, 
         r["action"] for r in records
     }
     assert trail.verify(auditor).intact
+
+
+def test_an_open_session_is_no_place_to_guess_the_password(
+    world: World, three: dict[Role, NewAccount]
+) -> None:
+    account = three[Role.AUDITOR]
+    me = world.enter(account)
+    for _ in range(SignInRules().lock_after):
+        with pytest.raises(Invalid):
+            world.sign_in.change_password(me, "a wrong guess", "Wan-li-chang-cheng-2026")
+    with pytest.raises(Invalid):  # locked: the right one is not told from a wrong one
+        world.sign_in.change_password(me, account.password, "Wan-li-chang-cheng-2026")
+    trail = AuditTrail(world.database, Access(world.database))
+    failed = [record for record in trail.find(me, limit=500) if record["outcome"] == "failure"]
+    assert len(failed) == SignInRules().lock_after + 1
