@@ -226,3 +226,12 @@ def test_a_path_that_cannot_be_written_is_named_without_a_traceback(
 def test_a_table_shows_data_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     Output().rows([{"action": "policies:package:export"}], ("action",))
     assert "policies:package:export" in capsys.readouterr().out
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password() -> None:
+    url = "postgresql+psycopg://weicheng:sekret@127.0.0.1:1/none"
+    done = weicheng("--lang", "en", "assets", "list", WEICHENG_DATABASE_URL=url)
+    assert done.returncode == EXIT_STATUS[ErrorCode.UNAVAILABLE]
+    assert done.stderr.startswith("Error: database_url: The database cannot be reached.")
+    assert "Traceback" not in done.stderr + done.stdout
+    assert "sekret" not in done.stderr + done.stdout
