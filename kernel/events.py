@@ -80,6 +80,7 @@ class Event:
     occurred_at: datetime | None = None
 
 
+_KINDS = frozenset(str(kind) for kind in EventKind)
 Handler = Callable[["UnitOfWork", Event], None]
 
 event_outbox = Table(
@@ -174,6 +175,9 @@ class EventBus:
                 row = _next_row(uow, position, subscription.kinds)
                 if row is None:
                     return None
+                if row.kind not in _KINDS:  # written by another release: no handler here can read it
+                    self._park(uow, subscription, row.seq, "UnknownKind")
+                    return 0
                 current = _event(row)
                 subscription.handler(uow, current)
                 _move_cursor(uow, subscription.name, row.seq)
@@ -194,15 +198,18 @@ class EventBus:
             counted = event_cursors.update().where(cursor).values(attempts=event_cursors.c.attempts + 1)
             if uow.execute(counted.returning(event_cursors.c.attempts)).scalar_one() < MAX_ATTEMPTS:
                 return None
-            row = {
-                "subscriber": subscription.name,
-                "seq": seq,
-                "error": type(error).__name__,
-                "parked_at": self._database.clock.now(),
-            }
-            uow.execute(event_parked.insert().values(row))
-            _move_cursor(uow, subscription.name, seq)
+            self._park(uow, subscription, seq, type(error).__name__)
             return 0
+
+    def _park(self, uow: "UnitOfWork", subscription: _Subscription, seq: int, error: str) -> None:
+        row = {
+            "subscriber": subscription.name,
+            "seq": seq,
+            "error": error,
+            "parked_at": self._database.clock.now(),
+        }
+        uow.execute(event_parked.insert().values(row))
+        _move_cursor(uow, subscription.name, seq)
 
 
 def _lock_cursor(uow: "UnitOfWork", name: str) -> int:

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from kernel.events import MAX_ATTEMPTS, Event, EventBus, EventKind, event_parked
+from kernel.events import MAX_ATTEMPTS, Event, EventBus, EventKind, event_outbox, event_parked
 from kernel.identity.model import Principal
 from kernel.jobs.model import JobRequest
 from kernel.jobs.store import jobs
@@ -90,3 +90,16 @@ def test_acts_carry_their_event_and_audit_together(database: Database, sysadmin:
     bus.relay()
     assert events[0].id.startswith("evt_")
     assert events[0].occurred_at == database.clock.now()
+
+
+def test_an_event_of_another_release_is_parked_and_the_rest_go_on(any_database: Database) -> None:
+    announce(any_database, "1", "2", "3")
+    with any_database.begin() as uow:
+        uow.execute(
+            event_outbox.update().where(event_outbox.c.subject == "2").values(kind="future:thing:happened")
+        )
+    seen: list[str] = []
+    bus = EventBus(any_database, quiet)
+    bus.subscribe("a", None, lambda _uow, event: seen.append(event.subject))
+    assert bus.relay() == 2
+    assert seen == ["1", "3"]
