@@ -224,13 +224,16 @@ def load_settings(**overrides: Any) -> Settings:
             for fault in error.errors(include_input=False)
         )
         raise Invalid(
-            N_("The settings are wrong: %(places)s"),
+            N_("The settings are wrong: %(places)s."),
             mend=N_("Correct them and run weicheng config check."),
             places=places,
         ) from None
     except ValueError as error:  # a TOML syntax error
         raise Invalid(
-            N_("The settings file is not valid TOML: %(detail)s"), place=file or "", detail=error
+            N_("The settings file is not valid TOML: %(detail)s."),
+            mend=N_("Correct them and run weicheng config check."),
+            place=file or "",
+            detail=error,
         ) from None
 
 
