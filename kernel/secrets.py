@@ -137,8 +137,11 @@ class Credentials:
         return Credential(**json.loads(self._box.open(sealed, context=f"credential:{name}")))
 
     def put(self, principal: Principal, name: str, credential: Credential) -> None:
-        """Store or replace a credential; only its name is audited."""
-        self._access.require(principal, Permission.CREDENTIAL_WRITE)
+        """Store or replace a credential; only its name is audited.
+
+        Credentials belong to the topmost unit: with one of its own, a subordinate unit could replace everybody's.
+        """
+        self._access.require_root(principal, Permission.CREDENTIAL_WRITE)
         sealed = self._box.seal(json.dumps(asdict(credential)).encode(), context=f"credential:{name}")
         with self._database.begin() as uow:
             uow.execute(credentials.delete().where(credentials.c.name == name))

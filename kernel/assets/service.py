@@ -158,7 +158,7 @@ class Register:
 
     def put_zone(self, principal: Principal, zone: Zone) -> Zone:
         """Store a new zone (version 0) or replace the version it was read with."""
-        self._access.require(principal, Permission.ASSET_WRITE)
+        self._access.require_root(principal, Permission.ASSET_WRITE)
         with self._database.begin() as uow:
             return self._put_zone(uow, principal, zone)
 
@@ -212,6 +212,7 @@ class Register:
         self, principal: Principal, path: Path, *, all_or_nothing: bool = False, dry_run: bool = False
     ) -> ImportReport:
         """Take over zones; a zone that is there is replaced."""
+        self._access.require_root(principal, Permission.ASSET_WRITE)
 
         def put(uow: UnitOfWork, zone: Zone) -> None:
             versions = {known.id: known.version for known in store.read_zones(uow.connection)}
@@ -269,6 +270,8 @@ class Register:
             raise Invalid(N_("There is no unit %(value)s."), place="unit", value=asset.unit[:60])
         old = store.read_asset(uow.connection, asset.id) if asset.id else None
         _refuse_clash(uow, asset)
+        if _sends_credential_elsewhere(old, asset):
+            self._access.require_root(principal, Permission.ASSET_WRITE)
         made = replace(asset, id=asset.id or new_id("asset"), version=asset.version + 1, retired_at=None)
         if old is None and asset.version == 0:
             if not store.insert_asset(uow.connection, made, self._clock.now()):
@@ -320,6 +323,21 @@ class Register:
 def _require_unit(visible: frozenset[str] | None, unit: str) -> None:
     if visible is not None and unit not in visible:
         raise NotPermitted(N_("Unit %(unit)s is not one of your units."), place="unit", unit=unit)
+
+
+def _sends_credential_elsewhere(old: Asset | None, new: Asset) -> bool:
+    """Whether the entry makes the suite log in somewhere with a stored credential where it did not before.
+
+    Whoever decides that could have it log in to a host of their own and read the password.
+    """
+    name = new.attributes.get("credential")
+    if not name:
+        return False
+    if old is None:
+        return True
+    fields = ("credential", "ssh_port", "snmp_port")
+    same = all(old.attributes.get(field) == new.attributes.get(field) for field in fields)
+    return not (same and old.address == new.address and old.platform == new.platform)
 
 
 def _refuse_clash(uow: UnitOfWork, asset: Asset) -> None:

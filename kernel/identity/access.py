@@ -48,6 +48,24 @@ class Access:
         visible = self.visible_units(principal)
         return visible is None or unit in visible
 
+    def require_root(self, principal: Principal, permission: Permission) -> None:
+        """As ``require``, and only for people of the topmost unit: for what concerns every unit, such as credentials."""
+        self.require(principal, permission)
+        if principal.is_system:
+            return
+        with self._database.read() as connection:
+            parent = connection.execute(
+                select(units.c.parent).where(units.c.id == principal.unit)
+            ).one_or_none()
+        if parent is None or parent.parent is not None:
+            raise self._denial(
+                principal,
+                permission,
+                None,
+                N_("This concerns every unit and is done by the topmost one."),
+                mend=N_("Ask a colleague there."),
+            )
+
     def visible_units(self, principal: Principal) -> frozenset[str] | None:
         """Ids of the principal's unit and those below it; None for internal actors, who see all."""
         if principal.is_system:

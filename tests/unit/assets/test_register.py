@@ -206,3 +206,36 @@ def test_without_the_permission_nothing_is_changed(
     with any_database.read() as connection:
         denied = select(audit_records.c.actor).where(audit_records.c.outcome == "denied")
         assert connection.execute(denied).scalars().all() == [analyst.id, auditor.id]
+
+
+def test_a_subordinate_unit_sends_no_credential_to_a_host_of_its_own(
+    database: Database, clock: FixedClock, network_admin: Principal
+) -> None:
+    """Whoever names credential and address could have the suite log in to a machine of theirs."""
+    from dataclasses import replace as changed
+
+    register = Register(database, clock, Access(database))
+    local = changed(network_admin, id="usr_local", unit="u_county")
+    register.put_zone(network_admin, Zone("intranet", "政务内网", Network.INTRANET, ("10.0.0.0/8",), 3))
+    named = Asset(
+        "",
+        AssetKind.DEVICE,
+        "sw-1",
+        "u_county",
+        "intranet",
+        "10.1.0.1",
+        "cisco_ios",
+        3,
+        {"credential": "city"},
+    )
+    with pytest.raises(NotPermitted):
+        register.put_asset(local, named)
+    with pytest.raises(NotPermitted):
+        register.put_zone(local, Zone("mine", "本县", Network.INTRANET, ("10.9.0.0/16",), 3))
+    plain = register.put_asset(local, changed(named, attributes={}))
+    with pytest.raises(NotPermitted):
+        register.put_asset(local, changed(plain, attributes={"credential": "city"}))
+    entrusted = register.put_asset(network_admin, changed(plain, attributes={"credential": "city"}))
+    with pytest.raises(NotPermitted):
+        register.put_asset(local, changed(entrusted, address="10.1.0.66"))
+    assert register.put_asset(local, changed(entrusted, level=2)).level == 2
