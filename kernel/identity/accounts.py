@@ -96,6 +96,12 @@ class SqlAccounts:
         connection.execute(changed.values(password_hash=password_hash, must_change=False))
 
     # --- sign-in
+    def password_hash(self, connection: Connection, login: str) -> str | None:
+        """None for an unknown login."""
+        query = select(users.c.password_hash).where(users.c.login == login)
+        found: str | None = connection.execute(query).scalar_one_or_none()
+        return found
+
     def secrets_of(self, connection: Connection, login: str) -> Row[Any] | None:
         """password_hash, totp_sealed, totp_step, failures, locked_until of a login; locked until the transaction ends."""
         return connection.execute(select(users).where(users.c.login == login).with_for_update()).one_or_none()

@@ -63,9 +63,16 @@ class SignIn:
         self._rules = rules
 
     def with_password(self, login: str, password: str, code: str, origin: str = "") -> SignedIn:
-        """Sign in with password and TOTP code; Unauthenticated otherwise, whatever was wrong."""
+        """Sign in with password and TOTP code; Unauthenticated otherwise, whatever was wrong.
+
+        The password is checked before the transaction: argon2 is slow on purpose, and a flood of sign-ins must not keep every
+        other writer waiting.
+        """
+        with self._database.read() as connection:
+            known = self._accounts.password_hash(connection, login)
+        checked = known if self._passwords.verify(known, password) else None
         with self._database.begin() as uow:
-            signed_in = self._try_password(uow, login, password, code, origin)
+            signed_in = self._try_password(uow, login, checked, code, origin)
         if signed_in is None:
             raise _failed()
         return signed_in
@@ -154,10 +161,10 @@ class SignIn:
 
     # --- how
     def _try_password(
-        self, uow: UnitOfWork, login: str, password: str, code: str, origin: str
+        self, uow: UnitOfWork, login: str, checked: str | None, code: str, origin: str
     ) -> SignedIn | None:
+        """``checked`` is the hash that the password matched; one that was changed meanwhile does not count."""
         row = self._accounts.secrets_of(uow.connection, login)
-        right = self._passwords.verify(row.password_hash if row else None, password)
         if row is None:
             self._record_failure(uow, f"user:{login[:80]}", origin)
             return None
@@ -167,7 +174,11 @@ class SignIn:
             return None
         secret = self._box.open(row.totp_sealed, context=f"totp:{login}").decode()
         step = matching_step(secret, code, self._clock.now().timestamp())
-        if not right or step is None or not self._accounts.succeeded(uow.connection, user.id, step):
+        if (
+            checked != row.password_hash
+            or step is None
+            or not self._accounts.succeeded(uow.connection, user.id, step)
+        ):
             self._lock_out(uow, user, row.failures + 1)
             self._record_failure(uow, f"user:{login}", origin, user)
             return None
