@@ -129,9 +129,17 @@ class Restic:
     def _run(self, arguments: list[str], folder: Path | None = None) -> Said:
         environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         environment["RESTIC_PASSWORD_FILE"] = str(self._password_file.absolute())
+        program = shutil.which(self._program, path=environment.get("PATH"))
+        if program is None:
+            raise Unavailable(
+                N_("The program restic is not installed."),
+                mend=N_("Install it, on Debian: apt install restic."),
+                place=self._program,
+            )
         try:
             done = subprocess.run(
-                [self._program, *arguments],
+                # it ends with us: one that outlives a killed worker would go on writing behind the next one's back
+                ["setpriv", "--pdeathsig", "KILL", program, *arguments],
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
@@ -139,12 +147,6 @@ class Restic:
                 timeout=self._timeout,
                 check=False,
             )
-        except FileNotFoundError as error:
-            raise Unavailable(
-                N_("The program restic is not installed."),
-                mend=N_("Install it, on Debian: apt install restic."),
-                place=self._program,
-            ) from error
         except subprocess.TimeoutExpired:
             return Said(None, "", "")
         return Said(done.returncode, _text(done.stdout), _text(done.stderr))

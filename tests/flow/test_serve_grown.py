@@ -27,6 +27,7 @@ from kernel.jobs.model import JobRequest
 from kernel.jobs.store import jobs
 from kernel.store import Database
 from tests.flow.conftest import run_demo
+from tests.support.elasticsearch import Elasticsearch
 from tests.support.plugin import started
 from tests.support.postgres import Postgres
 
@@ -113,7 +114,15 @@ class Suite:
 
 
 @pytest.fixture
-def suite(tmp_path: Path, elasticsearch_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Suite]:
+def own_elasticsearch() -> Iterator[str]:
+    """A node of its own: the demo takes no store that others have filled."""
+    server = started(Elasticsearch)
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def suite(tmp_path: Path, own_elasticsearch: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Suite]:
     """The data of a finished main job, served, with a second worker beside."""
     postgres = started(lambda: Postgres(durable=True))
     folder = tmp_path / "demo"
@@ -121,7 +130,7 @@ def suite(tmp_path: Path, elasticsearch_url: str, monkeypatch: pytest.MonkeyPatc
     try:
         stores = {
             "WEICHENG_DATABASE_URL": postgres.fresh_database(),
-            "WEICHENG_EVENTS_URL": elasticsearch_url,
+            "WEICHENG_EVENTS_URL": own_elasticsearch,
         }
         done = run_demo(folder, **stores)
         assert done.returncode == 0, done.stdout + done.stderr
