@@ -5,6 +5,7 @@ the latter, the template sets it too, as a second net. ``event.id`` is the docum
 is stored once.
 """
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -191,7 +192,17 @@ class ElasticEvents:
 
     def _ask(self, body: dict[str, Any]) -> Any:
         with self._typed():
-            return self._client.search(index=self._stream, body=body, ignore_unavailable=True).body
+            for _ in range(_SHARD_ATTEMPTS):
+                try:
+                    return self._search(body)
+                except ApiError as error:
+                    if error.status_code != 503 or "search_phase_execution" not in str(error):
+                        raise
+                time.sleep(_SHARD_PAUSE)  # the shards of a new index or a starting node are not there yet
+            return self._search(body)
+
+    def _search(self, body: dict[str, Any]) -> Any:
+        return self._client.search(index=self._stream, body=body, ignore_unavailable=True).body
 
     @contextmanager
     def _typed(self) -> Iterator[None]:
@@ -208,6 +219,7 @@ class ElasticEvents:
             ) from None
 
 
+_SHARD_ATTEMPTS, _SHARD_PAUSE = 20, 0.25  # five seconds in all
 _KEPT = ("@timestamp", "ecs.version", "message", "organization.id", "log.source.ip", "log.file.path")
 
 
