@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +30,11 @@ def app(finished_demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("WEICHENG_SECRETS_DIR", raising=False)
     signer = subprocess.Popen([sys.executable, "-m", "console.main", "serve", "signer"], env=dict(os.environ))
     made = App(load_settings())
+    deadline = time.monotonic() + 30
+    while not made.settings.signer_socket.is_socket():
+        assert time.monotonic() < deadline
+        assert signer.poll() is None
+        time.sleep(0.05)
     yield made
     made.floor.database.close()
     signer.terminate()
