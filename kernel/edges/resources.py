@@ -1,0 +1,230 @@
+"""What console and API show of an object, declared once: its columns, filters, verbs and downloads.
+
+Each room declares its objects in ``resources.py``. The console makes list, detail and action pages of a declaration, the API
+makes endpoints and the OpenAPI document of the same one, so that neither can do what the other can't. A declaration holds no
+logic: everything goes to one service method, and the services check permissions.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from kernel.i18n import N_
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.store.listing import Ask, Page
+
+
+class Cell(StrEnum):
+    """How a value is shown."""
+
+    TEXT = "text"
+    CODE = "code"  # identifiers, addresses, digests: fixed width
+    TIME = "time"  # relative, the full time beside it
+    DAY = "day"
+    NUMBER = "number"
+    OCTETS = "octets"
+    STATE = "state"  # text, icon and colour by ``labels``
+    FLAG = "flag"  # yes or no
+    LIST = "list"
+    LONG = "long"  # text of many lines, as it is
+
+
+class Tone(StrEnum):
+    """What a state means to whoever looks: never told by colour alone."""
+
+    GOOD = "good"
+    WARN = "warn"
+    BAD = "bad"
+    BUSY = "busy"
+    QUIET = "quiet"
+
+
+@dataclass(frozen=True)
+class Label:
+    """The name of a value as people say it (a message id) and what it means."""
+
+    text: str
+    tone: Tone = Tone.QUIET
+
+
+Labels = Mapping[str, Label]
+
+
+@dataclass(frozen=True)
+class Link:
+    """Where a value leads: the detail page of ``resource`` whose id is in ``field`` ("" : the value itself)."""
+
+    resource: str
+    field: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A value of the record: ``name`` is its field, ``label`` a message id."""
+
+    name: str
+    label: str
+    cell: Cell = Cell.TEXT
+    labels: Labels = field(default_factory=dict)
+    sort: str = ""  # the Listing's order, if one can order by it
+    shown: bool = True  # in the list at first; the others are there to be chosen
+    link: Link | None = None
+
+
+class FilterKind(StrEnum):
+    CHOICE = "choice"
+    TEXT = "text"
+    TIME = "time"
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A filter of the list; ``labels`` are the values of a CHOICE, or ``choices`` asks for them (id -> shown text)."""
+
+    name: str
+    label: str
+    kind: FilterKind = FilterKind.CHOICE
+    labels: Labels = field(default_factory=dict)
+    choices: Callable[[Any, Principal], Mapping[str, str]] | None = None
+
+
+class Record(BaseModel):
+    """Base of what is shown: values only, immutable, nothing beyond what is declared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Input(BaseModel):
+    """Base of what a verb is given. A field's ``title`` and ``description`` are message ids.
+
+    ``json_schema_extra={"widget": ...}`` of a field: "area" (lines of text), "secret", "file" (of Base64Bytes), "unit",
+    "people". Unknown fields are refused, texts are stripped.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Nothing(Input):
+    """A verb that needs no more than its object."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a verb did, for people (``message``, a message id) and for programs.
+
+    ``record`` is the object afterwards or what was made; ``id`` its id; ``job`` the job that carries on the work (202).
+    ``secrets`` (message id -> value) are shown this once and kept nowhere.
+    """
+
+    message: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    record: Record | None = None
+    id: str = ""
+    job: str = ""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+
+
+class On(StrEnum):
+    """What a verb acts on."""
+
+    ITEM = "item"
+    LIST = "list"  # the collection as a whole: "collect now"
+    NEW = "new"  # makes an object
+
+
+@dataclass(frozen=True)
+class Verb:
+    """Something one does. ``run(app, principal, id, input)`` calls one service method; id is "" unless ON ITEM.
+
+    ``permission`` decides whether it is offered (the service decides whether it is allowed), ``when`` whether the object's
+    state lets it. ``preview(app, principal, id)`` tells the consequences, translated, one line each. ``second`` is what the
+    person must hold who has to approve afterwards. ``bulk``: also for many at once. ``key``: its key in lists and detail.
+    """
+
+    name: str
+    label: str
+    permission: Permission
+    run: Callable[[Any, Principal, str, Any], Done]
+    input: type[Input] = Nothing
+    on: On = On.ITEM
+    when: Callable[[Any], bool] = lambda _record: True
+    danger: bool = False
+    bulk: bool = False
+    key: str = ""
+    preview: Callable[[Any, Principal, str], list[str]] | None = None
+    second: Permission | None = None
+    explain: str = ""  # a message id: what it does, shown above the form
+
+
+@dataclass(frozen=True)
+class File:
+    """A download: file name, media type and octets."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file of an object; ``get`` calls one service method."""
+
+    name: str
+    label: str
+    permission: Permission
+    get: Callable[[Any, Principal, str], File]
+    when: Callable[[Any], bool] = lambda _record: True
+
+
+@dataclass(frozen=True)
+class Related:
+    """Another list's rows that belong to an object: ``filters(record)`` is what that list is asked for."""
+
+    label: str
+    resource: str
+    filters: Callable[[Any], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """An object of a room. ``name`` is "room.plural"; the last part is its path in console and API.
+
+    ``page`` and ``item`` call one service method each and give Records of type ``record``; ``key`` is the field with the id,
+    ``headline`` the one people call it by. ``empty`` says what to do when there is none.
+    """
+
+    name: str
+    title: str
+    one: str
+    permission: Permission
+    record: type[Record]
+    page: Callable[[Any, Principal, Ask], Page[Any]]
+    item: Callable[[Any, Principal, str], Any] | None
+    columns: tuple[Column, ...]
+    key: str = "id"
+    headline: str = ""
+    filters: tuple[Filter, ...] = ()
+    verbs: tuple[Verb, ...] = ()
+    downloads: tuple[Download, ...] = ()
+    related: tuple[Related, ...] = ()
+    sort: str = ""  # the list's own order, for its heads: that of the Listing
+    facet: str = ""  # the filter whose values stand above the list with their numbers
+    empty: str = N_("There is nothing here yet.")
+    searched: bool = False  # part of the search over everything
+    live: bool = False  # the list follows what happens
+    audited: bool = True  # "all about this object" leads to the audit trail by its id
+
+    @property
+    def room(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def plural(self) -> str:
+        return self.name.partition(".")[2]
+
+    def verb(self, name: str) -> Verb | None:
+        return next((verb for verb in self.verbs if verb.name == name), None)
