@@ -75,6 +75,11 @@ class Column:
     link: Link | None = None
 
 
+Choices = Callable[
+    [Any, Principal], Mapping[str, str]
+]  # value -> shown text, of what the asker may choose from
+
+
 class FilterKind(StrEnum):
     CHOICE = "choice"
     TEXT = "text"
@@ -89,7 +94,7 @@ class Filter:
     label: str
     kind: FilterKind = FilterKind.CHOICE
     labels: Labels = field(default_factory=dict)
-    choices: Callable[[Any, Principal], Mapping[str, str]] | None = None
+    choices: Choices | None = None
 
 
 class Record(BaseModel):
@@ -101,8 +106,9 @@ class Record(BaseModel):
 class Input(BaseModel):
     """Base of what a verb is given. A field's ``title`` and ``description`` are message ids.
 
-    ``json_schema_extra={"widget": ...}`` of a field: "area" (lines of text), "secret", "file" (of Base64Bytes), "unit",
-    "people". Unknown fields are refused, texts are stripped.
+    ``json_schema_extra`` of a field: ``{"widget": "area" | "secret" | "file" | "hidden"}`` ("file" for Base64Bytes), and
+    ``{"labels": {value: message id}}`` for enumerations. Lists are forms' lines, mappings lines of ``name=value``. Choices
+    that depend on what there is come from the verb's ``choices``. Unknown fields are refused, texts are stripped.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
@@ -158,6 +164,8 @@ class Verb:
     preview: Callable[[Any, Principal, str], list[str]] | None = None
     second: Permission | None = None
     explain: str = ""  # a message id: what it does, shown above the form
+    choices: Mapping[str, Choices] = field(default_factory=dict)  # by field of the input
+    initial: Callable[[Any, Principal, str], Mapping[str, Any]] | None = None  # what the form begins with
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What console and API have in common between request and declaration; no Flask in here."""

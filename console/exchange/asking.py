@@ -1,0 +1,65 @@
+"""From the arguments of a URL to what a list is asked for, and back."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import urlencode
+
+from kernel.edges.resources import Resource
+from kernel.errors import Invalid
+from kernel.i18n import N_
+from kernel.store.listing import MOST, Ask
+
+_FILTER = re.compile(r"filter\[([a-z_]{1,60})\]")
+_KNOWN = ("q", "sort", "cursor", "limit")
+
+Arguments = Mapping[str, Sequence[str]]  # every value of each name
+
+
+def ask_of(resource: Resource, arguments: Arguments, *, limit: int = 50, also: Iterable[str] = ()) -> Ask:
+    """``q``, ``filter[name]`` (may be repeated), ``sort``, ``cursor``, ``limit``; Invalid names what is unknown.
+
+    ``also`` are further names that the edge reads itself.
+    """
+    filters: dict[str, tuple[str, ...]] = {}
+    known = {one.name for one in resource.filters}
+    for name, values in arguments.items():
+        found = _FILTER.fullmatch(name)
+        if found and found[1] in known:
+            filters[found[1]] = tuple(values)
+        elif found:
+            raise Invalid(
+                N_("This list has no filter %(name)s; it has: %(known)s"),
+                name=found[1],
+                known=", ".join(sorted(known)) or "-",
+            )
+        elif name not in (*_KNOWN, *also):
+            raise Invalid(N_("The parameter %(name)s is not known here."), name=name[:60])
+    return Ask(
+        text=_one(arguments, "q"),
+        filters=filters,
+        sort=_one(arguments, "sort"),
+        cursor=_one(arguments, "cursor"),
+        limit=_limit(_one(arguments, "limit"), limit),
+    )
+
+
+def query_of(ask: Ask) -> str:
+    """The query string that asks for the same, without its leading question mark."""
+    pairs = [("q", ask.text)] if ask.text else []
+    pairs += [(f"filter[{name}]", value) for name, values in ask.filters.items() for value in values]
+    pairs += [("sort", ask.sort)] if ask.sort else []
+    pairs += [("cursor", ask.cursor)] if ask.cursor else []
+    return urlencode(pairs)
+
+
+def _one(arguments: Arguments, name: str) -> str:
+    values = arguments.get(name, ())
+    return values[-1] if values else ""
+
+
+def _limit(text: str, default: int) -> int:
+    if not text:
+        return default
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= MOST:
+        raise Invalid(N_("limit is a whole number from 1 to %(most)s."), place="limit", most=MOST)
+    return int(text)
