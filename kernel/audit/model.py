@@ -21,6 +21,8 @@ class AuditAction(StrEnum):
     USER_PASSWORD = "identity:user:set-password"  # noqa: S105 - a name, no password
     USER_CERTIFICATE = "identity:user:bind-certificate"
     ROLE_GRANT = "identity:role:grant"
+    TOKEN_CREATE = "identity:token:create"  # noqa: S105 - a name
+    TOKEN_REVOKE = "identity:token:revoke"  # noqa: S105 - a name
     APPROVAL_OPEN = "identity:approval:open"
     APPROVAL_DECIDE = "identity:approval:decide"
     CREDENTIAL_SET = "identity:credential:set"
@@ -58,6 +60,7 @@ class AuditAction(StrEnum):
     ASSET_RETIRE = "assets:asset:retire"
     ASSET_IMPORT = "assets:table:import"
     ASSET_EXPORT = "assets:table:export"
+    LIST_EXPORT = "suite:list:export"
     ZONE_PUT = "assets:zone:put"
     LINK_PUT = "assets:link:put"
     LINK_REMOVE = "assets:link:remove"

@@ -9,13 +9,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from enum import Enum
 from typing import Any, TypeVar
 
 import click
 
-from kernel.canonical import iso_utc
-from kernel.edges.plain import FORMULA_SIGNS, as_json_text, plain
+from kernel.edges.cells import cell_text, guarded, plain_value
+from kernel.edges.plain import as_json_text, plain
 from kernel.i18n import N_, translate
 
 FORMATS = ("table", "json", "yaml", "csv")
@@ -38,7 +37,7 @@ class Output:
         elif self.form == "csv":
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(columns)
-            writer.writerows([[_guarded(_cell(row.get(column))) for column in columns] for row in listed])
+            writer.writerows([[guarded(cell_text(row.get(column))) for column in columns] for row in listed])
         else:
             self._table(listed, columns)
 
@@ -67,12 +66,12 @@ class Output:
         return Progress(total, label)
 
     def _json(self, value: Any) -> None:
-        self._line(as_json_text(json.dumps(value, ensure_ascii=False, indent=2, default=_plain)))
+        self._line(as_json_text(json.dumps(value, ensure_ascii=False, indent=2, default=plain_value)))
 
     def _yaml(self, value: Any) -> None:
         import yaml
 
-        simple = json.loads(json.dumps(value, default=_plain))
+        simple = json.loads(json.dumps(value, default=plain_value))
         self._line(plain(yaml.safe_dump(simple, allow_unicode=True, sort_keys=False).rstrip()))
 
     def _table(self, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
@@ -84,7 +83,7 @@ class Output:
         for column in columns:
             table.add_column(translate(column), overflow="fold")
         for row in rows:
-            table.add_row(*[plain(_cell(row.get(column))) for column in columns])
+            table.add_row(*[plain(cell_text(row.get(column))) for column in columns])
         # data stay what they are: rich would take ":package:" of an audit action for a picture
         console = Console(
             markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else 200
@@ -193,38 +192,3 @@ def _translated(command: click.Command) -> Iterator[None]:
         yield
     finally:
         command.help = original
-
-
-def _guarded(text: str) -> str:
-    """The cell, with a mark before it if a spreadsheet would take it for a formula (CSV injection)."""
-    return plain(f"'{text}" if text.startswith(FORMULA_SIGNS) and not _number(text) else text)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return ", ".join(_cell(item) for item in value)
-    if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False, default=_plain)
-    return str(_plain(value)) if not isinstance(value, (str, int, float, bool)) else str(value)
-
-
-def _number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.value
-    if hasattr(value, "tzinfo"):
-        return iso_utc(value)
-    if isinstance(value, (set, frozenset)):
-        return sorted(value)
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(value)

@@ -1,0 +1,115 @@
+"""A detail page: the object's values, extra sections, what belongs to it, and what may be done with it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from console.compose.app import App
+from console.web.engine.links import cell_url, item_url, list_url, verb_url
+from console.web.engine.lists import CellView, ListView, VerbLink, list_view
+from console.web.panels import Panel
+from kernel.edges.resources import Download, On, Related, Resource
+from kernel.errors import WeichengError
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.store.listing import Ask
+
+RELATED = 10  # rows of another list on a detail page
+
+
+@dataclass(frozen=True)
+class PanelView:
+    title: str
+    template: str
+    panel: Mapping[str, Any]
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class RelatedView:
+    label: str
+    list: ListView | None
+    url: str
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class ItemView:
+    """All that the template of a detail page needs."""
+
+    resource: Resource
+    id: str
+    headline: str
+    record: Any
+    values: tuple[CellView, ...]
+    verbs: tuple[VerbLink, ...]
+    downloads: tuple[tuple[Download, str], ...]
+    panels: tuple[PanelView, ...]
+    related: tuple[RelatedView, ...]
+    list_url: str
+    audit_url: str
+
+
+def item_view(
+    app: App,
+    principal: Principal,
+    resource: Resource,
+    object_id: str,
+    panels: Sequence[Panel],
+    others: Mapping[str, Resource],
+) -> ItemView:
+    """Ask the room's service for the object and lay it out; a section whose service fails says so and hides no other."""
+    assert resource.item is not None
+    record = resource.item(app, principal, object_id)
+    allows = app.floor.access.allows
+    found_id = str(getattr(record, resource.key))
+    return ItemView(
+        resource=resource,
+        id=found_id,
+        headline=str(getattr(record, resource.headline or resource.key)),
+        record=record,
+        values=tuple(
+            CellView(one, getattr(record, one.name), cell_url(one, record)) for one in resource.columns
+        ),
+        verbs=tuple(
+            VerbLink(verb, verb_url(resource, verb.name, found_id))
+            for verb in resource.verbs
+            if verb.on is On.ITEM and verb.when(record) and allows(principal, verb.permission)
+        ),
+        downloads=tuple(
+            (one, item_url(resource.name, found_id, "download", one.name))
+            for one in resource.downloads
+            if one.when(record) and allows(principal, one.permission)
+        ),
+        panels=tuple(
+            _panel(app, principal, one, record)
+            for one in panels
+            if one.permission is None or allows(principal, one.permission)
+        ),
+        related=tuple(
+            _related(app, principal, one, record, others[one.resource])
+            for one in resource.related
+            if allows(principal, others[one.resource].permission)
+        ),
+        list_url=list_url(resource.name),
+        audit_url=list_url("audit.records", {"target": found_id})
+        if resource.audited and allows(principal, Permission.AUDIT_READ)
+        else "",
+    )
+
+
+def _panel(app: App, principal: Principal, panel: Panel, record: Any) -> PanelView:
+    try:
+        return PanelView(panel.title, panel.template, panel.load(app, principal, record))
+    except WeichengError as error:
+        return PanelView(panel.title, panel.template, {}, error.text())
+
+
+def _related(app: App, principal: Principal, one: Related, record: Any, other: Resource) -> RelatedView:
+    filters = dict(one.filters(record))
+    url = list_url(other.name, filters)
+    ask = Ask(filters={name: (value,) for name, value in filters.items()}, limit=RELATED)
+    try:
+        return RelatedView(one.label, list_view(app, principal, other, ask), url)
+    except WeichengError as error:
+        return RelatedView(one.label, None, url, error.text())
