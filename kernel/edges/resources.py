@@ -5,7 +5,7 @@ makes endpoints and the OpenAPI document of the same one, so that neither can do
 logic: everything goes to one service method, and the services check permissions.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -123,7 +123,8 @@ class Done:
     """What a verb did, for people (``message``, a message id) and for programs.
 
     ``record`` is the object afterwards or what was made; ``id`` its id; ``job`` the job that carries on the work (202).
-    ``secrets`` (message id -> value) are shown this once and kept nowhere.
+    ``secrets`` (message id -> value) are shown this once and kept nowhere. ``rows`` tell what came out in its parts, such as
+    the bad rows of a file or the checks of a proof: mappings of the same keys, which are message ids, to plain values.
     """
 
     message: str
@@ -132,6 +133,7 @@ class Done:
     id: str = ""
     job: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict)
+    rows: Sequence[Mapping[str, Any]] = ()
 
 
 class On(StrEnum):
@@ -153,7 +155,7 @@ class Verb:
 
     name: str
     label: str
-    permission: Permission
+    permission: Permission | None
     run: Callable[[Any, Principal, str, Any], Done]
     input: type[Input] = Nothing
     on: On = On.ITEM
@@ -170,22 +172,23 @@ class Verb:
 
 @dataclass(frozen=True)
 class File:
-    """A download: file name, media type and octets."""
+    """A download: file name, media type and octets, at once or (what is long) piece by piece."""
 
     name: str
     media_type: str
-    data: bytes
+    data: bytes | Iterator[bytes]
 
 
 @dataclass(frozen=True)
 class Download:
-    """A file of an object; ``get`` calls one service method."""
+    """A file of an object, or (ON LIST, id "") of all of them; ``get`` calls one service method."""
 
     name: str
     label: str
     permission: Permission
     get: Callable[[Any, Principal, str], File]
     when: Callable[[Any], bool] = lambda _record: True
+    on: On = On.ITEM
 
 
 @dataclass(frozen=True)
@@ -202,13 +205,14 @@ class Resource:
     """An object of a room. ``name`` is "room.plural"; the last part is its path in console and API.
 
     ``page`` and ``item`` call one service method each and give Records of type ``record``; ``key`` is the field with the id,
-    ``headline`` the one people call it by. ``empty`` says what to do when there is none.
+    ``headline`` the one people call it by. ``empty`` says what to do when there is none. A ``permission`` of None: everybody
+    sees theirs, such as their own tokens.
     """
 
     name: str
     title: str
     one: str
-    permission: Permission
+    permission: Permission | None
     record: type[Record]
     page: Callable[[Any, Principal, Ask], Page[Any]]
     item: Callable[[Any, Principal, str], Any] | None
