@@ -9,13 +9,17 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from typing import Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from kernel.edges.cells import cell_text, guarded, plain_value
 from kernel.edges.plain import as_json_text, plain
 from kernel.i18n import N_, translate
+
+if TYPE_CHECKING:
+    from kernel.store.listing import Page
 
 FORMATS = ("table", "json", "yaml", "csv")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,6 +44,12 @@ class Output:
             writer.writerows([[guarded(cell_text(row.get(column))) for column in columns] for row in listed])
         else:
             self._table(listed, columns)
+
+    def page(self, page: "Page[Any]", columns: Sequence[str]) -> None:
+        """A page of rows; where the next one begins is told beside the data."""
+        self.rows(page.items, columns)
+        if page.next_cursor:
+            self.note(N_("There is more: go on with --after %(cursor)s"), cursor=page.next_cursor)
 
     def record(self, record: Mapping[str, Any]) -> None:
         """One object."""
@@ -174,6 +184,28 @@ def pass_app(function: F) -> F:
 
 dry_run_option = click.option("--dry-run", is_flag=True, help=N_("Only say what would be done."))
 reason_option = click.option("--reason", required=True, help=N_("Why; goes into the audit trail."))
+
+
+def list_options(function: F) -> F:
+    """The options of every list; the command gets them as ``ask`` (kernel.store.listing.Ask), to which it adds filters."""
+
+    @wraps(function)
+    def command(*args: Any, find: str, sort: str, limit: int, after: str, **more: Any) -> Any:
+        from kernel.store.listing import Ask
+
+        return function(*args, ask=Ask(text=find, sort=sort, cursor=after, limit=limit), **more)
+
+    for option in _LIST_OPTIONS:
+        command = option(command)
+    return command  # type: ignore[return-value]
+
+
+_LIST_OPTIONS = (
+    click.option("--after", default="", metavar="CURSOR", help=N_("Go on where the page before ended.")),
+    click.option("--limit", default=50, type=click.IntRange(1, 500), help=N_("How many.")),
+    click.option("--sort", default="", help=N_("By what to order; with - before it, the other way round.")),
+    click.option("--find", default="", help=N_("Only those that contain this text.")),
+)
 
 
 def _spoken(option: click.Option) -> click.Option:

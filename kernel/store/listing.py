@@ -8,11 +8,11 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, or_, select
 
 from kernel.errors import Invalid
 from kernel.i18n import N_
@@ -33,6 +33,11 @@ class Ask:
     sort: str = ""
     cursor: str = ""
     limit: int = 50
+
+    def narrowed(self, **values: str | None) -> "Ask":
+        """The same with these filters too; those that are None or "" are left out."""
+        chosen = {name: (value,) for name, value in values.items() if value}
+        return replace(self, filters={**self.filters, **chosen})
 
 
 @dataclass(frozen=True)
@@ -158,9 +163,12 @@ class Listing(Generic[T]):
         value, key = _read_cursor(cursor, sort)
         value = _typed(order, value)
         key = _typed(self.key, key)
+        # the bound on the order alone is what an index can begin at
+        if order is self.key:
+            return (order < value if descending else order > value,)
         if descending:
-            return (or_(order < value, and_(order == value, self.key < key)),)
-        return (or_(order > value, and_(order == value, self.key > key)),)
+            return (order <= value, or_(order < value, self.key < key))
+        return (order >= value, or_(order > value, self.key > key))
 
     def _count(self, connection: Connection, wanted: Sequence[ColumnElement[bool]]) -> int:
         ones = self.query.with_only_columns(self.key).where(*wanted).order_by(None).limit(COUNTED + 1)
