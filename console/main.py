@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "evidence": ("kernel.evidence.cli", "commands", N_("Sealed evidence: list, show, verify.")),
     "audit": ("console.commands.audit", "commands", N_("The audit trail: find, verify, export.")),
     "account": ("console.commands.account", "commands", N_("Users, roles and units.")),
+    "token": ("console.commands.token", "commands", N_("Tokens by which programs use the API.")),
     "credential": ("console.commands.credential", "commands", N_("Device credentials, kept sealed.")),
     "job": ("console.commands.job", "commands", N_("Background jobs: list, show, cancel.")),
     "config": ("console.commands.config", "commands", N_("Check and show the settings.")),

@@ -9,7 +9,6 @@ import click
 from kernel.edges.cli import Command, pass_app
 from kernel.errors import NotFound, Unauthenticated
 from kernel.i18n import N_, translate
-from kernel.identity.permissions import permissions_of
 from kernel.secrets import write_private
 
 SESSION_VARIABLE = "WEICHENG_SESSION_FILE"
@@ -93,7 +92,7 @@ def logout(app: Any) -> None:
 @pass_app
 def whoami(app: Any) -> None:
     me = app.principal
-    permissions = sorted(permissions_of(me.roles))
+    permissions = sorted(app.floor.access.permissions(me))
     app.out.record(
         {"id": me.id, "name": me.name, "unit": me.unit, "roles": sorted(me.roles), "permissions": permissions}
     )

@@ -19,8 +19,10 @@ from kernel.identity.accounts import SqlAccounts
 from kernel.identity.approvals import Approvals
 from kernel.identity.passwords import Passwords
 from kernel.identity.ports import CertificateCheck
+from kernel.identity.preferences import Preferences
 from kernel.identity.service import IdentityService
 from kernel.identity.sign_in import SignIn, SignInRules
+from kernel.identity.tokens import Tokens
 from kernel.jobs.queue import JobQueue
 from kernel.secrets import Credentials, SecretBox
 from kernel.store import Database
@@ -37,6 +39,8 @@ class Floor:
     approvals: Approvals
     identity: IdentityService
     sign_in: SignIn
+    tokens: Tokens
+    preferences: Preferences
     register: Register
     credentials: Credentials
     evidence: EvidenceService
@@ -77,6 +81,8 @@ def build_floor(settings: Settings, clock: Clock, certificates: CertificateCheck
         approvals=Approvals(clock, access),
         identity=IdentityService(database, clock, access, accounts, passwords, box),
         sign_in=SignIn(database, clock, access, accounts, passwords, box, certificates, rules),
+        tokens=Tokens(database, clock, access, accounts),
+        preferences=Preferences(database, clock),
         register=Register(database, clock, access),
         credentials=Credentials(database, clock, access, box),
         evidence=EvidenceService(database, clock, access, blobs, sealer),

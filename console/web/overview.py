@@ -8,7 +8,7 @@ from console.compose.app import App
 from kernel.errors import WeichengError
 from kernel.i18n import N_
 from kernel.identity.model import Principal, Role
-from kernel.identity.permissions import APPROVING, Permission, permissions_of
+from kernel.identity.permissions import APPROVING, Permission
 from kernel.jobs.model import JobState
 
 MOST = 100  # counted no further than this
@@ -192,7 +192,7 @@ TASKS: Mapping[Role, tuple[Task, ...]] = {
 
 def figures(app: App, principal: Principal) -> list[Figure]:
     """The figures that this principal may see; one whose service fails says so and hides no other."""
-    held = permissions_of(principal.roles)
+    held = app.floor.access.permissions(principal)
     return [
         _figure(source, app, principal)
         for source in _SOURCES

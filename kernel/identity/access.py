@@ -6,7 +6,7 @@ from kernel.audit.model import AuditAction
 from kernel.errors import NotPermitted
 from kernel.i18n import N_
 from kernel.identity.model import Principal, Unit
-from kernel.identity.permissions import APPROVING, Permission, permissions_of, roles_with
+from kernel.identity.permissions import Permission, held_by, roles_with
 from kernel.identity.store import units
 from kernel.store import Database
 
@@ -17,11 +17,13 @@ class Access:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def allows(self, principal: Principal, permission: Permission) -> bool:
-        """Whether the principal holds the permission at all, whatever the unit; decides what menus show."""
-        if principal.is_system:
-            return permission not in APPROVING
-        return permission in permissions_of(principal.roles)
+    def permissions(self, principal: Principal) -> frozenset[Permission]:
+        """All that the principal holds, whatever the unit."""
+        return held_by(principal)
+
+    def allows(self, principal: Principal, permission: Permission | None) -> bool:
+        """Whether the principal holds the permission at all; decides what menus show. None: what everybody may."""
+        return permission is None or permission in held_by(principal)
 
     def require(self, principal: Principal, permission: Permission, *, unit: str | None = None) -> None:
         """Raise NotPermitted (audited) unless the principal holds the permission and ``unit`` is in its subtree."""

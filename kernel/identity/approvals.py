@@ -131,7 +131,7 @@ class Approvals:
 
     def _check(self, approval: Approval, principal: Principal, approve: bool, reason: str) -> None:
         self._access.require(principal, Permission(approval.permission), unit=approval.unit)
-        if principal.is_system:
+        if not principal.is_person:
             raise NotPermitted(
                 N_("%(name)s may not do this (%(permission)s)."),
                 mend=N_("A second person has to decide."),

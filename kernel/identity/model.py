@@ -3,6 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kernel.identity.permissions import Permission
 
 
 class Role(StrEnum):
@@ -47,13 +51,19 @@ class UserState(StrEnum):
 
 @dataclass(frozen=True)
 class Principal:
-    """Whoever acts: a signed-in user, or a part of the suite itself (``method`` "system")."""
+    """Whoever acts: a signed-in user, a program with a token of theirs, or a part of the suite itself.
+
+    ``method`` is "password", "certificate", "token" or "system". ``scope`` bounds what the roles would allow; None: all of
+    it. ``via`` is the id of the session or token through which the user acts.
+    """
 
     id: str
     name: str
     roles: frozenset[Role]
     unit: str
     method: str
+    scope: "frozenset[Permission] | None" = None
+    via: str = ""
 
     @classmethod
     def system(cls, part: str) -> "Principal":
@@ -63,6 +73,11 @@ class Principal:
     @property
     def is_system(self) -> bool:
         return self.method == "system"
+
+    @property
+    def is_person(self) -> bool:
+        """Whether a person is signed in: neither a part of the suite nor a program with a token."""
+        return self.method not in ("system", "token")
 
 
 @dataclass(frozen=True)
@@ -101,6 +116,22 @@ class Session:
     last_seen_at: datetime
     expires_at: datetime
     origin: str = ""
+
+
+@dataclass(frozen=True)
+class Token:
+    """What a program signs in with instead of a person: less than its owner may do, and for a time."""
+
+    id: str
+    user: str
+    login: str
+    name: str
+    scope: "frozenset[Permission]"
+    unit: str
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
 
 
 class ApprovalState(StrEnum):

@@ -5,7 +5,7 @@ Deny by default: a permission missing from ROLE_PERMISSIONS is held by nobody.
 
 from enum import StrEnum
 
-from kernel.identity.model import Role
+from kernel.identity.model import Principal, Role
 
 
 class Permission(StrEnum):
@@ -75,7 +75,7 @@ class Permission(StrEnum):
     POLICIES_EXPORT = "policies:package:export"
 
 
-# Permissions by which a second person approves: never held by an internal actor.
+# Permissions by which a second person approves: never held by an internal actor or by a program with a token.
 APPROVING: frozenset[Permission] = frozenset(
     {Permission.IDENTITY_ROLE_GRANT, Permission.CA_REQUEST_APPROVE, Permission.CA_CEREMONY_APPROVE}
 )
@@ -220,6 +220,14 @@ for _role, _held in _POLICIES.items():
 def permissions_of(roles: frozenset[Role]) -> frozenset[Permission]:
     """The union of what the roles hold."""
     return frozenset().union(*(ROLE_PERMISSIONS[role] for role in roles)) if roles else frozenset()
+
+
+def held_by(principal: Principal) -> frozenset[Permission]:
+    """What the principal may do somewhere: what its roles hold, within its scope. What approves needs a person signed in."""
+    held = frozenset(Permission) if principal.is_system else permissions_of(principal.roles)
+    if principal.scope is not None:
+        held &= principal.scope
+    return held if principal.is_person else held - APPROVING
 
 
 def roles_with(permission: Permission) -> frozenset[Role]:

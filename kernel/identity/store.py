@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, LargeBinary, String, Table, Text
 
-from kernel.store.base import UtcDateTime, metadata
+from kernel.store.base import Json, UtcDateTime, metadata
 
 units = Table(
     "identity_units",
@@ -19,7 +19,7 @@ users = Table(
     Column("id", String(60), primary_key=True),
     Column("login", String(80), nullable=False, unique=True),
     Column("name", String(200), nullable=False),
-    Column("unit", String(80), ForeignKey("identity_units.id"), nullable=False),
+    Column("unit", String(80), ForeignKey("identity_units.id"), nullable=False, index=True),
     Column("state", String(20), nullable=False),
     Column("password_hash", Text, nullable=False),
     Column("totp_sealed", Text),
@@ -56,7 +56,7 @@ sessions = Table(
     Column("method", String(20), nullable=False),
     Column("fingerprint", String(64)),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("last_seen_at", UtcDateTime, nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False, index=True),
     Column("expires_at", UtcDateTime, nullable=False),
     Column("origin", String(200), nullable=False),
 )
@@ -68,12 +68,12 @@ approvals = Table(
     Column("kind", String(80), nullable=False),
     Column("subject", String(300), nullable=False, index=True),
     Column("digest", String(64), nullable=False),
-    Column("requested_by", String(80), nullable=False),
+    Column("requested_by", String(80), nullable=False, index=True),
     Column("permission", String(80), nullable=False),
     Column("unit", String(80)),
     Column("needed", Integer, nullable=False),
     Column("state", String(20), nullable=False, index=True),
-    Column("opened_at", UtcDateTime, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False, index=True),
     Column("decided_at", UtcDateTime),
 )
 
@@ -93,4 +93,38 @@ credentials = Table(
     Column("name", String(80), primary_key=True),
     Column("sealed", Text, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
+)
+
+# Programs: what they sign in with. Only the token's hash is kept.
+tokens = Table(
+    "identity_tokens",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("user", String(60), ForeignKey("identity_users.id"), nullable=False, index=True),
+    Column("name", String(100), nullable=False),
+    Column("scope", Json, nullable=False),
+    Column("unit", String(80), ForeignKey("identity_units.id"), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("last_used_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+)
+
+preferences = Table(
+    "identity_preferences",
+    metadata,
+    Column("user", String(60), ForeignKey("identity_users.id"), primary_key=True),
+    Column("name", String(80), primary_key=True),
+    Column("value", Json, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# Where failed sign-ins came from lately, so that one place can't try on and on.
+origins = Table(
+    "identity_origins",
+    metadata,
+    Column("origin", String(200), primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("since", UtcDateTime, nullable=False, index=True),
 )

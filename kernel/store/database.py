@@ -58,7 +58,11 @@ class UnitOfWork:
         reason: str | None = None,
         details: Mapping[str, Any] | None = None,
     ) -> None:
-        """Record who did what to which object; ``details`` must be JSON values and hold no secret."""
+        """Record who did what to which object; ``details`` must be JSON values and hold no secret.
+
+        What a program did is told from what its owner did: the details name the token.
+        """
+        through = {"token": principal.via} if principal.method == "token" else {}
         self._audit.append(
             AuditEntry(
                 at=self._clock.now(),
@@ -70,7 +74,7 @@ class UnitOfWork:
                 unit=unit,
                 outcome=outcome,
                 reason=reason,
-                details=dict(details or {}),
+                details={**(details or {}), **through},
             )
         )
 

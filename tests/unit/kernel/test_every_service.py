@@ -29,6 +29,12 @@ FREE: Mapping[str, str] = {
     "SignIn.sessions": "everybody sees their own sessions",
     "SignIn.end_session": "everybody may end their own session",
     "SignIn.change_password": "everybody changes their own password, and proves the old one",
+    "Tokens.create": "everybody makes tokens, within what they hold",
+    "Tokens.page": "everybody sees their own tokens",
+    "Tokens.get": "everybody sees their own tokens",
+    "Tokens.revoke": "everybody may revoke their own tokens",
+    "Preferences.all": "everybody sees what they chose",
+    "Preferences.put": "everybody chooses for themselves",
     "IdentityService.units": "everybody sees the units they belong to",
     "JobQueue.enqueue": "services enqueue after checking the permission for what the job does",
 }
