@@ -7,7 +7,7 @@ offsets (keyset paging): the thousandth page costs what the first one does, and 
 import base64
 import binascii
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -181,6 +181,17 @@ class Listing(Generic[T]):
         column = self.facets[name]
         counted = self.query.with_only_columns(column, func.count()).where(*scope, *self._wanted(ask, name))
         return {str(row[0]): row[1] for row in connection.execute(counted.order_by(None).group_by(column))}
+
+
+def every(page: Callable[[Ask], Page[T]], ask: Ask | None = None) -> Iterator[T]:
+    """All that a list has, page by page: for programs and command lines, which show lists whole."""
+    asked = replace(ask or Ask(), limit=MOST)
+    while True:
+        found = page(asked)
+        yield from found.items
+        if found.next_cursor is None:
+            return
+        asked = replace(asked, cursor=found.next_cursor)
 
 
 def page_of(
