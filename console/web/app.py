@@ -22,7 +22,7 @@ def create_app(app: App) -> Flask:
         WTF_CSRF_SSL_STRICT=True,
     )
     flask.extensions["weicheng"] = app
-    language.install(flask, app.settings)
+    language.install(flask, app.settings, app.clock)
     security.install(flask)
     CSRFProtect(flask)
     problems.install(flask)
