@@ -53,13 +53,7 @@ class Access:
     def require_root(self, principal: Principal, permission: Permission) -> None:
         """As ``require``, and only for people of the topmost unit: for what concerns every unit, such as credentials."""
         self.require(principal, permission)
-        if principal.is_system:
-            return
-        with self._database.read() as connection:
-            parent = connection.execute(
-                select(units.c.parent).where(units.c.id == principal.unit)
-            ).one_or_none()
-        if parent is None or parent.parent is not None:
+        if not self.topmost(principal):
             raise self._denial(
                 principal,
                 permission,
@@ -67,6 +61,15 @@ class Access:
                 N_("This concerns every unit and is done by the topmost one."),
                 mend=N_("Ask a colleague there."),
             )
+
+    def topmost(self, principal: Principal) -> bool:
+        """Whether the principal is of the topmost unit, or a part of the suite."""
+        if principal.is_system:
+            return True
+        with self._database.read() as connection:
+            own = select(units.c.parent).where(units.c.id == principal.unit)
+            unit = connection.execute(own).one_or_none()
+        return unit is not None and unit.parent is None
 
     def visible_units(self, principal: Principal) -> frozenset[str] | None:
         """Ids of the principal's unit and those below it; None for internal actors, who see all."""
