@@ -1,5 +1,6 @@
 """The job table and the schedule table."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -67,6 +68,12 @@ def insert_job(connection: Connection, request: JobRequest, now: datetime) -> st
         if existing is not None:
             return existing  # else the open one has just ended: try again
     return str(row["id"])
+
+
+def open_keys(connection: Connection, keys: Collection[str]) -> set[str]:
+    """Those of the keys whose job has not ended."""
+    query = select(jobs.c.key).where(jobs.c.key.in_(keys), jobs.c.state.in_(OPEN))
+    return set(connection.execute(query).scalars())
 
 
 def _new_row(request: JobRequest, now: datetime) -> dict[str, Any]:
