@@ -1,76 +1,20 @@
 """Accounts, sign-in and the three-way separation, as their users meet them."""
 
-from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 
 import pytest
 
 from kernel.audit.trail import AuditTrail
-from kernel.clock import FixedClock
 from kernel.errors import Conflict, Invalid, NotFound, NotPermitted, Unauthenticated
 from kernel.identity.access import Access
-from kernel.identity.accounts import SqlAccounts
-from kernel.identity.model import INCOMPATIBLE, Principal, Role, UserState, clashes
-from kernel.identity.passwords import Passwords, totp_code
+from kernel.identity.model import INCOMPATIBLE, Role, UserState, clashes
+from kernel.identity.passwords import totp_code
 from kernel.identity.permissions import APPROVING, ROLE_PERMISSIONS, Permission
-from kernel.identity.service import THREE_ADMINISTRATORS, IdentityService, NewAccount
-from kernel.identity.sign_in import SignIn, SignInRules
+from kernel.identity.service import THREE_ADMINISTRATORS, NewAccount
+from kernel.identity.sign_in import SignInRules
 from kernel.identity.store import users
-from kernel.secrets import SecretBox
-from kernel.store import Database
 from tests.support.certificates import personal_certificate
-
-
-class Certificates:
-    """The CA's word on client certificates."""
-
-    def __init__(self) -> None:
-        self.revoked: set[bytes] = set()
-
-    def good(self, certificate: bytes) -> bool:
-        return certificate not in self.revoked
-
-
-@dataclass
-class World:
-    database: Database
-    clock: FixedClock
-    service: IdentityService
-    sign_in: SignIn
-    certificates: Certificates
-
-    def enter(self, account: NewAccount, *, password: str | None = None) -> Principal:
-        code = totp_code(account.totp_secret, self.clock.now().timestamp())
-        signed_in = self.sign_in.with_password(account.user.login, password or account.password, code)
-        self.clock.advance(seconds=31)
-        return signed_in.principal
-
-
-@pytest.fixture
-def world(any_database: Database, clock: FixedClock, tmp_path: Path) -> World:
-    access, box, accounts, passwords = (
-        Access(any_database),
-        SecretBox(tmp_path / "box.key"),
-        SqlAccounts(),
-        Passwords(),
-    )
-    certificates = Certificates()
-    service = IdentityService(any_database, clock, access, accounts, passwords, box)
-    sign_in = SignIn(any_database, clock, access, accounts, passwords, box, certificates, SignInRules())
-    return World(any_database, clock, service, sign_in, certificates)
-
-
-@pytest.fixture
-def three(world: World) -> dict[Role, NewAccount]:
-    from sqlalchemy import text
-
-    with world.database.begin() as uow:  # the fixtures' units stand in the way of a first run
-        uow.execute(text("DELETE FROM identity_units WHERE parent IS NOT NULL"))
-        uow.execute(text("DELETE FROM identity_units"))
-    logins = {role: (f"admin{n}", f"管理员{n}") for n, role in enumerate(THREE_ADMINISTRATORS)}
-    made = world.service.set_up("卫城市大数据局", logins)
-    return dict(zip(THREE_ADMINISTRATORS, made, strict=True))
+from tests.unit.kernel.conftest import World
 
 
 def test_set_up_makes_three_people_once(world: World, three: dict[Role, NewAccount]) -> None:

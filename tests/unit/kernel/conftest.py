@@ -1,0 +1,69 @@
+"""A suite just set up, with its three administrators, for the tests of people, sign-in and tokens."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from kernel.clock import FixedClock
+from kernel.identity.access import Access
+from kernel.identity.accounts import SqlAccounts
+from kernel.identity.model import Principal, Role
+from kernel.identity.passwords import Passwords, totp_code
+from kernel.identity.service import THREE_ADMINISTRATORS, IdentityService, NewAccount
+from kernel.identity.sign_in import SignIn, SignInRules
+from kernel.identity.tokens import Tokens
+from kernel.secrets import SecretBox
+from kernel.store import Database
+
+
+class Certificates:
+    """The CA's word on client certificates."""
+
+    def __init__(self) -> None:
+        self.revoked: set[bytes] = set()
+
+    def good(self, certificate: bytes) -> bool:
+        return certificate not in self.revoked
+
+
+@dataclass
+class World:
+    database: Database
+    clock: FixedClock
+    service: IdentityService
+    sign_in: SignIn
+    tokens: Tokens
+    certificates: Certificates
+
+    def enter(self, account: NewAccount, *, password: str | None = None) -> Principal:
+        code = totp_code(account.totp_secret, self.clock.now().timestamp())
+        signed_in = self.sign_in.with_password(account.user.login, password or account.password, code)
+        self.clock.advance(seconds=31)
+        return signed_in.principal
+
+
+@pytest.fixture
+def world(any_database: Database, clock: FixedClock, tmp_path: Path) -> World:
+    access, box, accounts, passwords = (
+        Access(any_database),
+        SecretBox(tmp_path / "box.key"),
+        SqlAccounts(),
+        Passwords(),
+    )
+    certificates = Certificates()
+    service = IdentityService(any_database, clock, access, accounts, passwords, box)
+    sign_in = SignIn(any_database, clock, access, accounts, passwords, box, certificates, SignInRules())
+    tokens = Tokens(any_database, clock, access, accounts)
+    return World(any_database, clock, service, sign_in, tokens, certificates)
+
+
+@pytest.fixture
+def three(world: World) -> dict[Role, NewAccount]:
+    with world.database.begin() as uow:  # the fixtures' units stand in the way of a first run
+        uow.execute(text("DELETE FROM identity_units WHERE parent IS NOT NULL"))
+        uow.execute(text("DELETE FROM identity_units"))
+    logins = {role: (f"admin{n}", f"管理员{n}") for n, role in enumerate(THREE_ADMINISTRATORS)}
+    made = world.service.set_up("卫城市大数据局", logins)
+    return dict(zip(THREE_ADMINISTRATORS, made, strict=True))
