@@ -19,25 +19,20 @@ _SEQUENCES = (list, tuple, set, frozenset, Sequence)
 
 
 @dataclass(frozen=True)
-class Choice:
-    value: str
-    text: str
-
-
-@dataclass(frozen=True)
 class FormField:
-    """A field as the template shows it. ``widget``: text, area, lines, pairs, number, date, datetime, select, many, flag,
-    file, secret, hidden. ``value`` is what it holds at first or held when it was sent: texts, or a list of them for "many".
+    """A field as the template shows it. ``kind``: text, area, number, date, datetime, select, many, flag, file, secret,
+    hidden. ``value`` is what it holds at first or held when it was sent: a text, or a list of them for "many".
+    ``choices`` are (value, text), ``most`` the characters it takes.
     """
 
     name: str
     label: str
     hint: str
-    widget: str
+    kind: str
     required: bool
     value: Any
-    choices: tuple[Choice, ...]
-    longest: int | None
+    choices: tuple[tuple[str, str], ...]
+    most: int | None
     error: str = ""
 
 
@@ -92,11 +87,11 @@ def _field(
         name=name,
         label=translate(info.title or name),
         hint=translate(info.description or ""),
-        widget=widget,
+        kind="area" if widget in ("lines", "pairs") else widget,
         required=info.is_required() and widget != "flag",
         value=_shown(value, widget),
         choices=_choices(info, choices),
-        longest=next((found.max_length for found in info.metadata if hasattr(found, "max_length")), None),
+        most=next((found.max_length for found in info.metadata if hasattr(found, "max_length")), None),
         error=error,
     )
 
@@ -144,9 +139,9 @@ def _values_of(kind: Any) -> list[str]:
     return [str(member.value) for member in kind]
 
 
-def _choices(info: FieldInfo, given: Mapping[str, str] | None) -> tuple[Choice, ...]:
+def _choices(info: FieldInfo, given: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
     if given is not None:
-        return tuple(Choice(value, text) for value, text in given.items())
+        return tuple(given.items())
     bare = _bare(info.annotation)
     if (get_origin(bare) or bare) in _SEQUENCES:
         bare = _bare((get_args(bare) or (str,))[0])
@@ -154,7 +149,7 @@ def _choices(info: FieldInfo, given: Mapping[str, str] | None) -> tuple[Choice, 
         return ()
     labels = _extra(info).get("labels")
     named = labels if isinstance(labels, dict) else {}
-    return tuple(Choice(value, translate(str(named.get(value, value)))) for value in _values_of(bare))
+    return tuple((value, translate(str(named.get(value, value)))) for value in _values_of(bare))
 
 
 def _shown(value: Any, widget: str) -> Any:

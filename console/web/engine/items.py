@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.compose.app import App
-from console.web.engine.links import cell_url, item_url, list_url, verb_url
-from console.web.engine.lists import CellView, ListView, VerbLink, list_view
+from console.web.engine.links import cell_url, item_url, list_url
+from console.web.engine.lists import CellView, ListView, Named, VerbLink, list_view, verb_links
 from console.web.panels import Panel
-from kernel.edges.resources import Download, On, Related, Resource
+from kernel.edges.resources import On, Related, Resource
 from kernel.errors import WeichengError
+from kernel.i18n import translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask
@@ -43,7 +44,7 @@ class ItemView:
     record: Any
     values: tuple[CellView, ...]
     verbs: tuple[VerbLink, ...]
-    downloads: tuple[tuple[Download, str], ...]
+    downloads: tuple[Named, ...]
     panels: tuple[PanelView, ...]
     related: tuple[RelatedView, ...]
     list_url: str
@@ -71,15 +72,13 @@ def item_view(
         values=tuple(
             CellView(one, getattr(record, one.name), cell_url(one, record)) for one in resource.columns
         ),
-        verbs=tuple(
-            VerbLink(verb, verb_url(resource, verb.name, found_id))
-            for verb in resource.verbs
-            if verb.on is On.ITEM and verb.when(record) and allows(principal, verb.permission)
+        verbs=verb_links(
+            app, principal, resource, lambda verb: verb.on is On.ITEM and verb.when(record), found_id
         ),
         downloads=tuple(
-            (one, item_url(resource.name, found_id, "download", one.name))
+            Named(translate(one.label), item_url(resource.name, found_id, "download", one.name))
             for one in resource.downloads
-            if one.when(record) and allows(principal, one.permission)
+            if one.on is On.ITEM and one.when(record) and allows(principal, one.permission)
         ),
         panels=tuple(
             _panel(app, principal, one, record)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from kernel.edges.resources import Column, Resource
+from kernel.edges.resources import Column
 
 
 def list_url(name: str, filters: Mapping[str, str] | None = None, **arguments: str) -> str:
@@ -18,11 +18,6 @@ def list_url(name: str, filters: Mapping[str, str] | None = None, **arguments: s
 def item_url(name: str, object_id: str, *more: str) -> str:
     """The detail page of one object, or what lies below it."""
     return "/".join([list_url(name), quote(object_id, safe=""), *more])
-
-
-def verb_url(resource: Resource, verb: str, object_id: str = "") -> str:
-    """The form of a verb: of the object, or ("" ) of the list."""
-    return item_url(resource.name, object_id or "-", verb)
 
 
 def cell_url(column: Column, record: Any) -> str:

@@ -1,14 +1,15 @@
 """A list page: what the asker wants of it, and everything its template shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from console.compose.app import App
 from console.exchange.asking import query_of
-from console.web.engine.links import cell_url, item_url, list_url, verb_url
-from kernel.edges.resources import Column, Filter, On, Resource, Tone, Verb
-from kernel.i18n import translate
+from console.web.engine.links import cell_url, item_url, list_url
+from kernel.edges.resources import Column, Filter, On, Resource, Verb
+from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.store.listing import Ask, Page
 
@@ -37,22 +38,24 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Option:
-    value: str
-    text: str
-    tone: Tone
+class Facet:
+    """A value of the facet with its number; ``url`` shows these alone."""
+
+    label: str
     count: int | None
-    chosen: bool
     url: str
+    active: bool
 
 
 @dataclass(frozen=True)
 class FilterView:
+    """A filter in the form of filters: ``options`` are value and text of a choice."""
+
     name: str
     label: str
     kind: str
     values: tuple[str, ...]
-    options: tuple[Option, ...]
+    options: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,29 @@ class Chip:
 
 @dataclass(frozen=True)
 class VerbLink:
-    verb: Verb
+    """A verb that is offered: its label is ready text."""
+
+    label: str
     url: str
+    danger: bool
+    key: str
+
+
+@dataclass(frozen=True)
+class ColumnChoice:
+    name: str
+    label: str
+    shown: bool
+
+
+@dataclass(frozen=True)
+class Named:
+    """A link with its text; ``remove_url`` takes it away."""
+
+    label: str
+    url: str
+    name: str = ""
+    remove_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,26 +103,29 @@ class ListView:
     page: Page[Any]
     rows: tuple[RowView, ...]
     heads: tuple[Head, ...]
-    columns: tuple[tuple[Column, bool], ...]
+    columns: tuple[ColumnChoice, ...]
     filters: tuple[FilterView, ...]
-    tabs: tuple[Option, ...]
+    facets: tuple[Facet, ...]
     chips: tuple[Chip, ...]
     verbs: tuple[VerbLink, ...]
     bulk: tuple[VerbLink, ...]
+    saved: tuple[Named, ...]
+    exports: tuple[Named, ...]
     url: str
+    plain_url: str
     next_url: str
     first_url: str
-    exports: Mapping[str, str]
     query: str
+    hidden: tuple[tuple[str, str], ...]  # the filters, for forms that shall keep them
 
 
 def list_view(
-    app: App, principal: Principal, resource: Resource, ask: Ask, chosen: Sequence[str] = ()
+    app: App, principal: Principal, resource: Resource, ask: Ask, kept: Mapping[str, Any] | None = None
 ) -> ListView:
-    """Ask the room's service for the page and lay it out; ``chosen`` are the columns the asker keeps (none: usual)."""
+    """Ask the room's service for the page and lay it out; ``kept`` are the asker's preferences (columns, filters)."""
     page = resource.page(app, principal, ask)
-    columns = shown_columns(resource, chosen)
-    filters = tuple(_filter_view(app, principal, resource, one, ask, page) for one in resource.filters)
+    columns = shown_columns(resource, (kept or {}).get(columns_key(resource), ()))
+    filters = tuple(_filter_view(app, principal, one, ask) for one in resource.filters)
     here = _url(resource, replace(ask, cursor=""))
     return ListView(
         resource=resource,
@@ -106,18 +133,33 @@ def list_view(
         page=page,
         rows=tuple(_row(resource, columns, record) for record in page.items),
         heads=tuple(_head(resource, column, ask) for column in columns),
-        columns=tuple((column, column in columns) for column in resource.columns),
+        columns=tuple(
+            ColumnChoice(one.name, translate(one.label), one in columns) for one in resource.columns
+        ),
         filters=filters,
-        tabs=_tabs(resource, ask, filters),
+        facets=_facets(resource, ask, page, filters),
         chips=_chips(resource, ask, filters),
-        verbs=_verbs(app, principal, resource, lambda verb: verb.on is not On.ITEM),
-        bulk=_verbs(app, principal, resource, lambda verb: verb.bulk),
+        verbs=verb_links(app, principal, resource, lambda verb: verb.on is not On.ITEM),
+        bulk=verb_links(app, principal, resource, lambda verb: verb.bulk, "-", "bulk"),
+        saved=_saved(resource, (kept or {}).get(filters_key(resource), ())),
+        exports=_exports(app, principal, resource, here),
         url=here,
+        plain_url=list_url(resource.name),
         next_url=_url(resource, replace(ask, cursor=page.next_cursor)) if page.next_cursor else "",
         first_url=here if ask.cursor else "",
-        exports={form: _with(here, f"format={form}") for form in ("csv", "json")},
         query=query_of(replace(ask, cursor="")),
+        hidden=tuple(parse_qsl(query_of(replace(ask, cursor="", text="")))),
     )
+
+
+def columns_key(resource: Resource) -> str:
+    """The preference that holds the names of the chosen columns."""
+    return f"columns:{resource.name}"
+
+
+def filters_key(resource: Resource) -> str:
+    """The preference that holds the saved filters: a list of {name, query}."""
+    return f"filters:{resource.name}"
 
 
 def shown_columns(resource: Resource, chosen: Sequence[str]) -> tuple[Column, ...]:
@@ -157,26 +199,13 @@ def _head(resource: Resource, column: Column, ask: Ask) -> Head:
     return Head(column, _url(resource, replace(ask, sort=turned, cursor="")), direction)
 
 
-def _filter_view(
-    app: App, principal: Principal, resource: Resource, one: Filter, ask: Ask, page: Page[Any]
-) -> FilterView:
-    values = ask.filters.get(one.name, ())
+def _filter_view(app: App, principal: Principal, one: Filter, ask: Ask) -> FilterView:
     texts = {value: translate(label.text) for value, label in one.labels.items()}
     if one.choices is not None:
         texts |= one.choices(app, principal)
-    counts = page.facets.get(one.name)
-    options = tuple(
-        Option(
-            value,
-            text,
-            one.labels[value].tone if value in one.labels else Tone.QUIET,
-            None if counts is None else counts.get(value, 0),
-            value in values,
-            _url(resource, _narrowed(ask, one.name, (value,))),
-        )
-        for value, text in texts.items()
+    return FilterView(
+        one.name, translate(one.label), str(one.kind), ask.filters.get(one.name, ()), tuple(texts.items())
     )
-    return FilterView(one.name, one.label, str(one.kind), values, options)
 
 
 def _narrowed(ask: Ask, name: str, values: tuple[str, ...]) -> Ask:
@@ -184,33 +213,81 @@ def _narrowed(ask: Ask, name: str, values: tuple[str, ...]) -> Ask:
     return replace(ask, filters=others | ({name: values} if values else {}), cursor="")
 
 
-def _tabs(resource: Resource, ask: Ask, filters: Sequence[FilterView]) -> tuple[Option, ...]:
-    """The facet's values with their numbers, "all" first."""
+def _facets(
+    resource: Resource, ask: Ask, page: Page[Any], filters: Sequence[FilterView]
+) -> tuple[Facet, ...]:
+    """The facet's values that occur, with their numbers, and all of them first."""
     found = next((one for one in filters if one.name == resource.facet), None)
     if found is None:
         return ()
-    total = sum(option.count or 0 for option in found.options)
-    everything = Option(
-        "", "", Tone.QUIET, total, not found.values, _url(resource, _narrowed(ask, found.name, ()))
+    counts = page.facets.get(found.name, {})
+    everything = Facet(
+        translate(N_("All")),
+        sum(counts.values()),
+        _url(resource, _narrowed(ask, found.name, ())),
+        not found.values,
     )
-    return (everything, *(option for option in found.options if option.count or option.chosen))
+    return everything, *(
+        Facet(
+            text,
+            counts.get(value, 0),
+            _url(resource, _narrowed(ask, found.name, (value,))),
+            value in found.values,
+        )
+        for value, text in found.options
+        if counts.get(value) or value in found.values
+    )
 
 
 def _chips(resource: Resource, ask: Ask, filters: Sequence[FilterView]) -> tuple[Chip, ...]:
-    chips = [Chip("", ask.text, _url(resource, replace(ask, text="", cursor="")))] if ask.text else []
+    chips = []
+    if ask.text:
+        chips.append(Chip(translate(N_("Text")), ask.text, _url(resource, replace(ask, text="", cursor=""))))
     for one in filters:
-        texts = {option.value: option.text for option in one.options}
+        texts = dict(one.options)
         for value in one.values:
             others = tuple(other for other in one.values if other != value)
             url = _url(resource, _narrowed(ask, one.name, others))
-            chips.append(Chip(translate(one.label), texts.get(value, value), url))
+            chips.append(Chip(one.label, texts.get(value, value), url))
     return tuple(chips)
 
 
-def _verbs(app: App, principal: Principal, resource: Resource, wanted: Any) -> tuple[VerbLink, ...]:
+def verb_links(
+    app: App, principal: Principal, resource: Resource, wanted: Callable[[Verb], bool], *place: str
+) -> tuple[VerbLink, ...]:
+    """The verbs among ``wanted`` whose permission the asker holds; ``place`` is the path between list and verb."""
     allows = app.floor.access.allows
     return tuple(
-        VerbLink(verb, verb_url(resource, verb.name))
+        VerbLink(
+            translate(verb.label),
+            item_url(resource.name, *(place or ("-",)), verb.name),
+            verb.danger,
+            verb.key,
+        )
         for verb in resource.verbs
         if wanted(verb) and allows(principal, verb.permission)
     )
+
+
+def _saved(resource: Resource, kept: Sequence[Mapping[str, str]]) -> tuple[Named, ...]:
+    remove = item_url(resource.name, "-", "saved")
+    return tuple(
+        Named(
+            one["name"],
+            _with(list_url(resource.name), one["query"]),
+            one["name"],
+            f"{remove}?{urlencode({'remove': one['name']})}",
+        )
+        for one in kept
+    )
+
+
+def _exports(app: App, principal: Principal, resource: Resource, here: str) -> tuple[Named, ...]:
+    """CSV and JSON of the filter in force, and the files that the room makes of the whole."""
+    forms = (("csv", N_("This list as CSV")), ("json", N_("This list as JSON")))
+    files = (
+        Named(translate(one.label), item_url(resource.name, "-", "download", one.name))
+        for one in resource.downloads
+        if one.on is On.LIST and app.floor.access.allows(principal, one.permission)
+    )
+    return *(Named(translate(text), _with(here, f"format={form}")) for form, text in forms), *files
