@@ -4,7 +4,9 @@ from flask import Flask
 from flask_wtf import CSRFProtect
 
 from console.compose.app import App
-from console.web import health, home, language, preferences, problems, security, sign_in
+from console.resources import resources
+from console.web import health, home, language, menu, preferences, problems, rooms, security, sign_in
+from console.web.engine import routes
 from console.web.labels import role_name
 
 
@@ -12,13 +14,8 @@ def create_app(app: App) -> Flask:
     """The WSGI application; serve it over HTTPS only, its cookies are sent nowhere else."""
     flask = Flask("console.web", static_folder="../static", static_url_path="/static")
     flask.config.update(
-        SECRET_KEY=security.form_key(app.settings),
-        SESSION_COOKIE_NAME="__Host-weicheng-form",  # holds the CSRF token only; sign-in has a cookie of its own
-        SESSION_COOKIE_SECURE=True,
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Strict",
+        security.form_session(app.settings),
         MAX_CONTENT_LENGTH=2**20,
-        WTF_CSRF_TIME_LIMIT=None,  # as long as the browser's session
         WTF_CSRF_SSL_STRICT=True,
     )
     flask.extensions["weicheng"] = app
@@ -28,5 +25,8 @@ def create_app(app: App) -> Flask:
     problems.install(flask)
     for blueprint in (sign_in.pages, home.pages, health.pages, preferences.pages):
         flask.register_blueprint(blueprint)
+    panels, entries = rooms.install(flask)
+    routes.install(flask, resources(), panels)
+    menu.install(flask, resources(), entries)
     flask.jinja_env.globals.update(role_name=role_name, organisation=app.settings.organisation)
     return flask

@@ -185,9 +185,13 @@ def _after(target: Target, done: Done) -> str:
     asked_from = local_path(request.form.get("next"))
     if asked_from != "/" and target.verb.on is On.ITEM:
         return asked_from
-    if target.resource.item is not None and (done.id or target.id):
-        return item_url(target.resource.name, done.id or target.id)
-    return list_url(target.resource.name)
+    return _home(target.resource, done.id or target.id)
+
+
+def _home(resource: Resource, object_id: str) -> str:
+    if resource.item is not None and object_id:
+        return item_url(resource.name, object_id)
+    return list_url(resource.name)
 
 
 def _back(url: str) -> Response:
