@@ -4,15 +4,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from kernel.edges.cli import Output, dry_run_option, group, pass_app
+from kernel.edges.cli import Output, dry_run_option, group, pass_app, reason_option
 from kernel.errors import ErrorCode, IntegrityFailed, WeichengError
-from kernel.i18n import N_, current_language
+from kernel.i18n import N_, current_language, translate
 from kernel.identity.model import Principal
 
 if TYPE_CHECKING:
     from backup.model import Drill, Verification
     from backup.ports import Progress
     from backup.service import BackupService
+    from kernel.store.listing import Ask
 
 _PLANS = (
     N_("plan"),
@@ -51,6 +52,7 @@ _VERIFIED = (
     N_("file"),
     N_("expected"),
     N_("actual"),
+    N_("why"),
 )
 _DRILLS = (
     N_("drill"),
@@ -174,7 +176,7 @@ def replicate(app: App, plan: str) -> None:
 )
 @pass_app
 def status(app: App) -> None:
-    app.out.rows(app.backup.status(app.principal), _STATUS)
+    app.out.rows([vars(place) for place in app.backup.status(app.principal)], _STATUS)
 
 
 @commands.command(
@@ -203,15 +205,21 @@ def verify(app: App, plan: str, site: str | None, level: str, budget: int | None
             mend=N_("Look at the findings, then mend it: weicheng backup mend PLAN SITE."),
         )
     if any(one.verdict is Verdict.UNKNOWN for one in found):
-        raise WeichengError(ErrorCode.PARTIAL, N_("Not every replica could be judged."))
+        raise WeichengError(
+            ErrorCode.PARTIAL,
+            N_("Not every replica could be judged: %(why)s"),
+            mend=N_("Mend the cause, then verify again."),
+            why="; ".join(dict.fromkeys(one.why for one in found if one.why)) or "-",
+        )
 
 
 @commands.command("mend", help=N_("Replace damaged files of a site by good copies from another site."))
 @plan_argument
 @click.argument("site")
+@reason_option
 @pass_app
-def mend(app: App, plan: str, site: str) -> None:
-    files, again = app.backup.mend(app.principal, plan, site)
+def mend(app: App, plan: str, site: str, reason: str) -> None:
+    files, again = app.backup.mend(app.principal, plan, site, reason=reason)
     app.out.record({"site": site, "mended": files, "verdict": str(again.verdict)})
 
 
@@ -247,16 +255,16 @@ def drill(app: App, plan: str, site: str | None, checks: tuple[str, ...]) -> Non
 @plan_argument
 @pass_app
 def drills(app: App, plan: str) -> None:
-    rows = [_drill_row(held) for held in app.backup.drills(app.principal, plan)]
-    app.out.rows(rows, _DRILLS)
+    held = app.backup.lists.drills(app.principal, _of(app, plan)).items
+    app.out.rows([_drill_row(one) for one in held], _DRILLS)
 
 
 @commands.command("runs", help=N_("The runs of a plan, newest first."))
 @plan_argument
 @pass_app
 def runs(app: App, plan: str) -> None:
-    rows = [vars(one) for one in app.backup.runs(app.principal, plan)]
-    app.out.rows(rows, _RUNS)
+    found = app.backup.lists.runs(app.principal, _of(app, plan)).items
+    app.out.rows([vars(one) for one in found], _RUNS)
 
 
 @commands.command("receipts", help=N_("The chained receipts of a plan; fails when the chain is broken."))
@@ -293,12 +301,19 @@ def levels(app: App) -> None:
     app.out.rows(rows, _LEVELS)
 
 
+def _of(app: App, plan: str) -> "Ask":
+    """The newest of a plan that is there."""
+    from kernel.store.listing import Ask
+
+    return Ask(filters={"plan": (app.backup.lists.plan(app.principal, plan).plan.id,)})
+
+
 def _bar(out: Output) -> "Progress":
     bars: list[Any] = []
 
     def progress(done: int, total: int, message: str) -> None:
         if not bars:
-            bars.append(out.progress(total, "backup"))
+            bars.append(out.progress(total, translate(N_("Backing up"))))
         bars[0].step(message)
 
     return progress
@@ -315,6 +330,7 @@ def _verification_row(found: "Verification") -> dict[str, Any]:
         "receipt": found.receipt,
         "files_read": found.files_read,
         "bytes_read": found.bytes_read,
+        "why": found.why,
         "findings": [vars(finding) for finding in found.findings],
         "notes": [f"{outcome.level.name}: {outcome.note}" for outcome in found.outcomes if outcome.note],
     }

@@ -38,7 +38,7 @@ def hold_drill(room: Room, plan: Plan, site: str, checks: Sequence[str]) -> Dril
     """Restore the sets that the named checks need (the plan's checks when none is named) and ask them."""
     decided, begun = room.clock.now(), time.monotonic()
     receipt = receipts_for(room, plan)[-1]
-    asked = [_check(room, name) for name in checks or plan.checks]
+    asked = known_checks(room, checks or plan.checks)
     wanted = frozenset().union(*(check.needs for check in asked)) if asked else None
     sets = [stored for stored in receipt.sets if wanted is None or stored.source in wanted]
     with room.claims.folder() as scratch:
@@ -46,6 +46,11 @@ def hold_drill(room: Room, plan: Plan, site: str, checks: Sequence[str]) -> Dril
         results = [_ask(check, scratch, sets) for check in asked]
         rto = time.monotonic() - begun
     return _judged(room, plan, site, receipt, restored, results, decided, rto)
+
+
+def known_checks(room: Room, names: Sequence[str]) -> list[ApplicationCheck]:
+    """The checks of these names; NotFound tells those there are."""
+    return [_check(room, name) for name in names]
 
 
 def _check(room: Room, name: str) -> ApplicationCheck:

@@ -1,8 +1,8 @@
-"""Background work: what the plans' schedules make due, and runs, verifications and drills that were asked for."""
+"""Background work: what the plans' schedules make due, and runs, verifications, mends and drills that were asked for."""
 
 from collections.abc import Mapping
 
-from backup.model import Verdict
+from backup.model import Level, Verdict
 from backup.service import BackupService
 from kernel.jobs.queue import Handler, JobContext
 
@@ -29,13 +29,22 @@ def handlers(service: BackupService) -> Mapping[str, Handler]:
             pass
 
     def verify(context: JobContext) -> None:
-        found = service.verify(context.principal, context.payload["plan"])
+        asked = context.payload
+        level = Level[asked.get("level", "V2")]
+        found = service.verify(context.principal, asked["plan"], asked.get("site"), level)
         verdicts = {one.site: str(one.verdict) for one in found}
         with context.finish({"verdicts": verdicts}):
             pass
 
+    def mend(context: JobContext) -> None:
+        asked = context.payload
+        files, again = service.mend(context.principal, asked["plan"], asked["site"], reason=asked["reason"])
+        with context.finish({"mended": files, "verdict": str(again.verdict)}):
+            pass
+
     def drill(context: JobContext) -> None:
-        held = service.drill(context.principal, context.payload["plan"])
+        asked = context.payload
+        held = service.drill(context.principal, asked["plan"], asked.get("site"), asked.get("checks", ()))
         passed = held.verdict is Verdict.PASS
         with context.finish({"drill": held.id, "passed": passed}):
             pass
@@ -45,5 +54,6 @@ def handlers(service: BackupService) -> Mapping[str, Handler]:
         "backup.run": run,
         "backup.replicate": replicate,
         "backup.verify": verify,
+        "backup.mend": mend,
         "backup.drill": drill,
     }

@@ -255,6 +255,13 @@ class Verification:
     started_at: datetime
     finished_at: datetime
 
+    @property
+    def why(self) -> str:
+        """What kept the first rung that did not pass from passing, where it says so."""
+        short = (outcome for outcome in self.outcomes if outcome.verdict is not Verdict.PASS)
+        first = next(short, None)
+        return f"{first.level.name}: {first.note}" if first and first.note else ""
+
 
 @dataclass(frozen=True)
 class Run:

@@ -1,6 +1,6 @@
 """Every result in one transaction with its audit record, its event and its evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +41,19 @@ class Recorder:
 
     def __init__(self, room: Room) -> None:
         self._room = room
+
+    def queued(
+        self,
+        uow: UnitOfWork,
+        principal: Principal,
+        plan: Plan,
+        work: str,
+        job: str,
+        asked: Mapping[str, Any],
+    ) -> None:
+        details = {"work": work, "job": job, **asked}
+        reason = str(details.pop("reason", ""))
+        self._audit(uow, principal, AuditAction.JOB_ENQUEUE, plan, "", True, details, reason)
 
     def stored(
         self, uow: UnitOfWork, principal: Principal, plan: Plan, receipt: Receipt, faults: Sequence[str]
@@ -112,11 +125,17 @@ class Recorder:
         self._evidence(uow, EvidenceKind.BACKUP_VERIFIED, plan, summary, found.finished_at, [report])
 
     def mended(
-        self, uow: UnitOfWork, principal: Principal, plan: Plan, files: Sequence[str], again: Verification
+        self,
+        uow: UnitOfWork,
+        principal: Principal,
+        plan: Plan,
+        files: Sequence[str],
+        again: Verification,
+        reason: str,
     ) -> None:
         sound = again.verdict is Verdict.PASS
         details = {"files": list(files), "verdict": str(again.verdict)}
-        self._audit(uow, principal, AuditAction.BACKUP_MEND, plan, again.site, sound, details)
+        self._audit(uow, principal, AuditAction.BACKUP_MEND, plan, again.site, sound, details, reason)
         run = store.run_of_receipt(uow.connection, plan.id, again.receipt)
         if run is not None and run.state is RunState.FAILED and sound:
             store.move_run(uow.connection, run.id, RunState.REPLICATED, error="")
@@ -142,9 +161,12 @@ class Recorder:
         site: str,
         success: bool,
         details: dict[str, Any],
+        reason: str = "",
     ) -> None:
-        outcome = "success" if success else "failure"
-        uow.audit(principal, action, target(plan, site), unit=plan.unit, outcome=outcome, details=details)
+        outcome, name = "success" if success else "failure", target(plan, site)
+        uow.audit(
+            principal, action, name, unit=plan.unit, outcome=outcome, details=details, reason=reason or None
+        )
 
     def _evidence(
         self,

@@ -33,18 +33,6 @@ class Room:
     checks: Mapping[str, ApplicationCheck]
     timezone: str = "Asia/Shanghai"
 
-    def plan(self, plan_id: str) -> Plan:
-        """The plan; NotFound names those there are."""
-        if plan_id not in self.book.plans:
-            known = ", ".join(sorted(self.book.plans)) or "-"
-            raise NotFound(
-                N_("There is no backup plan %(plan)s."),
-                mend=N_("Known plans: %(known)s."),
-                plan=plan_id,
-                known=known,
-            )
-        return self.book.plans[plan_id]
-
     def engine(self, plan: Plan) -> Engine:
         return self.engines[plan.engine]
 

@@ -1,13 +1,14 @@
 """Disaster recovery: the use cases. Permissions are checked here; every act is audited with its data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Any
 
 from backup import overview, store
-from backup.drilling import hold_drill
+from backup.drilling import hold_drill, known_checks
 from backup.levels import LevelTable
+from backup.lists import BackupLists
 from backup.model import (
     Drill,
     Level,
@@ -18,6 +19,7 @@ from backup.model import (
     RunState,
     Verification,
 )
+from backup.overview import Place
 from backup.ports import Progress, no_progress
 from backup.receipts import Receipt
 from backup.recording import Recorder, judge_run, target
@@ -33,6 +35,15 @@ from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.ids import new_id
 from kernel.jobs.model import JobRequest
+from kernel.jobs.store import open_keys
+
+_NEEDS = {
+    "run": Permission.BACKUP_RUN,
+    "replicate": Permission.BACKUP_RUN,
+    "verify": Permission.BACKUP_VERIFY,
+    "mend": Permission.BACKUP_MEND,
+    "drill": Permission.BACKUP_DRILL,
+}
 
 
 class BackupService:
@@ -42,12 +53,12 @@ class BackupService:
         self._room = room
         self._access = access
         self._record = Recorder(room)
+        self.lists = BackupLists(room, access)
 
     # --- looking
     def plans(self, principal: Principal) -> list[Plan]:
         """The plans of the principal's units."""
-        self._access.require(principal, Permission.BACKUP_READ)
-        return [plan for plan in self._room.book.plans.values() if self._access.covers(principal, plan.unit)]
+        return self.lists.own_plans(principal)
 
     def plan_faults(self, principal: Principal) -> list[WeichengError]:
         """Plan files that can not be used, and why."""
@@ -59,31 +70,13 @@ class BackupService:
         self._access.require(principal, Permission.BACKUP_READ)
         return [table for _edition, table in sorted(self._room.book.levels.items())]
 
-    def status(self, principal: Principal) -> list[dict[str, Any]]:
+    def status(self, principal: Principal) -> list[Place]:
         """The matrix plan x site x layer: level reached and when, age of the data, longest-unread byte."""
-        return [row for plan in self.plans(principal) for row in overview.matrix(self._room, plan)]
-
-    def runs(self, principal: Principal, plan_id: str) -> list[Run]:
-        """Newest first."""
-        plan = self._plan(principal, plan_id, Permission.BACKUP_READ)
-        with self._room.database.read() as connection:
-            return store.runs_of(connection, plan.id)
+        return overview.places(overview.replicas(self._room, self.plans(principal)), self._room.clock.now())
 
     def receipts(self, principal: Principal, plan_id: str) -> list[Receipt]:
         """Oldest first; IntegrityFailed when their chain is broken."""
         return receipts_for(self._room, self._plan(principal, plan_id, Permission.BACKUP_READ))
-
-    def verifications(self, principal: Principal, plan_id: str) -> list[Verification]:
-        """Newest first."""
-        plan = self._plan(principal, plan_id, Permission.BACKUP_READ)
-        with self._room.database.read() as connection:
-            return store.verifications_of(connection, plan.id)
-
-    def drills(self, principal: Principal, plan_id: str) -> list[Drill]:
-        """Newest first."""
-        plan = self._plan(principal, plan_id, Permission.BACKUP_READ)
-        with self._room.database.read() as connection:
-            return store.drills_of(connection, plan.id)
 
     # --- running
     def run(self, principal: Principal, plan_id: str, progress: Progress = no_progress) -> RunResult:
@@ -122,33 +115,51 @@ class BackupService:
             newest = receipts_for(self._room, plan)[-1]
             return self._replicate(principal, plan, newest.run, [])
 
-    def request(self, principal: Principal, plan_id: str, work: str) -> str:
-        """Queue a run, replication, verification or drill for the worker; returns the job's id."""
+    def request(
+        self,
+        principal: Principal,
+        plan_id: str,
+        work: str,
+        *,
+        site: str | None = None,
+        level: Level | None = None,
+        checks: Sequence[str] = (),
+        reason: str = "",
+    ) -> str:
+        """Queue work on a plan for the worker and return the job's id; what can not be done is refused at once.
+
+        ``site`` for verify, mend and drill, ``level`` for verify, ``checks`` for a drill, ``reason`` for mend.
+        """
         self._access.require(principal, Permission.BACKUP_READ)
-        wanted = {
-            "run": Permission.BACKUP_RUN,
-            "replicate": Permission.BACKUP_RUN,
-            "verify": Permission.BACKUP_VERIFY,
-            "drill": Permission.BACKUP_DRILL,
-        }
-        if work not in wanted:
-            raise Invalid(
-                N_("%(work)s is no work of a plan."), mend="run, replicate, verify, drill", work=work[:40]
-            )
-        plan = self._plan(principal, plan_id, wanted[work])
+        if work not in _NEEDS:
+            raise Invalid(N_("%(work)s is no work of a plan."), mend=", ".join(_NEEDS), work=work[:40])
+        plan = self._plan(principal, plan_id, _NEEDS[work])
+        if work == "mend" and not (site and reason.strip()):
+            raise Invalid(N_("Mending needs the site and the reason."), place="site" if reason else "reason")
+        self._sites(plan, site)
+        _verifiable(level or Level.V2)
+        known_checks(self._room, checks)
+        asked = {"site": site, "level": level.name if level is not None else None, "reason": reason}
+        details: dict[str, Any] = {"checks": list(checks)} if checks else {}
+        details |= {name: value for name, value in asked.items() if value}
         with self._room.database.begin() as uow:
-            job = uow.enqueue(_job(plan, work, principal.id))
-            details = {"work": work, "job": job}
-            uow.audit(principal, AuditAction.JOB_ENQUEUE, target(plan), unit=plan.unit, details=details)
+            job = uow.enqueue(_job(plan, work, principal.id, details))
+            self._record.queued(uow, principal, plan, work, job, details)
         return job
 
     def queue_due(self, principal: Principal) -> list[str]:
-        """Queue what the plans' schedules make due; returns the jobs' ids. A missed time is made up once."""
+        """Queue what the plans' schedules make due; returns the new jobs' ids. A missed time is made up once."""
         self._access.require(principal, Permission.BACKUP_RUN)
-        own = [plan for plan in self._room.book.plans.values() if self._access.covers(principal, plan.unit)]
+        own = self.lists.own_plans(principal)
         due = [(plan, work) for plan in own for work in overview.due(self._room, plan)]
+        queued = []
         with self._room.database.begin() as uow:
-            return [uow.enqueue(_job(plan, work, principal.id)) for plan, work in due]
+            waiting = open_keys(uow.connection, [_key(plan, work, {}) for plan, work in due])
+            for plan, work in due:
+                if _key(plan, work, {}) not in waiting:
+                    queued.append(uow.enqueue(_job(plan, work, principal.id, {})))
+                    self._record.queued(uow, principal, plan, work, queued[-1], {"due": True})
+        return queued
 
     # --- proving
     def verify(
@@ -161,8 +172,7 @@ class BackupService:
     ) -> list[Verification]:
         """Verify the plan's replica at one site or all, up to V3; ``budget`` in octets spreads the reading over time."""
         plan = self._plan(principal, plan_id, Permission.BACKUP_VERIFY)
-        if not Level.V0 <= level <= Level.V3:
-            raise Invalid(N_("Verification goes from V0 to V3."), mend=N_("Hold a drill for V4."))
+        _verifiable(level)
         with self._room.claims.hold(plan.id, "verify"):
             found = self._look(plan, self._sites(plan, site), level, budget)
             with self._room.database.begin() as uow:
@@ -171,7 +181,9 @@ class BackupService:
                 judge_run(uow, plan, found)
         return found
 
-    def mend(self, principal: Principal, plan_id: str, site: str) -> tuple[list[str], Verification]:
+    def mend(
+        self, principal: Principal, plan_id: str, site: str, *, reason: str
+    ) -> tuple[list[str], Verification]:
         """Replace what a full look finds damaged at ``site`` from a good site, and look again."""
         plan = self._plan(principal, plan_id, Permission.BACKUP_MEND)
         (name,) = self._sites(plan, site)
@@ -180,7 +192,7 @@ class BackupService:
             mended = mend(self._room, plan, name, damaged.findings)
             again = look_at(self._room, plan, name, Level.V2, None)
             with self._room.database.begin() as uow:
-                self._record.mended(uow, principal, plan, mended, again)
+                self._record.mended(uow, principal, plan, mended, again, reason)
         return mended, again
 
     def drill(
@@ -261,9 +273,7 @@ class BackupService:
     # --- small things
     def _plan(self, principal: Principal, plan_id: str, permission: Permission) -> Plan:
         self._access.require(principal, permission)
-        plan = self._room.plan(plan_id)
-        self._access.require(principal, permission, unit=plan.unit)
-        return plan
+        return self.lists.own_plan(principal, plan_id)
 
     def _sites(self, plan: Plan, site: str | None) -> list[str]:
         names = [planned.name for planned in plan.sites]
@@ -282,11 +292,22 @@ class BackupService:
             return store.get_run(connection, run_id)
 
 
-def _job(plan: Plan, work: str, asked_by: str) -> JobRequest:
+def _verifiable(level: Level) -> None:
+    if not Level.V0 <= level <= Level.V3:
+        raise Invalid(N_("Verification goes from V0 to V3."), mend=N_("Hold a drill for V4."))
+
+
+def _key(plan: Plan, work: str, asked: Mapping[str, Any]) -> str:
+    """The same work on the same site to the same level is one job while it is open."""
+    parts = [str(asked[name]) for name in ("site", "level") if asked.get(name)]
+    return ":".join((f"backup.{work}", plan.id, *parts))
+
+
+def _job(plan: Plan, work: str, asked_by: str, asked: Mapping[str, Any]) -> JobRequest:
     return JobRequest(
         f"backup.{work}",
-        {"plan": plan.id},
-        key=f"backup.{work}:{plan.id}",
+        {"plan": plan.id, **asked},
+        key=_key(plan, work, asked),
         unit=plan.unit,
         requested_by=asked_by,
     )

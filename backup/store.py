@@ -1,6 +1,6 @@
 """Tables of disaster recovery and the statements on them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Float,
+    Index,
     Integer,
     Row,
     String,
@@ -23,7 +24,6 @@ from sqlalchemy import (
 )
 
 from backup.codec import (
-    drill_of,
     drill_row,
     finding_of,
     outcome_of,
@@ -58,6 +58,9 @@ backup_runs = Table(
     Column("error", Text, nullable=False, default=""),
     Column("started_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
+    # the list in its order, the counts of states, and the newest of a plan
+    Index("ix_backup_runs_started", "started_at", "id"),
+    Index("ix_backup_runs_state", "plan", "state"),
 )
 backup_receipts = Table(
     "backup_receipts",
@@ -67,6 +70,7 @@ backup_receipts = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("digest", String(64), nullable=False),
     Column("body", Text, nullable=False),  # the very bytes that the digest covers
+    Index("ix_backup_receipts_at", "at", "digest"),
 )
 backup_replicas = Table(
     "backup_replicas",
@@ -95,6 +99,9 @@ backup_verifications = Table(
     Column("bytes_read", BigInteger, nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime, nullable=False),
+    Index("ix_backup_verifications_finished", "finished_at", "id"),
+    Index("ix_backup_verifications_site", "plan", "site", "id"),
+    Index("ix_backup_verifications_verdict", "plan", "verdict"),
 )
 backup_coverage = Table(
     "backup_coverage",
@@ -128,6 +135,8 @@ backup_drills = Table(
     Column("findings", Json, nullable=False),
     Column("decided_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime, nullable=False),
+    Index("ix_backup_drills_decided", "decided_at", "id"),
+    Index("ix_backup_drills_site", "plan", "site", "id"),
 )
 
 
@@ -168,25 +177,26 @@ def get_run(connection: Connection, run_id: str) -> Run:
     row = connection.execute(select(backup_runs).where(backup_runs.c.id == run_id)).one_or_none()
     if row is None:
         raise NotFound(N_("There is no backup run %(run)s."), run=run_id)
-    return _run(row)
+    return run_of(row)
 
 
-def runs_of(connection: Connection, plan: str, limit: int = 50) -> list[Run]:
-    """Newest first."""
-    query = select(backup_runs).where(backup_runs.c.plan == plan).order_by(backup_runs.c.id.desc())
-    return [_run(row) for row in connection.execute(query.limit(limit))]
+def last_runs(connection: Connection, plans: Collection[str]) -> dict[str, Run]:
+    """The newest run of each plan that ever ran."""
+    newest = select(func.max(backup_runs.c.id)).where(backup_runs.c.plan.in_(plans))
+    query = select(backup_runs).where(backup_runs.c.id.in_(newest.group_by(backup_runs.c.plan)))
+    return {row.plan: run_of(row) for row in connection.execute(query)}
 
 
 def unfinished_runs(connection: Connection, plan: str) -> list[Run]:
     open_states = [str(RunState.PLANNED), str(RunState.RUNNING)]
     query = select(backup_runs).where(backup_runs.c.plan == plan, backup_runs.c.state.in_(open_states))
-    return [_run(row) for row in connection.execute(query)]
+    return [run_of(row) for row in connection.execute(query)]
 
 
 def run_of_receipt(connection: Connection, plan: str, seq: int) -> Run | None:
     query = select(backup_runs).where(backup_runs.c.plan == plan, backup_runs.c.receipt == seq)
     row = connection.execute(query).one_or_none()
-    return _run(row) if row else None
+    return run_of(row) if row else None
 
 
 # --- receipts
@@ -201,7 +211,27 @@ def receipts_of(connection: Connection, plan: str) -> list[Receipt]:
     return [receipt_of(row.body, row.digest) for row in connection.execute(query)]
 
 
+def newest_receipts(connection: Connection, plans: Collection[str]) -> dict[str, int]:
+    """Number of the newest receipt of each plan that has one."""
+    query = select(backup_receipts.c.plan, func.max(backup_receipts.c.seq).label("seq"))
+    query = query.where(backup_receipts.c.plan.in_(plans)).group_by(backup_receipts.c.plan)
+    return {row.plan: row.seq for row in connection.execute(query)}
+
+
 # --- replicas
+def replicas_of(connection: Connection, plans: Collection[str]) -> dict[tuple[str, str], Row[Any]]:
+    """What each site of the plans holds, with its newest receipt (``body`` and ``digest``; None before the first)."""
+    same = (backup_receipts.c.plan == backup_replicas.c.plan) & (
+        backup_receipts.c.seq == backup_replicas.c.receipt
+    )
+    query = (
+        select(backup_replicas, backup_receipts.c.body, backup_receipts.c.digest)
+        .join(backup_receipts, same, isouter=True)
+        .where(backup_replicas.c.plan.in_(plans))
+    )
+    return {(row.plan, row.site): row for row in connection.execute(query)}
+
+
 def replica_rows(connection: Connection, plan: str) -> dict[str, Row[Any]]:
     query = select(backup_replicas).where(backup_replicas.c.plan == plan)
     return {row.site: row for row in connection.execute(query)}
@@ -236,17 +266,20 @@ def verifications_of(
     if site is not None:
         query = query.where(backup_verifications.c.site == site)
     rows = connection.execute(query.order_by(backup_verifications.c.id.desc()).limit(limit))
-    return [_verification(row) for row in rows]
+    return [verification_of(row) for row in rows]
+
+
+def newest_of(
+    connection: Connection, table: Table, plans: Collection[str]
+) -> dict[tuple[str, str], Row[Any]]:
+    """The newest verification (or drill) of each site of the plans."""
+    newest = select(func.max(table.c.id)).where(table.c.plan.in_(plans)).group_by(table.c.plan, table.c.site)
+    rows = connection.execute(select(table).where(table.c.id.in_(newest)))
+    return {(row.plan, row.site): row for row in rows}
 
 
 def insert_drill(connection: Connection, drill: Drill) -> None:
     connection.execute(insert(backup_drills).values(drill_row(drill)))
-
-
-def drills_of(connection: Connection, plan: str, limit: int = 50) -> list[Drill]:
-    """Newest first."""
-    query = select(backup_drills).where(backup_drills.c.plan == plan).order_by(backup_drills.c.id.desc())
-    return [drill_of(row._mapping) for row in connection.execute(query.limit(limit))]
 
 
 # --- coverage ledger
@@ -272,6 +305,16 @@ def coverage_of(connection: Connection, plan: str, site: str) -> dict[str, datet
         backup_coverage.c.plan == plan, backup_coverage.c.site == site
     )
     return {row.name: row.read_at for row in connection.execute(query)}
+
+
+def oldest_reads(connection: Connection, plans: Collection[str]) -> dict[tuple[str, str], datetime]:
+    """When the longest-unread file of each site was read."""
+    oldest = func.min(backup_coverage.c.read_at, type_=UtcDateTime()).label("read_at")
+    query = select(backup_coverage.c.plan, backup_coverage.c.site, oldest)
+    grouped = query.where(backup_coverage.c.plan.in_(plans)).group_by(
+        backup_coverage.c.plan, backup_coverage.c.site
+    )
+    return {(row.plan, row.site): row.read_at for row in connection.execute(grouped)}
 
 
 def drop_coverage(connection: Connection, plan: str, names: Sequence[str]) -> None:
@@ -301,7 +344,7 @@ def latest(connection: Connection, plan: str, work: str) -> datetime | None:
     return moment
 
 
-def _run(row: Row[Any]) -> Run:
+def run_of(row: Row[Any]) -> Run:
     return Run(
         id=row.id,
         plan=row.plan,
@@ -314,7 +357,7 @@ def _run(row: Row[Any]) -> Run:
     )
 
 
-def _verification(row: Row[Any]) -> Verification:
+def verification_of(row: Row[Any]) -> Verification:
     return Verification(
         id=row.id,
         plan=row.plan,

@@ -10,6 +10,7 @@ from kernel.i18n import N_
 from kernel.identity.model import Principal, Role
 from kernel.identity.permissions import APPROVING, Permission
 from kernel.jobs.model import JobState
+from kernel.store.listing import Ask
 
 MOST = 100  # counted no further than this
 SOON = timedelta(days=30)
@@ -74,12 +75,15 @@ def _audit_records(app: App, _principal: Principal) -> int:
 def _expiring(app: App, principal: Principal) -> int:
     from ca.model import State
 
-    before = app.clock.now() + SOON
-    return len(app.ca.lifecycle.find(principal, state=State.ISSUED, expires_before=before, limit=MOST))
+    filters = {"state": (str(State.ISSUED),), "expires_before": ((app.clock.now() + SOON).isoformat(),)}
+    return app.ca.lifecycle.page(principal, Ask(filters=filters, limit=1)).total
 
 
 def _configuration_findings(app: App, principal: Principal) -> int:
-    return len(app.netops.findings.find(principal))
+    from netops.compliance.model import PRESENT
+
+    there = Ask(filters={"state": tuple(PRESENT)}, limit=1)
+    return app.netops.findings.page(principal, there).total
 
 
 def _silent_devices(app: App, principal: Principal) -> int:
@@ -107,8 +111,8 @@ def _open_cases(app: App, principal: Principal) -> int:
 
 def _unproven_replicas(app: App, principal: Principal) -> int:
     """Places of a plan where the last proof is missing or was no pass."""
-    rows = app.backup.status(principal)
-    return len({(row["plan"], row["site"]) for row in rows if row["verdict"] != "pass"})
+    places = app.backup.status(principal)
+    return len({(place.plan, place.site) for place in places if place.verdict != "pass"})
 
 
 def _systems(app: App, principal: Principal) -> int:

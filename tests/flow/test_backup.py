@@ -170,7 +170,7 @@ def test_a_changed_byte_is_found_mended_and_the_drill_from_the_damaged_site_fail
     assert named == [(FindingKind.CHANGED, name)]
     drill = city.app.backup.drill(dr, "suite", "remote")
     assert drill.verdict is Verdict.FAIL
-    mended, again = city.app.backup.mend(dr, "suite", "remote")
+    mended, again = city.app.backup.mend(dr, "suite", "remote", reason="磁盘更换")
     assert (mended, again.verdict) == ([name], Verdict.PASS)
     assert city.app.backup.drill(dr, "suite", "remote").verdict is Verdict.PASS
 

@@ -9,6 +9,7 @@ import pytest
 
 from backup.model import FindingKind, Level, RunState, Verdict
 from kernel.identity.model import Principal
+from kernel.store.listing import Ask
 from tests.unit.backup.world import SITES, World
 
 
@@ -18,7 +19,7 @@ def test_sound_replicas_reach_v2_at_every_site(restic_world: World, dr_admin: Pr
         (site, Verdict.PASS, Level.V2) for site in SITES
     ]
     assert all(one.receipt == 1 and not one.findings and one.bytes_read > 100_000 for one in found)
-    assert restic_world.service.runs(dr_admin, "city")[0].state is RunState.VERIFIED
+    assert restic_world.service.lists.runs(dr_admin, Ask()).items[0].state is RunState.VERIFIED
 
 
 def flip_pack(world: World, site: str) -> str:
@@ -114,7 +115,7 @@ def test_a_changed_byte_is_found_in_that_site_alone(restic_world: World, dr_admi
     }
     changed = next(f for f in found["remote"].findings if f.kind is FindingKind.CHANGED)
     assert (changed.file, changed.expected) == (file, Path(file).name)
-    assert restic_world.service.runs(dr_admin, "city")[0].state is RunState.FAILED
+    assert restic_world.service.lists.runs(dr_admin, Ask()).items[0].state is RunState.FAILED
 
 
 def test_restic_check_alone_does_not_see_a_flipped_pack_but_the_ladder_does(
@@ -168,8 +169,8 @@ def test_a_damaged_site_is_mended_from_a_good_one(restic_world: World, dr_admin:
     file = flip_pack(restic_world, "same-city")
     cut_pack(restic_world, "same-city")
     restic_world.service.verify(dr_admin, "city", "same-city")
-    mended, again = restic_world.service.mend(dr_admin, "city", "same-city")
+    mended, again = restic_world.service.mend(dr_admin, "city", "same-city", reason="disk replaced")
     assert mended == [file]
     assert (again.verdict, again.findings) == (Verdict.PASS, ())
-    assert restic_world.service.runs(dr_admin, "city")[0].state is RunState.REPLICATED
+    assert restic_world.service.lists.runs(dr_admin, Ask()).items[0].state is RunState.REPLICATED
     restic_world.service.run(dr_admin, "city")

@@ -14,6 +14,7 @@ from kernel.edges.cli import Output
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.jobs.queue import JobQueue
+from kernel.store.listing import Ask
 from tests.unit.backup.world import SITES, World
 
 Run = Callable[..., tuple[int, str, str]]
@@ -43,7 +44,7 @@ def test_a_day_on_the_command_line(weicheng: Run, world: World) -> None:
     status, out, err = weicheng("run", "city")
     assert status == 0
     assert [row["source"] for row in json.loads(out)] == ["database", "keys", "configurations"]
-    assert '"progress": "backup"' in err
+    assert '"progress": "Backing up"' in err
     status, out, _ = weicheng("verify", "city")
     assert (status, [row["verdict"] for row in json.loads(out)]) == (0, ["pass"] * 3)
     status, out, _ = weicheng("status")
@@ -65,7 +66,7 @@ def test_damage_ends_with_7_and_names_the_file(weicheng: Run, world: World) -> N
     assert json.loads(err.splitlines()[-1])["code"] == "integrity"
     status, out, _ = weicheng("drill", "city", "--site", "remote")
     assert (status, json.loads(out)["verdict"]) == (7, "fail")
-    status, out, _ = weicheng("mend", "city", "remote")
+    status, out, _ = weicheng("mend", "city", "remote", "--reason", "disk replaced")
     assert (status, json.loads(out)["verdict"]) == (0, "pass")
 
 
@@ -92,7 +93,7 @@ def test_a_part_that_fails_ends_with_3(weicheng: Run, world: World) -> None:
 def test_a_dry_run_does_nothing(weicheng: Run, world: World, dr_admin: Principal) -> None:
     status, out, _ = weicheng("run", "city", "--dry-run")
     assert (status, [row["available"] for row in json.loads(out)]) == (0, [True, True, True])
-    assert world.service.runs(dr_admin, "city") == []
+    assert world.service.lists.runs(dr_admin, Ask()).items == ()
     assert not (world.folder / "sites").exists()
 
 
@@ -120,14 +121,14 @@ def test_the_worker_runs_verifies_and_drills_what_is_due(
 
     clock.advance(minutes=1)
     work()
-    assert world.service.runs(dr_admin, "city")[0].state is RunState.REPLICATED
+    assert world.service.lists.runs(dr_admin, Ask()).items[0].state is RunState.REPLICATED
     clock.advance(days=1)
     work()
-    found = world.service.verifications(dr_admin, "city")
+    found = world.service.lists.verifications(dr_admin, Ask()).items
     assert {(one.site, one.verdict) for one in found} == {(site, Verdict.PASS) for site in SITES}
     clock.advance(days=31)
     work()
-    assert world.service.drills(dr_admin, "city")
+    assert world.service.lists.drills(dr_admin, Ask()).items
 
 
 def test_a_job_asked_for_twice_is_one_job(weicheng: Run) -> None:

@@ -15,6 +15,7 @@ from backup.adapters.restic import Restic
 from backup.model import RunState, Verdict
 from kernel.errors import Conflict, IntegrityFailed, Unavailable
 from kernel.identity.model import Principal
+from kernel.store.listing import Ask
 from tests.unit.backup.world import World, build, password_file
 
 
@@ -24,7 +25,7 @@ def test_a_missing_restic_is_named_with_its_mend(restic_world: World, dr_admin: 
     with pytest.raises(Unavailable, match="not installed") as caught:
         world.service.run(dr_admin, "city")
     assert "apt install restic" in caught.value.text("en")
-    assert world.service.runs(dr_admin, "city")[0].state is RunState.FAILED
+    assert world.service.lists.runs(dr_admin, Ask()).items[0].state is RunState.FAILED
     (looked,) = world.service.verify(dr_admin, "city", "remote")
     assert looked.verdict is Verdict.UNKNOWN  # never a pass
 
@@ -120,11 +121,11 @@ def test_a_living_lock_is_a_conflict_and_a_dead_one_is_removed(restic_world: Wor
                     break
                 time.sleep(0.05)
             with pytest.raises(Conflict, match="at work"):
-                engine.retain(repository, restic_world.room.plan("city").keep)
+                engine.retain(repository, restic_world.room.book.plans["city"].keep)
         finally:
             locking.kill()
     assert list((repository / "locks").glob("*"))  # it died without taking its lock away
-    engine.retain(repository, restic_world.room.plan("city").keep)
+    engine.retain(repository, restic_world.room.book.plans["city"].keep)
     assert not list((repository / "locks").glob("*"))
 
 
@@ -160,7 +161,7 @@ def test_a_run_killed_at_any_moment_leaves_nothing_half_done(
         running.wait()
     result = restic_world.service.run(dr_admin, "city")
     assert (result.run.state, result.run.error) == (RunState.REPLICATED, "")
-    runs = restic_world.service.runs(dr_admin, "city")
+    runs = restic_world.service.lists.runs(dr_admin, Ask()).items
     assert {run.state for run in runs} <= {RunState.FAILED, RunState.STORED, RunState.REPLICATED}
     assert list((restic_world.folder / "scratch").iterdir()) == []
     assert all(one.verdict is Verdict.PASS for one in restic_world.service.verify(dr_admin, "city"))

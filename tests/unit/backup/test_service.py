@@ -20,6 +20,7 @@ from kernel.evidence.model import EvidenceKind
 from kernel.identity.model import Principal, Role
 from kernel.jobs.store import jobs
 from kernel.store import Database
+from kernel.store.listing import Ask
 from tests.support.plain_engine import PlainEngine
 from tests.unit.backup.world import SITES, World, build, make_sources, plan
 
@@ -85,8 +86,8 @@ def test_only_a_dr_administrator_of_the_unit_may_act(
     world: World, assessor: Principal, network_admin: Principal, act: str
 ) -> None:
     outsider = Principal("usr_x", "x", frozenset({Role.DR_ADMINISTRATOR}), "u_county", "password")
-    for principal in (assessor, network_admin, outsider):
-        with pytest.raises(NotPermitted):
+    for principal, refusal in ((assessor, NotPermitted), (network_admin, NotPermitted), (outsider, NotFound)):
+        with pytest.raises(refusal):
             getattr(world.service, act)(principal, "city")
     assert world.service.plans(outsider) == []
     assert [one.id for one in world.service.plans(assessor)] == ["city"]
@@ -109,7 +110,7 @@ def test_a_plan_whose_sources_are_all_missing_fails_and_says_so(world: World, dr
     other = build(world.folder, world.room.database, world.room.clock, PlainEngine(), planned=broken)  # type: ignore[arg-type]
     with pytest.raises(NotFound, match="mainframe"):
         other.service.run(dr_admin, "city")
-    assert world.service.runs(dr_admin, "city")[0].state is RunState.FAILED
+    assert world.service.lists.runs(dr_admin, Ask()).items[0].state is RunState.FAILED
     assert [fault.place for fault in other.service.plan_faults(dr_admin)] == ["city: sets"]
 
 
@@ -125,7 +126,7 @@ def test_a_site_that_can_not_be_reached_is_brought_up_later(world: World, dr_adm
     assert looked.verdict is Verdict.UNKNOWN
     blocked.unlink()
     assert not any(copy.error for copy in world.service.replicate(dr_admin, "city"))
-    assert world.service.runs(dr_admin, "city")[0].state is RunState.REPLICATED
+    assert world.service.lists.runs(dr_admin, Ask()).items[0].state is RunState.REPLICATED
 
 
 def test_replication_never_carries_damage(world: World, dr_admin: Principal) -> None:
@@ -190,9 +191,9 @@ def test_the_matrix_tells_level_and_ages(world: World, dr_admin: Principal, cloc
     clock.advance(hours=2)
     rows = world.service.status(dr_admin)
     assert len(rows) == 9
-    remote = next(row for row in rows if row["site"] == "remote" and row["layer"] == "ca")
-    assert (remote["level"], remote["data_age_seconds"], remote["proof_age_seconds"]) == ("V2", 7200, 7200)
-    assert next(row for row in rows if row["site"] == "provincial")["level"] == "-"
+    remote = next(row for row in rows if row.site == "remote" and row.layer == "ca")
+    assert (remote.level, remote.data_age_seconds, remote.proof_age_seconds) == ("V2", 7200, 7200)
+    assert next(row for row in rows if row.site == "provincial").level == "-"
 
 
 def test_schedules_make_work_due_once(world: World, dr_admin: Principal, clock: FixedClock) -> None:
@@ -253,8 +254,8 @@ def test_both_stores_keep_it_all(
     service = build(tmp_path, any_database, clock, PlainEngine()).service
     service.run(dr_admin, "city")
     assert [one.reached for one in service.verify(dr_admin, "city")] == [Level.V2] * 3
-    assert service.runs(dr_admin, "city")[0].state is RunState.VERIFIED
-    assert service.verifications(dr_admin, "city")[0].outcomes[0].level is Level.V0
+    assert service.lists.runs(dr_admin, Ask()).items[0].state is RunState.VERIFIED
+    assert service.lists.verifications(dr_admin, Ask()).items[0].outcomes[0].level is Level.V0
     drill = service.drill(dr_admin, "city", "remote")
-    assert service.drills(dr_admin, "city") == [drill]
+    assert service.lists.drills(dr_admin, Ask()).items == (drill,)
     assert service.status(dr_admin)
