@@ -42,6 +42,7 @@ class Web(Section):
     threads: int = Field(default=8, ge=1, le=64)
     idle_minutes: int = Field(default=15, ge=1, le=480)
     session_hours: int = Field(default=10, ge=1, le=24)
+    api_per_minute: int = Field(default=600, ge=10)  # requests of one token or session to each process
 
 
 class Identity(Section):

@@ -3,6 +3,7 @@
 import secrets
 import time
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from flask import Flask, Response, current_app, g, redirect, request, url_for
@@ -36,10 +37,27 @@ def form_key(settings: Settings) -> bytes:
     return make_private_once(settings.data_dir / "secrets" / "web.key", secrets.token_bytes(32))
 
 
+def form_session(settings: Settings) -> dict[str, Any]:
+    """Flask's settings of the cookie that holds the CSRF token only; sign-in has a cookie of its own."""
+    return {
+        "SECRET_KEY": form_key(settings),
+        "SESSION_COOKIE_NAME": "__Host-weicheng-form",
+        "SESSION_COOKIE_SECURE": True,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Strict",
+        "WTF_CSRF_TIME_LIMIT": None,  # as long as the browser's session
+    }
+
+
 def install(flask: Flask) -> None:
     """Guard every request and dress every answer."""
-    flask.before_request(_begin)
+    observe(flask)
     flask.before_request(_require_session)
+
+
+def observe(flask: Flask) -> None:
+    """Number and log every request, dress every answer; whoever uses this alone guards by itself."""
+    flask.before_request(_begin)
     flask.after_request(_dress)
     flask.after_request(_log)
 
