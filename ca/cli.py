@@ -25,6 +25,7 @@ _REASONS = (
     "aa_compromise",
 )
 _limit = click.option("--limit", default=50, type=click.IntRange(1, 500), help=N_("How many."))
+_cursor = click.option("--cursor", default="", help=N_("Where the page before ended."))
 _new_file = click.Path(path_type=Path, dir_okay=False)
 _old_file = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -144,17 +145,22 @@ def request(
 
 
 @commands.command("requests", help=N_("Requests of your units, newest first."))
+@click.option("--find", default="", help=N_("Beginning of a word of its names."))
 @click.option("--state", type=click.Choice(_STATES), help=N_("Only those in this state."))
+@click.option("--waiting", is_flag=True, help=N_("Only those that wait for your decision."))
 @_limit
+@_cursor
 @pass_app
-def requests(app: Any, state: str | None, limit: int) -> None:
-    from ca.model import State
+def requests(app: Any, find: str, state: str | None, waiting: bool, limit: int, cursor: str) -> None:
+    from kernel.store.listing import Ask
 
-    found = app.ca.registration.find(app.principal, state=State(state) if state else None, limit=limit)
+    filters = _given(state=state, waiting="me" if waiting else None)
+    page = app.ca.registration.page(app.principal, Ask(find, filters, cursor=cursor, limit=limit))
     app.out.rows(
-        [_request(one) for one in found],
+        [_request(one) for one in page.items],
         (N_("id"), N_("profile"), N_("subject"), N_("unit"), N_("state"), N_("filed_at")),
     )
+    _tell_more(app, page)
 
 
 @commands.command("approve", help=N_("Approve a request; the certificate is issued when enough people have."))
@@ -192,25 +198,31 @@ def deliver(app: Any, request_id: str, file: Path) -> None:
 
 # --- life cycle
 @commands.command("list", help=N_("Certificates of your units, newest first."))
-@click.option("--text", help=N_("Part of the name, or the serial."))
+@click.option("--find", default="", help=N_("Beginning of the serial, the SHA-256 or a word of the names."))
 @click.option("--state", type=click.Choice(_STATES), help=N_("Only those in this state."))
 @click.option("--profile", help=N_("Only those of this profile."))
 @click.option(
     "--expires-within", type=click.IntRange(1, 3650), metavar="DAYS", help=N_("Only those that end soon.")
 )
 @_limit
+@_cursor
 @pass_app
 def list_certificates(
-    app: Any, text: str | None, state: str | None, profile: str | None, expires_within: int | None, limit: int
+    app: Any,
+    find: str,
+    state: str | None,
+    profile: str | None,
+    expires_within: int | None,
+    limit: int,
+    cursor: str,
 ) -> None:
-    from ca.model import State
+    from kernel.store.listing import Ask
 
-    before = app.clock.now() + timedelta(days=expires_within) if expires_within else None
-    wanted = State(state) if state else None
-    found = app.ca.lifecycle.find(
-        app.principal, text=text, state=wanted, profile=profile, expires_before=before, limit=limit
-    )
-    app.out.rows([_certificate(one) for one in found], _COLUMNS)
+    before = (app.clock.now() + timedelta(days=expires_within)).isoformat() if expires_within else None
+    filters = _given(state=state, profile=profile, expires_before=before)
+    page = app.ca.lifecycle.page(app.principal, Ask(find, filters, cursor=cursor, limit=limit))
+    app.out.rows([_certificate(one) for one in page.items], _COLUMNS)
+    _tell_more(app, page)
 
 
 @commands.command("show", help=N_("One certificate; with --pem also to a file."))
@@ -272,6 +284,15 @@ def crl(app: Any, authority: str, file: Path, publish: bool) -> None:
     data = publication.publish(authority, app.principal) if publish else publication.crl(authority)
     file.write_bytes(data)
     app.out.record({"file": str(file), "bytes": len(data)})
+
+
+def _given(**filters: str | None) -> dict[str, tuple[str, ...]]:
+    return {name: (value,) for name, value in filters.items() if value is not None}
+
+
+def _tell_more(app: Any, page: Any) -> None:
+    if page.next_cursor is not None:
+        app.out.note(N_("There are more; the next page: --cursor %(cursor)s"), cursor=page.next_cursor)
 
 
 def _subject(parts: tuple[str, ...]) -> dict[str, str]:

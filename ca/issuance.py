@@ -117,7 +117,7 @@ class Issuance:
             "fingerprint": "",
             "intent_at": now,
         }
-        store.add_intent(uow.connection, row)
+        store.add_intent(uow.connection, row, [*wanted.subject.values(), *wanted.names])
         details = {"profile": wanted.profile.id, "version": wanted.profile.version, "tbs": sha256_hex(tbs)}
         uow.audit(
             by, AuditAction.CA_SIGN_INTENT, f"certificate:{token.serial}", unit=wanted.unit, details=details

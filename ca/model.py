@@ -97,6 +97,7 @@ class Request:
     filed_at: datetime
     own_key: bool  # True: the applicant's CSR; False: a key made here, handed over once
     replaces: str | None = None
+    requester: str = ""  # the name of ``requested_by``, where it has an account
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,7 @@ class Certificate:
     state: State
     der: bytes
     fingerprint: str
+    intent_at: datetime  # when it was prepared for its signature
     revoked_at: datetime | None = None
     reason: Reason | None = None
 

@@ -1,125 +1,25 @@
-"""The CA's tables and the statements on them. Works on SQLite and PostgreSQL."""
+"""The statements on the CA's tables (ca.tables)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    Row,
-    String,
-    Table,
-    Text,
-    func,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
 from ca.model import TRANSITIONS, Authority, Certificate, CertificateStatus, Reason, Request, State
+from ca.tables import authorities, ceremonies, certificates, crls, requests, services, words
+from ca.words import words_of
 from kernel.errors import NotFound
 from kernel.i18n import N_
-from kernel.store import Json, UtcDateTime, metadata
+from kernel.identity.store import users
 
-authorities = Table(
-    "ca_authorities",
-    metadata,
-    Column("id", String(60), primary_key=True),
-    Column("name", String(200), nullable=False),
-    Column("key", String(60), nullable=False, unique=True),
-    Column("algorithm", String(20), nullable=False),
-    Column("certificate", LargeBinary, nullable=False),
-    Column("subject", LargeBinary, nullable=False),
-    Column("spki", LargeBinary, nullable=False),
-    Column("parent", String(60), ForeignKey("ca_authorities.id")),
-    Column("created_at", UtcDateTime, nullable=False),
-)
 
-ceremonies = Table(
-    "ca_ceremonies",
-    metadata,
-    Column("id", String(60), primary_key=True),
-    Column("plan", Json, nullable=False),
-    Column("approval", String(60), nullable=False),
-    Column("proposed_by", String(80), nullable=False),
-    Column("proposed_at", UtcDateTime, nullable=False),
-    Column("performed_at", UtcDateTime),
-)
-
-requests = Table(
-    "ca_requests",
-    metadata,
-    Column("id", String(60), primary_key=True),
-    Column("profile", String(60), nullable=False),
-    Column("profile_version", String(20), nullable=False),
-    Column("subject", Json, nullable=False),
-    Column("names", Json, nullable=False),
-    Column("unit", String(80), nullable=False, index=True),
-    Column("csr", LargeBinary),
-    Column("spki", LargeBinary, nullable=False),
-    Column("spki_digest", String(64), nullable=False, index=True),
-    Column("sealed_key", Text),
-    Column("state", String(20), nullable=False, index=True),
-    Column("requested_by", String(80), nullable=False),
-    Column("approval", String(60), nullable=False),
-    Column("evidence", Text, nullable=False),
-    Column("filed_at", UtcDateTime, nullable=False),
-    Column("own_key", Boolean, nullable=False),
-    Column("replaces", String(40)),
-)
-
-certificates = Table(
-    "ca_certificates",
-    metadata,
-    Column("serial", String(40), primary_key=True),
-    Column("authority", String(60), ForeignKey("ca_authorities.id"), nullable=False),
-    Column("request", String(60), ForeignKey("ca_requests.id"), unique=True),
-    Column("profile", String(60), nullable=False, index=True),
-    Column("profile_version", String(20), nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("unit", String(80), nullable=False, index=True),
-    Column("spki_digest", String(64), nullable=False, index=True),
-    Column("not_before", UtcDateTime, nullable=False),
-    Column("not_after", UtcDateTime, nullable=False, index=True),
-    Column("state", String(20), nullable=False),
-    Column("tbs", LargeBinary, nullable=False),
-    Column("der", LargeBinary, nullable=False),
-    Column("fingerprint", String(64), nullable=False, index=True),
-    Column("intent_at", UtcDateTime, nullable=False),
-    Column("issued_at", UtcDateTime),
-    Column("revoked_at", UtcDateTime),
-    Column("reason", Integer),
-    Column("crl_entry", LargeBinary),
-    Index("ix_ca_certificates_state", "authority", "state"),
-)
-
-crls = Table(
-    "ca_crls",
-    metadata,
-    Column("authority", String(60), ForeignKey("ca_authorities.id"), primary_key=True),
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("this_update", UtcDateTime, nullable=False),
-    Column("next_update", UtcDateTime, nullable=False),
-    Column("entries", Integer, nullable=False),
-    Column("der", LargeBinary, nullable=False),
-)
-
-services = Table(  # keys of the suite's own services: OCSP responder, TSA, evidence seal
-    "ca_services",
-    metadata,
-    Column("role", String(20), primary_key=True),
-    Column("key", String(60), nullable=False),
-    Column("algorithm", String(20), nullable=False),
-    Column("certificate", LargeBinary, nullable=False),
-    Column("authority", String(60), ForeignKey("ca_authorities.id"), nullable=False),
-)
+# --- quick find
+def add_words(connection: Connection, owner: str, texts: Iterable[str]) -> None:
+    """Have ``owner`` (a request's id, a certificate's serial) found by these texts."""
+    rows = [{"word": word, "owner": owner} for word in sorted(words_of(texts))]
+    if rows:
+        connection.execute(insert(words), rows)
 
 
 # --- authorities
@@ -154,25 +54,22 @@ def add_request(
     connection.execute(
         insert(requests).values(**row, csr=csr, spki_digest=spki_digest, sealed_key=sealed_key)
     )
+    add_words(connection, request.id, [request.id, *request.subject.values(), *request.names])
+
+
+def read_requests() -> Select[Any]:
+    """Requests with the name of who filed each."""
+    columns = [requests.c[name] for name in (*_REQUEST, "subject", "names", "state")]
+    joined = requests.outerjoin(users, users.c.id == requests.c.requested_by)
+    return select(*columns, users.c.name.label("requester")).select_from(joined)
 
 
 def read_request(connection: Connection, request_id: str, *, lock: bool = False) -> Request:
-    query = select(requests).where(requests.c.id == request_id)
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    query = read_requests().where(requests.c.id == request_id)
+    row = connection.execute(query.with_for_update(of=requests) if lock else query).one_or_none()
     if row is None:
         raise NotFound(N_("There is no request %(id)s."), id=request_id[:60])
-    return _request(row)
-
-
-def find_requests(
-    connection: Connection, *, units: frozenset[str] | None, state: State | None, limit: int
-) -> list[Request]:
-    query = select(requests).order_by(requests.c.id.desc()).limit(limit)
-    if units is not None:
-        query = query.where(requests.c.unit.in_(sorted(units)))
-    if state is not None:
-        query = query.where(requests.c.state == str(state))
-    return [_request(row) for row in connection.execute(query)]
+    return request_of(row)
 
 
 def set_request_state(connection: Connection, request_id: str, state: State) -> None:
@@ -201,8 +98,10 @@ def revoked_key(connection: Connection, spki_digest: str) -> bool:
 
 
 # --- certificates
-def add_intent(connection: Connection, row: Mapping[str, Any]) -> None:
+def add_intent(connection: Connection, row: Mapping[str, Any], names: Iterable[str]) -> None:
+    """``names`` are what it is found by beside its serial."""
     connection.execute(insert(certificates).values(dict(row)))
+    add_words(connection, row["serial"], [row["serial"], *names])
 
 
 def pending_intents(connection: Connection) -> Sequence[Row[Any]]:
@@ -216,51 +115,27 @@ def store_signed(connection: Connection, serial: str, der: bytes, fingerprint: s
     connection.execute(
         changed.values(der=der, fingerprint=fingerprint, state=str(State.ISSUED), issued_at=now)
     )
+    add_words(connection, serial, [fingerprint])
 
 
 def read_certificate(connection: Connection, serial: str, *, lock: bool = False) -> Certificate:
-    query = select(certificates).where(certificates.c.serial == serial.lower().replace(":", ""))
+    query = select(*CERTIFICATE_COLUMNS).where(certificates.c.serial == serial.lower().replace(":", ""))
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
         raise NotFound(N_("There is no certificate %(serial)s."), serial=serial[:60])
-    return _certificate(row)
+    return certificate_of(row)
 
 
 def certificate_of_request(connection: Connection, request_id: str) -> Certificate | None:
     row = connection.execute(select(certificates).where(certificates.c.request == request_id)).one_or_none()
-    return _certificate(row) if row else None
+    return certificate_of(row) if row else None
 
 
 def certificate_by_fingerprint(connection: Connection, fingerprint: str) -> Certificate | None:
     row = connection.execute(
         select(certificates).where(certificates.c.fingerprint == fingerprint)
     ).one_or_none()
-    return _certificate(row) if row else None
-
-
-def find_certificates(
-    connection: Connection,
-    *,
-    units: frozenset[str] | None,
-    text: str | None = None,
-    state: State | None = None,
-    profile: str | None = None,
-    expires_before: datetime | None = None,
-    limit: int,
-) -> list[Certificate]:
-    query = select(certificates).order_by(certificates.c.intent_at.desc(), certificates.c.serial).limit(limit)
-    if units is not None:
-        query = query.where(certificates.c.unit.in_(sorted(units)))
-    if text:
-        subject = certificates.c.subject.icontains(text, autoescape=True)
-        query = query.where(subject | (certificates.c.serial == text.lower()))
-    if state is not None:
-        query = query.where(certificates.c.state == str(state))
-    if profile is not None:
-        query = query.where(certificates.c.profile == profile)
-    if expires_before is not None:
-        query = query.where(certificates.c.not_after < expires_before)
-    return [_certificate(row) for row in connection.execute(query)]
+    return certificate_of(row) if row else None
 
 
 def set_status(
@@ -354,6 +229,26 @@ def end_ceremony(connection: Connection, ceremony_id: str, now: datetime) -> Non
     connection.execute(update(ceremonies).where(ceremonies.c.id == ceremony_id).values(performed_at=now))
 
 
+CERTIFICATE_COLUMNS = tuple(  # all of a certificate but what only its making needs
+    certificates.c[name]
+    for name in (
+        "serial",
+        "authority",
+        "request",
+        "profile",
+        "profile_version",
+        "subject",
+        "unit",
+        "not_before",
+        "not_after",
+        "state",
+        "der",
+        "fingerprint",
+        "intent_at",
+        "revoked_at",
+        "reason",
+    )
+)
 _AUTHORITY = ("id", "name", "key", "algorithm", "certificate", "subject", "spki", "parent")
 _REQUEST = (
     "id",
@@ -374,25 +269,13 @@ def _authority(row: Row[Any]) -> Authority:
     return Authority(**{name: getattr(row, name) for name in _AUTHORITY})
 
 
-def _request(row: Row[Any]) -> Request:
+def request_of(row: Row[Any]) -> Request:
     values = {name: getattr(row, name) for name in _REQUEST}
-    return Request(**values, subject=row.subject, names=tuple(row.names), state=State(row.state))
+    about = {"subject": row.subject, "names": tuple(row.names), "state": State(row.state)}
+    return Request(**values, **about, requester=row.requester or "")
 
 
-def _certificate(row: Row[Any]) -> Certificate:
-    return Certificate(
-        serial=row.serial,
-        authority=row.authority,
-        request=row.request,
-        profile=row.profile,
-        profile_version=row.profile_version,
-        subject=row.subject,
-        unit=row.unit,
-        not_before=row.not_before,
-        not_after=row.not_after,
-        state=State(row.state),
-        der=bytes(row.der),
-        fingerprint=row.fingerprint,
-        revoked_at=row.revoked_at,
-        reason=None if row.reason is None else Reason(row.reason),
-    )
+def certificate_of(row: Row[Any]) -> Certificate:
+    values = {column.name: getattr(row, column.name) for column in CERTIFICATE_COLUMNS}
+    reason = None if row.reason is None else Reason(row.reason)
+    return Certificate(**{**values, "state": State(row.state), "der": bytes(row.der), "reason": reason})

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     pkcs12,
 )
 
-from ca import store
+from ca import listing, store
 from ca.encoding import names as naming
 from ca.hierarchy.ceremony import ISSUING
 from ca.issuance import Issuance, Token, Wanted
@@ -37,6 +37,7 @@ from kernel.identity.permissions import Permission
 from kernel.ids import new_id
 from kernel.pki.algorithms import algorithm, algorithm_of, generate
 from kernel.store import Database, UnitOfWork
+from kernel.store.listing import Ask, Page
 
 KEY_KIND = "p256"  # of keys made here
 
@@ -156,12 +157,15 @@ class Registration:
             raise NotFound(N_("There is no request %(id)s."), id=request_id[:60])
         return request
 
-    def find(self, principal: Principal, *, state: State | None = None, limit: int = 100) -> list[Request]:
-        """Requests of the principal's units, newest first, at most ``limit`` (1 to 500)."""
+    def page(self, principal: Principal, ask: Ask) -> Page[Request]:
+        """Requests of the principal's units. Filters: state, profile, unit, requested_by, waiting ("me")."""
         self._access.require(principal, Permission.CA_READ)
-        units = self._access.visible_units(principal)
+        approves = self._access.allows(principal, Permission.CA_REQUEST_APPROVE)
+        found = listing.requests_of(principal, approves=approves)
+        units = None if self._access.topmost(principal) else self._access.visible_units(principal)
         with self._database.read() as connection:
-            return store.find_requests(connection, units=units, state=state, limit=max(1, min(limit, 500)))
+            seen = listing.scope(connection, found, units, ask.text)
+            return found.page(connection, ask, *seen)
 
     def deliver_pkcs12(self, principal: Principal, request_id: str) -> tuple[bytes, str]:
         """(PKCS#12, its password) of a key made here: once, to who filed it. Send the password by another way than the file."""

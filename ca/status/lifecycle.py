@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ca import store
+from ca import listing, store
 from ca.encoding import crl as encoding
 from ca.model import Certificate, Reason, State, move
 from ca.ports import Evidence
@@ -18,6 +18,7 @@ from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.jobs.model import JobRequest
 from kernel.store import Database, UnitOfWork
+from kernel.store.listing import Ask, Page
 
 REASONS = tuple(reason for reason in Reason if reason is not Reason.CERTIFICATE_HOLD)
 
@@ -43,29 +44,17 @@ class Lifecycle:
             raise NotFound(N_("There is no certificate %(serial)s."), serial=serial[:60])
         return found
 
-    def find(
-        self,
-        principal: Principal,
-        *,
-        text: str | None = None,
-        state: State | None = None,
-        profile: str | None = None,
-        expires_before: datetime | None = None,
-        limit: int = 100,
-    ) -> list[Certificate]:
-        """Certificates of the principal's units, newest first, at most ``limit`` (1 to 500)."""
+    def page(self, principal: Principal, ask: Ask) -> Page[Certificate]:
+        """Certificates of the principal's units.
+
+        Filters: state, profile, unit, authority, request, expires_before, expires_after, revoked_since. Quick find by the
+        beginnings of serial, SHA-256, and the words of subject and alternative names.
+        """
         self._access.require(principal, Permission.CA_READ)
-        units = self._access.visible_units(principal)
+        units = None if self._access.topmost(principal) else self._access.visible_units(principal)
         with self._database.read() as connection:
-            return store.find_certificates(
-                connection,
-                units=units,
-                text=text,
-                state=state,
-                profile=profile,
-                expires_before=expires_before,
-                limit=max(1, min(limit, 500)),
-            )
+            seen = listing.scope(connection, listing.CERTIFICATES, units, ask.text)
+            return listing.CERTIFICATES.page(connection, ask, *seen)
 
     def hold(self, principal: Principal, serial: str, note: str) -> Certificate:
         """Suspend; relying parties see it as revoked until it is released."""

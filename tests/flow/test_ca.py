@@ -29,6 +29,7 @@ from kernel.identity.store import units
 from kernel.pki.pem import certificate_pem
 from kernel.secrets import SecretBox
 from kernel.store import Database
+from kernel.store.listing import Ask
 from tests.conftest import UNITS
 from tests.unit.ca.conftest import build
 
@@ -243,7 +244,7 @@ def test_the_signer_killed_after_the_approval_leaves_nothing_half_done(city: Cit
     city.process = start_signer(city.work.parent)
     assert city.ca.issuance.recover() == 1
     assert city.ca.registration.show(OFFICER, filed.id).state is State.ISSUED
-    issued = city.ca.lifecycle.find(OFFICER, text="吴静")[0]
+    issued = city.ca.lifecycle.page(OFFICER, Ask("吴静")).items[0]
     (city.work / "wu.pem").write_bytes(certificate_pem(issued.der))
     assert city.verify("wu")[0] == 0
     assert "wu.pem: good" in city.ocsp("wu")

@@ -10,7 +10,7 @@ from ca.model import CeremonyPlan
 from ca.service import CaService
 from ca.signer.memory import MemorySigner
 from ca.signer.model import KeyRole, Purpose
-from ca.store import ceremonies
+from ca.tables import ceremonies
 from kernel.clock import FixedClock
 from kernel.errors import Conflict, IntegrityFailed, Invalid, NotPermitted, Unavailable
 from kernel.evidence.model import EvidenceKind

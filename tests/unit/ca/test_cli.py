@@ -69,7 +69,7 @@ def test_from_request_to_revocation(world: World, at: Any, tmp_path: Path) -> No
     assert [one["id"] for one in officer.run("requests", "--state", "requested")] == [filed["id"]]
     issued = officer.run("approve", filed["id"])
     assert (issued["state"], issued["reason"]) == ("issued", None)
-    assert registrar.run("list", "--text", "陈晓明")[0]["serial"] == issued["serial"]
+    assert registrar.run("list", "--find", "陈晓明")[0]["serial"] == issued["serial"]
     assert officer.run("hold", issued["serial"], "--reason", "挂失")["state"] == "held"
     assert officer.run("release", issued["serial"], "--reason", "找回")["state"] == "issued"
     revoked = officer.run("revoke", issued["serial"], "--code", "key_compromise", "--reason", "丢失")

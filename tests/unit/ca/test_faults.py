@@ -9,8 +9,11 @@ from ca.signer.model import Purpose
 from kernel.clock import FixedClock
 from kernel.errors import Conflict, ErrorCode, Unavailable, WeichengError
 from kernel.pki import tsp
+from kernel.store.listing import Ask
 from tests.unit.ca.conftest import World
 from tests.unit.ca.relying import ask, crl_of
+
+PEOPLE = {"profile": ("person",)}
 
 
 class Killed(BaseException):
@@ -36,7 +39,9 @@ def test_a_crash_between_intent_and_result_leaves_no_serial_without_an_owner(
         patched.setattr(world.signer, "sign", power_cut)
         with pytest.raises(Killed):
             world.ca.registration.approve(world.officer, request.id)
-    waiting = [one for one in world.ca.lifecycle.find(world.officer) if one.state is State.APPROVED]
+    waiting = [
+        one for one in world.ca.lifecycle.page(world.officer, Ask()).items if one.state is State.APPROVED
+    ]
     assert len(waiting) == 1
     assert ask(world, int(waiting[0].serial, 16)).certificate_status is ocsp.OCSPCertStatus.UNKNOWN
     assert world.ca.issuance.recover() == 1
@@ -73,7 +78,7 @@ def test_a_recovery_that_fails_for_one_goes_on_with_the_others(
         with pytest.raises(Unavailable):
             world.ca.issuance.recover()
     assert world.ca.issuance.recover() == 1
-    assert len(world.ca.lifecycle.find(world.officer, state=State.ISSUED, profile="person")) == 3
+    assert world.ca.lifecycle.page(world.officer, Ask(filters=PEOPLE | {"state": ("issued",)})).total == 3
 
 
 def test_a_signer_that_signs_wrongly_is_found_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +89,8 @@ def test_a_signer_that_signs_wrongly_is_found_out(world: World, monkeypatch: pyt
     with pytest.raises(SignatureInvalid):
         world.ca.registration.approve(world.officer, request.id)
     assert all(
-        one.state is not State.ISSUED for one in world.ca.lifecycle.find(world.officer, profile="person")
+        one.state is not State.ISSUED
+        for one in world.ca.lifecycle.page(world.officer, Ask(filters=PEOPLE)).items
     )
 
 

@@ -18,6 +18,7 @@ from ca.registration.csr import BadCsr, spki_of
 from kernel.audit.trail import verify_chain
 from kernel.errors import Conflict, IntegrityFailed, Invalid, NotFound, NotPermitted, WeichengError
 from kernel.identity.model import Principal
+from kernel.store.listing import Ask
 from tests.unit.ca.conftest import PLAN, World
 
 
@@ -51,7 +52,7 @@ def test_a_registrar_of_another_unit_sees_and_files_nothing_here(
     world: World, other_registrar: Principal
 ) -> None:
     request = world.request()
-    assert world.ca.registration.find(other_registrar) == []
+    assert world.ca.registration.page(other_registrar, Ask()).items == ()
     with pytest.raises(NotFound):
         world.ca.registration.show(other_registrar, request.id)
     with pytest.raises(NotPermitted):
@@ -251,9 +252,10 @@ def test_everything_is_audited_and_nothing_secret_is(world: World) -> None:
 def test_a_request_is_not_a_certificate(world: World) -> None:
     request = world.request()
     assert not isinstance(request, Certificate)
-    assert [found.id for found in world.ca.registration.find(world.registrar, state=State.REQUESTED)] == [
-        request.id
-    ]
+    assert [
+        found.id
+        for found in world.ca.registration.page(world.registrar, Ask(filters={"state": ("requested",)})).items
+    ] == [request.id]
 
 
 @pytest.mark.parametrize(
@@ -310,7 +312,7 @@ def test_only_the_like_can_be_renewed(world: World) -> None:
 def test_a_request_changed_behind_our_back_is_not_approved(world: World) -> None:
     from sqlalchemy import update
 
-    from ca.store import requests
+    from ca.tables import requests
 
     filed = world.request()
     with world.ca.database.begin() as uow:

@@ -194,7 +194,7 @@ def test_keys_sign_only_what_they_are_for(world: World) -> None:
 def test_services_without_a_key_say_so(world: World) -> None:
     from sqlalchemy import delete
 
-    from ca.store import services
+    from ca.tables import services
 
     with world.ca.database.begin() as uow:
         uow.execute(delete(services))

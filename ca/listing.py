@@ -1,0 +1,96 @@
+"""Requests, certificates and revocations as people look through them: whose are seen, filters, order, quick find."""
+
+from dataclasses import replace
+
+from sqlalchemy import ColumnElement, Connection, false, select
+
+from ca.model import Certificate, Request, State
+from ca.store import CERTIFICATE_COLUMNS, certificate_of, read_requests, request_of
+from ca.tables import certificates, requests, words
+from ca.words import LAST, terms_of
+from kernel.errors import Invalid
+from kernel.i18n import N_
+from kernel.identity.model import Principal
+from kernel.identity.store import approval_votes
+from kernel.store.listing import Listing, equals, since, until
+
+_FEW = 1000  # owners that are named one by one; more are looked up row by row, where a page is soon full
+
+CERTIFICATES: Listing[Certificate] = Listing(
+    query=select(*CERTIFICATE_COLUMNS),
+    key=certificates.c.serial,
+    orders={"issued": certificates.c.intent_at, "expires": certificates.c.not_after},
+    default="-issued",
+    row=certificate_of,
+    filters={
+        "state": equals(certificates.c.state),
+        "profile": equals(certificates.c.profile),
+        "unit": equals(certificates.c.unit),
+        "authority": equals(certificates.c.authority),
+        "request": equals(certificates.c.request),
+        "expires_before": until(certificates.c.not_after),
+        "expires_after": since(certificates.c.not_after),
+        "revoked_since": since(certificates.c.revoked_at),
+    },
+    facets={"state": certificates.c.state},
+)
+
+REQUESTS: Listing[Request] = Listing(
+    query=read_requests(),
+    key=requests.c.id,
+    orders={"filed": requests.c.id},  # ids sort by the time of their making
+    default="-filed",
+    row=request_of,
+    filters={
+        "state": equals(requests.c.state),
+        "profile": equals(requests.c.profile),
+        "unit": equals(requests.c.unit),
+        "requested_by": equals(requests.c.requested_by),
+    },
+    facets={"state": requests.c.state},
+)
+
+
+def requests_of(principal: Principal, *, approves: bool) -> Listing[Request]:
+    """The listing with the filter of what waits for this person's decision; ``approves`` is whether they may decide."""
+    voted = select(approval_votes.c.approval).where(approval_votes.c.person == principal.id)
+    undecided = (
+        (requests.c.state == str(State.REQUESTED))
+        & (requests.c.requested_by != principal.id)
+        & requests.c.approval.not_in(voted)
+    )
+
+    def waiting(values: tuple[str, ...]) -> ColumnElement[bool]:
+        if values != ("me",):
+            raise Invalid(N_("This filter has one value: me."), place="waiting")
+        return undecided if approves else false()
+
+    return replace(REQUESTS, filters={**REQUESTS.filters, "waiting": waiting})
+
+
+def scope(
+    connection: Connection,
+    listing: Listing[Request] | Listing[Certificate],
+    seen: frozenset[str] | None,
+    text: str,
+) -> list[ColumnElement[bool]]:
+    """The conditions for the rows of units ``seen`` (None: of all) that are found by ``text``."""
+    unit = listing.key.table.c.unit
+    return [*([] if seen is None else [unit.in_(sorted(seen))]), *_found(connection, listing.key, text)]
+
+
+def _found(connection: Connection, key: ColumnElement[str], text: str) -> list[ColumnElement[bool]]:
+    terms = terms_of(text)
+    if text.strip() and not terms:
+        return [false()]
+    return [_holding(connection, key, term) for term in terms]
+
+
+def _holding(connection: Connection, key: ColumnElement[str], term: str) -> ColumnElement[bool]:
+    owners = select(words.c.owner).where(words.c.word >= term, words.c.word < term + LAST)
+    few = connection.execute(owners.limit(_FEW + 1)).scalars().all()
+    if len(few) <= _FEW:
+        return key.in_(sorted(set(few)))
+    return key.concat("").in_(
+        owners
+    )  # no index on that: the list is read in its order until the page is full
