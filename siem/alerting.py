@@ -13,8 +13,9 @@ from kernel.store import UnitOfWork
 from siem.adapters.assets import AssetInfo
 from siem.detection.engine import Detection
 from siem.ecs import Document
-from siem.model import AlertState, event_severity, risk
-from siem.store import ALERT_COLUMNS, alert_events, alerts, root_unit
+from siem.lists import words_of
+from siem.model import AlertState, event_severity, risk, urgency
+from siem.store import SELECT_ALERTS, alert_events, alerts, root_unit
 
 QUIET = timedelta(hours=24)  # after this long without an event the next one makes a new alert
 MOST_EVENTS = 1_000  # event ids kept as evidence of one alert; the count goes on
@@ -40,8 +41,7 @@ class AlertBook:
         key = alert_key(detection)
         first, last = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (detection.first, detection.last))
         query = (
-            select(*ALERT_COLUMNS)
-            .where(alerts.c.key == key, alerts.c.state != AlertState.CLOSED)
+            SELECT_ALERTS.where(alerts.c.key == key, alerts.c.state != AlertState.CLOSED)
             .order_by(alerts.c.last_seen.desc())
             .limit(1)
         )
@@ -66,6 +66,7 @@ class AlertBook:
         identity = new_id("alr")
         unit = asset.unit if asset else root_unit(uow.connection)
         score = risk(info.level, asset.level if asset else 0)
+        group = {name: str(value) for name, value in detection.group}
         row = {
             "id": identity,
             "key": key,
@@ -78,17 +79,19 @@ class AlertBook:
             "count": len(detection.events),
             "first_seen": first,
             "last_seen": last,
-            "group_values": dict(detection.group),
+            "group_values": group,
             "tags": list(info.tags),
             "unit": unit,
             "asset": asset.id if asset else "",
             "assignee": "",
             "created_at": now,
             "version": 1,
+            "urgency": urgency(AlertState.NEW, score),
+            "words": words_of(info.name, info.titles, group, [asset.name] if asset else []),
         }
         uow.execute(alerts.insert().values(row))
         _keep_events(uow, identity, detection.events, 0)
-        told = {"rule": info.name, "titles": dict(info.titles), "risk": score, "group": dict(detection.group)}
+        told = {"rule": info.name, "titles": dict(info.titles), "risk": score, "group": group}
         uow.emit(Event(EventKind.ALERT_RAISED, identity, told, unit, event_severity(info.level)))
         return identity
 

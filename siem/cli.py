@@ -1,6 +1,5 @@
 """``weicheng siem``: take in, search, triage, work on cases, check the rules."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,7 +10,9 @@ from kernel.edges.cli import Output, group, pass_app, reason_option
 from kernel.errors import Invalid
 from kernel.i18n import N_, current_language
 from kernel.identity.model import Principal
-from siem.model import Alert, AlertState, Case, CaseFile, CaseState, Verdict
+from kernel.store.listing import MOST, Ask, Page
+from siem.model import AlertState, CaseState, Verdict
+from siem.rows import alert_row, case_record, case_row, event_row, rule_row, source_row
 from siem.service import SiemService
 
 commands = group("siem", N_("Logs: search, alerts, cases, rules."))
@@ -35,7 +36,7 @@ _ALERTS = (N_("id"), N_("risk"), N_("level"), N_("title"), N_("state"), N_("coun
 _CASES = (N_("id"), N_("level"), N_("title"), N_("state"), N_("verdict"), N_("opened"))
 _RULES = (N_("rule"), N_("level"), N_("title"), N_("alerts"), N_("place"))
 _TESTS = (N_("rule"), N_("example"), N_("fired"), N_("right"))
-_SOURCES = (N_("source"), N_("received"), N_("malformed"), N_("truncated"), N_("last"))
+_SOURCES = (N_("source"), N_("state"), N_("received"), N_("malformed"), N_("truncated"), N_("last"))
 _NUMBERS = (N_("value"), N_("number"))
 _verdict = click.option(
     "--verdict", type=click.Choice([str(v) for v in Verdict]), help=N_("What it turned out to be.")
@@ -97,14 +98,14 @@ def search(
 
     text, begin, end = " ".join(query), _moment(since), _moment(until)
     if top:
-        page = app.siem.search(
+        page = app.siem.events.search(
             app.principal, text, size=0, since=begin, until=end, aggregations={"top": TermsAgg(top, size)}
         )
         app.out.rows([{"value": b.key, "number": b.count} for b in page.aggregations["top"]], _NUMBERS)
         return
-    page = app.siem.search(app.principal, text, since=begin, until=end, size=size, after=after)
+    page = app.siem.events.search(app.principal, text, since=begin, until=end, size=size, after=after)
     full = app.out.form in ("json", "yaml")
-    app.out.rows([dict(d) if full else _event_row(d) for d in page.documents], _EVENTS)
+    app.out.rows([dict(d) if full else event_row(d) for d in page.documents], _EVENTS)
     app.out.note(N_("%(shown)s of %(total)s events."), shown=len(page.documents), total=page.total)
     if page.cursor:
         app.out.note(N_("Next page: --after %(cursor)s"), cursor=page.cursor)
@@ -115,13 +116,15 @@ def search(
 def stats(app: SiemApp) -> None:
     found = app.siem.statistics(app.principal)
     counted = [{"value": b.key, "number": b.count} for b in found["datasets"]]
-    lost = [{"value": name, "number": count} for name, count in app.siem.losses(app.principal).items()]
+    losses = app.siem.sources.losses(app.principal, Ask(limit=MOST)).items
+    lost = [{"value": loss.name, "number": loss.value} for loss in losses]
+    senders = app.siem.sources.all(app.principal)
     if app.out.form in ("json", "yaml"):
-        sources = [vars(source) for source in app.siem.sources(app.principal)]
+        sources = [source_row(sender) for sender in senders]
         app.out.record({**found, "datasets": counted, "losses": lost, "senders": sources})
         return
     app.out.rows(counted, _NUMBERS)
-    app.out.rows([_source_row(source) for source in app.siem.sources(app.principal)], _SOURCES)
+    app.out.rows([source_row(sender) for sender in senders], _SOURCES)
     app.out.rows(lost, _NUMBERS)
     app.out.note(
         N_("%(total)s events since %(oldest)s."), total=found["events"], oldest=found["oldest"] or "-"
@@ -143,7 +146,12 @@ def retain(app: SiemApp) -> None:
 
 
 # --- alerts
-@commands.command("alerts", help=N_("List alerts, highest risk first."))
+_limit = click.option("--limit", type=click.IntRange(1, MOST), default=200, help=N_("At most so many."))
+
+
+@commands.command(
+    "alerts", help=N_("List alerts, those that need work first, highest risk first among them.")
+)
 @click.option(
     "--state",
     "states",
@@ -151,14 +159,27 @@ def retain(app: SiemApp) -> None:
     type=click.Choice([str(s) for s in AlertState]),
     help=N_("Only these."),
 )
+@click.option("--find", "text", default="", help=N_("Text in rule, title, values or asset."))
+@click.option("--assignee", default="", help=N_("Whose: me, nobody or an account's id."))
+@_limit
 @click.option(
     "--fail-on", type=click.IntRange(0, 100), help=N_("Exit with 10 on an open alert of this risk or more.")
 )
 @pass_app
-def alerts(app: SiemApp, states: tuple[str, ...], fail_on: int | None) -> int:
-    found = app.siem.triage.alerts(app.principal, states=[AlertState(state) for state in states])
-    app.out.rows([_alert_row(one) for one in found], _ALERTS)
-    grave = fail_on is not None and any(a.state is not AlertState.CLOSED and a.risk >= fail_on for a in found)
+def alerts(
+    app: SiemApp, states: tuple[str, ...], text: str, assignee: str, limit: int, fail_on: int | None
+) -> int:
+    filters = {"state": states, "assignee": (assignee,) if assignee else ()}
+    page = app.siem.triage.page(app.principal, Ask(text, filters, limit=limit))
+    app.out.rows([alert_row(one) for one in page.items], _ALERTS)
+    _tell_rest(app, page)
+    if fail_on is None:
+        return 0
+    unfinished = tuple(s for s in states or map(str, AlertState) if s != AlertState.CLOSED)
+    worst = app.siem.triage.page(
+        app.principal, Ask(text, {**filters, "state": unfinished}, sort="-risk", limit=1)
+    )
+    grave = bool(unfinished) and any(one.risk >= fail_on for one in worst.items)
     return EXIT_FINDINGS if grave else 0
 
 
@@ -168,7 +189,7 @@ def alerts(app: SiemApp, states: tuple[str, ...], fail_on: int | None) -> int:
 def show_alert(app: SiemApp, alert_id: str) -> None:
     found = app.siem.triage.alert(app.principal, alert_id)
     events = app.siem.triage.evidence_of(app.principal, alert_id)
-    app.out.record({**_alert_row(found), "tags": found.tags, "events": [d["event.original"] for d in events]})
+    app.out.record({**alert_row(found), "tags": found.tags, "events": [d["event.original"] for d in events]})
 
 
 @alert.command("ack", help=N_("Take an alert on."))
@@ -176,7 +197,7 @@ def show_alert(app: SiemApp, alert_id: str) -> None:
 @click.option("--note", default="", help=N_("Goes into the audit trail."))
 @pass_app
 def acknowledge(app: SiemApp, alert_id: str, note: str) -> None:
-    app.out.record(_alert_row(app.siem.triage.acknowledge(app.principal, alert_id, note)))
+    app.out.record(alert_row(app.siem.triage.acknowledge(app.principal, alert_id, note)))
 
 
 @alert.command("close", help=N_("Close an alert with a verdict."))
@@ -190,7 +211,25 @@ def acknowledge(app: SiemApp, alert_id: str, note: str) -> None:
 @reason_option
 @pass_app
 def close_alert(app: SiemApp, alert_id: str, verdict: str, reason: str) -> None:
-    app.out.record(_alert_row(app.siem.triage.close(app.principal, alert_id, Verdict(verdict), reason)))
+    app.out.record(alert_row(app.siem.triage.close(app.principal, alert_id, Verdict(verdict), reason)))
+
+
+@alert.command("assign", help=N_("Give an alert to somebody; to yourself unless named."))
+@click.argument("alert_id")
+@click.option("--to", "assignee", default="", help=N_("The account's id."))
+@click.option("--note", default="", help=N_("Goes into the audit trail."))
+@pass_app
+def assign(app: SiemApp, alert_id: str, assignee: str, note: str) -> None:
+    to = assignee or app.principal.id
+    app.out.record(alert_row(app.siem.triage.assign(app.principal, alert_id, to, note)))
+
+
+@alert.command("reopen", help=N_("Open a closed alert again."))
+@click.argument("alert_id")
+@reason_option
+@pass_app
+def reopen_alert(app: SiemApp, alert_id: str, reason: str) -> None:
+    app.out.record(alert_row(app.siem.triage.reopen(app.principal, alert_id, reason)))
 
 
 # --- cases
@@ -199,24 +238,26 @@ def close_alert(app: SiemApp, alert_id: str, verdict: str, reason: str) -> None:
 @click.option("--title", default="", help=N_("Title; the gravest alert's unless set."))
 @pass_app
 def open_case(app: SiemApp, alert_ids: tuple[str, ...], title: str) -> None:
-    app.out.record(_case_record(app.siem.triage.open_case(app.principal, alert_ids, title)))
+    app.out.record(case_record(app.siem.cases.open(app.principal, alert_ids, title)))
 
 
 @case.command("list", help=N_("List cases, newest first."))
 @click.option(
     "--state", "states", multiple=True, type=click.Choice([str(s) for s in CaseState]), help=N_("Only these.")
 )
+@_limit
 @pass_app
-def list_cases(app: SiemApp, states: tuple[str, ...]) -> None:
-    found = app.siem.triage.cases(app.principal, states=[CaseState(state) for state in states])
-    app.out.rows([_case_row(one) for one in found], _CASES)
+def list_cases(app: SiemApp, states: tuple[str, ...], limit: int) -> None:
+    page = app.siem.cases.page(app.principal, Ask(filters={"state": states}, limit=limit))
+    app.out.rows([case_row(one) for one in page.items], _CASES)
+    _tell_rest(app, page)
 
 
 @case.command("show", help=N_("Show a case with its timeline."))
 @click.argument("case_id")
 @pass_app
 def show_case(app: SiemApp, case_id: str) -> None:
-    app.out.record(_case_record(app.siem.triage.case(app.principal, case_id)))
+    app.out.record(case_record(app.siem.cases.case(app.principal, case_id)))
 
 
 @case.command("note", help=N_("Write into the timeline."))
@@ -224,7 +265,7 @@ def show_case(app: SiemApp, case_id: str) -> None:
 @click.argument("text")
 @pass_app
 def note(app: SiemApp, case_id: str, text: str) -> None:
-    app.out.record(_case_record(app.siem.triage.add_note(app.principal, case_id, text)))
+    app.out.record(case_record(app.siem.cases.add_note(app.principal, case_id, text)))
 
 
 @case.command("add", help=N_("Put one more alert into a case."))
@@ -232,7 +273,7 @@ def note(app: SiemApp, case_id: str, text: str) -> None:
 @click.argument("alert_id")
 @pass_app
 def add_alert(app: SiemApp, case_id: str, alert_id: str) -> None:
-    app.out.record(_case_record(app.siem.triage.add_alert(app.principal, case_id, alert_id)))
+    app.out.record(case_record(app.siem.cases.add_alerts(app.principal, case_id, [alert_id])))
 
 
 @case.command("task", help=N_("Add a task, or finish one with --done."))
@@ -241,8 +282,15 @@ def add_alert(app: SiemApp, case_id: str, alert_id: str) -> None:
 @click.option("--done", is_flag=True, help=N_("The task with this id is done."))
 @pass_app
 def task(app: SiemApp, case_id: str, title_or_id: str, done: bool) -> None:
-    act = app.siem.triage.finish_task if done else app.siem.triage.add_task
-    app.out.record(_case_record(act(app.principal, case_id, title_or_id)))
+    act = app.siem.cases.finish_task if done else app.siem.cases.add_task
+    app.out.record(case_record(act(app.principal, case_id, title_or_id)))
+
+
+@case.command("take", help=N_("Become the owner of a case."))
+@click.argument("case_id")
+@pass_app
+def take_case(app: SiemApp, case_id: str) -> None:
+    app.out.record(case_record(app.siem.cases.take(app.principal, case_id)))
 
 
 @case.command("move", help=N_("Contain, recover, close or open a case again."))
@@ -253,23 +301,23 @@ def task(app: SiemApp, case_id: str, title_or_id: str, done: bool) -> None:
 @pass_app
 def move(app: SiemApp, case_id: str, state: str, verdict: str | None, reason: str) -> None:
     kept = Verdict(verdict) if verdict else None
-    app.out.record(_case_record(app.siem.triage.move(app.principal, case_id, CaseState(state), reason, kept)))
+    app.out.record(case_record(app.siem.cases.move(app.principal, case_id, CaseState(state), reason, kept)))
 
 
 # --- rules
 @rules.command("list", help=N_("List the rules in use."))
 @pass_app
 def list_rules(app: SiemApp) -> None:
-    found = app.siem.rules(app.principal)
+    found = app.siem.rules.all(app.principal)
     quiet = {rule.info.id for rule in found.rules if not rule.alerts}
     infos = [item.info for item in (*found.rules, *found.correlations)]
-    app.out.rows([_rule_row(info, info.id not in quiet) for info in infos], _RULES)
+    app.out.rows([rule_row(info, info.id not in quiet) for info in infos], _RULES)
 
 
 @rules.command("check", help=N_("Check every rule file; exit status 1 when one is broken."))
 @pass_app
 def check_rules(app: SiemApp) -> int:
-    found = app.siem.rules(app.principal)
+    found = app.siem.rules.all(app.principal)
     app.out.rows(
         [{"place": e.place, "error": e.text(current_language())} for e in found.errors],
         (N_("place"), N_("error")),
@@ -282,7 +330,7 @@ def check_rules(app: SiemApp) -> int:
 @rules.command("test", help=N_("Try every rule on its good and bad example."))
 @pass_app
 def test_rules(app: SiemApp) -> int:
-    results = app.siem.test_rules(app.principal)
+    results = app.siem.rules.test(app.principal)
     rows = [
         {"rule": r.rule, "example": f"{r.place} {r.kind}", "fired": r.fired, "right": r.ok} for r in results
     ]
@@ -291,6 +339,11 @@ def test_rules(app: SiemApp) -> int:
 
 
 # --- rendering
+def _tell_rest(app: SiemApp, page: Page[Any]) -> None:
+    if page.next_cursor:
+        app.out.note(N_("There are more than these; name states or raise --limit."))
+
+
 def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
@@ -303,60 +356,3 @@ def _moment(text: str | None) -> datetime | None:
             N_("%(text)s is no time."), mend=N_("Write it like 2026-11-23T09:00:00+08:00."), text=text
         )
     return moment
-
-
-def _event_row(document: Mapping[str, Any]) -> dict[str, Any]:
-    names = (
-        "@timestamp",
-        "host.name",
-        "event.dataset",
-        "event.action",
-        "source.ip",
-        "destination.ip",
-        "message",
-    )
-    heads = ("time", "host", "dataset", "action", "source", "destination", "message")
-    return {head: document.get(name) for head, name in zip(heads, names, strict=True)}
-
-
-def _alert_row(found: Alert) -> dict[str, Any]:
-    return {
-        "id": found.id,
-        "risk": found.risk,
-        "level": found.level,
-        "title": found.titles.get(current_language(), found.rule_name),
-        "state": str(found.state),
-        "count": found.count,
-        "group": ", ".join(f"{name}={value}" for name, value in found.group.items()),
-        "last": found.last_seen,
-    }
-
-
-def _case_row(found: Case) -> dict[str, Any]:
-    return {
-        "id": found.id,
-        "level": found.level,
-        "title": found.title,
-        "state": str(found.state),
-        "verdict": str(found.verdict) if found.verdict else "",
-        "opened": found.opened_at,
-    }
-
-
-def _case_record(file: CaseFile) -> dict[str, Any]:
-    return {
-        **_case_row(file.case),
-        "alerts": [one.id for one in file.alerts],
-        "tasks": [f"{one.id} [{one.state}] {one.title}" for one in file.tasks],
-        "observables": [f"{one.kind}={one.value}" for one in file.observables],
-        "timeline": [f"{one.at:%Y-%m-%d %H:%M:%S} {one.actor}: {one.text}" for one in file.timeline],
-    }
-
-
-def _source_row(source: Any) -> dict[str, Any]:
-    return {**vars(source), "last": source.last_at}
-
-
-def _rule_row(info: Any, alerting: bool) -> dict[str, Any]:
-    title = info.titles.get(current_language(), info.name)
-    return {"rule": info.name, "level": info.level, "title": title, "alerts": alerting, "place": info.place}

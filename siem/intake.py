@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from kernel.clock import Clock
 from kernel.store import Database
@@ -19,6 +19,11 @@ class RuleFolder:
     """Where the detection rules lie: ``*.yml`` Sigma files, and their examples in ``examples/``."""
 
     path: Path
+
+    def state(self) -> tuple[tuple[str, int, int], ...]:
+        """Name, time of change and size of each rule file: another state means other rules."""
+        found = ((path.name, path.stat()) for path in sorted(self.path.glob("*.yml")))
+        return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in found)
 
     def files(self) -> list[tuple[str, str]]:
         """Name and text of each rule file."""
@@ -47,9 +52,9 @@ class Intake:
         """A writer for this process; lines are kept from the moment its ``sync`` returns."""
         return SpoolWriter(self.folder, self.clock)
 
-    def spool_file(self, path: Path, source: str) -> int:
+    def spool_file(self, file: BinaryIO, source: str) -> int:
         """Put a file's lines into the spool, all of them or none; how many."""
-        return spool_file(self.folder, self.clock, path, source)
+        return spool_file(self.folder, self.clock, file, source)
 
     def reader(self) -> SpoolReader:
         return SpoolReader(self.folder)

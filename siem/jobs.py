@@ -7,9 +7,10 @@ from typing import Any
 from kernel.events import EventKind
 from kernel.events import Handler as EventHandler
 from kernel.jobs.queue import Handler, JobContext
-from siem.service import SiemService
+from siem.rulebook import TEST
+from siem.service import PROCESS, SiemService
 
-RETAIN, RECORD, PROCESS = "siem.retain", "siem.record", "siem.process"
+RETAIN, RECORD = "siem.retain", "siem.record"
 SCHEDULES: Mapping[str, tuple[str, str]] = {
     RETAIN: ("10 3 * * *", RETAIN),
     RECORD: ("20 3 * * *", RECORD),
@@ -26,7 +27,7 @@ def handlers(service: SiemService) -> dict[str, Handler]:
             pass
 
     def record(context: JobContext) -> None:
-        with context.finish({"records": service.record_state(timedelta(days=1))}):
+        with context.finish({"records": service.record_state(timedelta(days=1), context.principal)}):
             pass
 
     def process(context: JobContext) -> None:
@@ -36,7 +37,13 @@ def handlers(service: SiemService) -> dict[str, Handler]:
         with context.finish(result):
             pass
 
-    return {RETAIN: retain, RECORD: record, PROCESS: process}
+    def test(context: JobContext) -> None:
+        results = service.rules.test(context.principal)
+        result: dict[str, Any] = {}
+        with context.finish(result) as uow:
+            result |= service.rules.keep(uow, results)
+
+    return {RETAIN: retain, RECORD: record, PROCESS: process, TEST: test}
 
 
 def subscriptions(service: SiemService) -> dict[str, tuple[Iterable[EventKind] | None, EventHandler]]:

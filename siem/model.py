@@ -66,6 +66,20 @@ def risk(level: str, asset_level: int) -> int:
     return round(SEVERITY[level] * WEIGHT[asset_level])
 
 
+# what is open comes before what is done, whatever its risk: added to the risk
+_FIRST: Mapping[AlertState, int] = {
+    AlertState.NEW: 2_000,
+    AlertState.ACKNOWLEDGED: 1_000,
+    AlertState.IN_CASE: 1_000,
+    AlertState.CLOSED: 0,
+}
+
+
+def urgency(state: AlertState, risk: int) -> int:
+    """Where an alert stands in the list of work: untouched ones first, then those in work, the closed last; by risk."""
+    return _FIRST[state] + risk
+
+
 def event_severity(level: str) -> str:
     """A rule's level as the severity of a kernel event."""
     return "info" if level == "informational" else level
@@ -103,7 +117,8 @@ def _illegal(now: StrEnum, to: StrEnum, allowed: frozenset[Any]) -> IllegalMove:
 class Alert:
     """One alert: all that a rule found for one group of values while the alert was open.
 
-    ``count`` is the number of events, ``titles`` by language, ``risk`` 0 to 100, ``unit`` whose asset it concerns.
+    ``count`` is the number of events, ``titles`` by language, ``risk`` 0 to 100, ``unit`` whose asset it concerns;
+    ``asset_name`` and ``assignee_name`` are "" where there is none.
     """
 
     id: str
@@ -117,6 +132,7 @@ class Alert:
     count: int
     first_seen: datetime
     last_seen: datetime
+    raised_at: datetime
     group: Mapping[str, str]
     tags: tuple[str, ...]
     unit: str
@@ -125,11 +141,13 @@ class Alert:
     case_id: str | None = None
     assignee: str = ""
     version: int = 1
+    asset_name: str = ""
+    assignee_name: str = ""
 
 
 @dataclass(frozen=True)
 class Case:
-    """An incident under work."""
+    """An incident under work; ``owner`` is an account's id."""
 
     id: str
     title: str
@@ -144,11 +162,16 @@ class Case:
     verdict: Verdict | None = None
     summary: str = ""
     version: int = 1
+    owner_name: str = ""
 
 
 @dataclass(frozen=True)
 class TimelineEntry:
-    """Something that happened in a case: ``kind`` opened, state, alert, note, task or observable."""
+    """Something that happened with an alert or in a case.
+
+    ``kind`` of an alert's: acknowledged, assigned, closed, reopened, case; of a case's: opened, state, owner, alert, event,
+    note, task, observable.
+    """
 
     at: datetime
     actor: str
@@ -185,6 +208,16 @@ class CaseFile:
     timeline: tuple[TimelineEntry, ...]
     tasks: tuple[Task, ...]
     observables: tuple[Observable, ...]
+    events: tuple[str, ...] = ()  # ids of events put into the case one by one
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who may be given work."""
+
+    id: str
+    name: str
+    unit: str
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
 """Use cases of the security monitoring centre; alerts and cases are in ``triage``."""
 
-from collections.abc import Mapping
+import io
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
-from kernel.errors import Conflict, NotFound
+from kernel.errors import Conflict, Invalid, NotFound
 from kernel.events import Event
 from kernel.evidence.model import EvidenceKind
 from kernel.evidence.service import EvidenceService
@@ -17,27 +17,23 @@ from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
+from kernel.jobs.model import JobRequest
 from kernel.store import Database, UnitOfWork
+from siem.cases import CaseService
+from siem.ecs import iso
+from siem.events import EventService
 from siem.ingest import BatchReport
 from siem.intake import Intake
-from siem.model import AlertState, SourceHealth
+from siem.model import AlertState
 from siem.parsing import kernel_events
 from siem.ports import EventStore, Part
-from siem.query import (
-    Aggregation,
-    Bool,
-    Cardinality,
-    Least,
-    Page,
-    Query,
-    Range,
-    Search,
-    Terms,
-    TermsAgg,
-)
-from siem.query_text import parse_query
-from siem.store import alerts_since, counters, root_unit, source_health
+from siem.query import Aggregation, Cardinality, Least, Range, Search, TermsAgg
+from siem.rulebook import RuleService
+from siem.sources import SourceService
+from siem.store import alerts_since, root_unit, source_health
 from siem.triage import TriageService
+
+PROCESS = "siem.process"  # the kind of the job that works on what lies in the spool
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ class RetentionReport:
 
 
 class SiemService:
-    """Search, intake, rules, statistics and retention."""
+    """Intake, statistics and retention; events, alerts, cases and rules are parts of their own."""
 
     def __init__(
         self,
@@ -76,41 +72,14 @@ class SiemService:
         self._clock = clock
         self._access = access
         self._evidence = evidence
-        self._events = events
+        self._store = events
         self._keep_days = keep_days
         self.intake = intake
-        self.triage = TriageService(database, clock, access, events, evidence)
-
-    # --- search
-    def search(
-        self,
-        principal: Principal,
-        text: str = "",
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        size: int = 50,
-        after: str | None = None,
-        newest_first: bool = True,
-        aggregations: Mapping[str, Aggregation] | None = None,
-    ) -> Page:
-        """Events of the asker's units that answer the query (siem.query_text), ``since`` <= time < ``until``."""
-        self._access.require(principal, Permission.SIEM_EVENT_READ)
-        parts: list[Query] = [parse_query(text), *self._of_units(principal)]
-        if since or until:
-            parts.append(Range("@timestamp", gte=since, lt=until))
-        query = Bool(must=tuple(parts)) if len(parts) > 1 else parts[0]
-        return self._events.search(
-            Search(query, newest_first=newest_first, size=size, after=after, aggregations=aggregations or {})
-        )
-
-    def _of_units(self, principal: Principal) -> list[Query]:
-        visible = self._access.visible_units(principal)
-        if visible is None:
-            return []
-        with self._database.read() as connection:
-            everything = root_unit(connection) in visible
-        return [] if everything else [Terms("organization.id", tuple(sorted(visible)))]
+        self.events = EventService(database, clock, access, events)
+        self.triage = TriageService(database, clock, access, events)
+        self.cases = CaseService(database, clock, access, evidence, self.triage, self.events.fetch)
+        self.rules = RuleService(database, clock, access, intake.rules)
+        self.sources = SourceService(database, clock, access, intake.assets)
 
     # --- intake
     def import_file(self, principal: Principal, path: Path, source: str = "") -> ImportResult:
@@ -118,10 +87,26 @@ class SiemService:
         self._access.require(principal, Permission.SIEM_EVENT_IMPORT)
         if not path.is_file():
             raise NotFound(N_("There is no file %(path)s."), path=path)
-        lines = self.intake.spool_file(path, source or path.name)
+        with path.open("rb") as file:
+            lines = self.intake.spool_file(file, source or path.name)
         with self._database.begin() as uow:
             uow.audit(principal, AuditAction.EVENTS_IMPORT, path.name, details={"lines": lines})
         return ImportResult(lines, self.process())
+
+    def upload(self, principal: Principal, data: bytes, source: str) -> tuple[int, str]:
+        """Take in a log file that was sent: its lines are safe in the spool on return. Lines, and the job that judges them."""
+        self._access.require(principal, Permission.SIEM_EVENT_IMPORT)
+        name = source.strip()[:200]
+        if not name:
+            raise Invalid(N_("Name the sender of the lines."), place="source")
+        lines = self.intake.spool_file(io.BytesIO(data), name)
+        if not lines:
+            raise Invalid(N_("The file has no lines."), place="file")
+        with self._database.begin() as uow:
+            job = uow.enqueue(JobRequest(PROCESS, unit=principal.unit, requested_by=principal.id))
+            told = {"lines": lines, "job": job}
+            uow.audit(principal, AuditAction.EVENTS_IMPORT, name, unit=principal.unit, details=told)
+        return lines, job
 
     def process(self) -> BatchReport | None:
         """Process what is in the spool; None when the collector is at it."""
@@ -154,39 +139,9 @@ class SiemService:
         """Give up the spool segment and the event store of this process."""
         if "_event_writer" in self.__dict__:
             self._event_writer.close()
-        self._events.close()
-
-    # --- rules
-    def rules(self, principal: Principal) -> Any:
-        """The rule set (siem.detection.rules.RuleSet): usable rules and the errors of the others."""
-        self._access.require(principal, Permission.SIEM_RULE_READ)
-        return self._load()
-
-    def test_rules(self, principal: Principal) -> Any:
-        """Every rule on its examples (list of siem.detection.examples.ExampleResult)."""
-        from siem.detection.examples import run_examples
-
-        self._access.require(principal, Permission.SIEM_RULE_READ)
-        return run_examples(self._load(), self.intake.rules.examples())
-
-    def _load(self) -> Any:
-        from siem.detection.rules import load_rules
-
-        return load_rules(self.intake.rules.files())
+        self._store.close()
 
     # --- statistics
-    def sources(self, principal: Principal) -> list[SourceHealth]:
-        """What came from whom, with lines that were not understood or cut."""
-        self._access.require(principal, Permission.SIEM_EVENT_READ)
-        with self._database.read() as connection:
-            return source_health(connection)
-
-    def losses(self, principal: Principal) -> dict[str, int]:
-        """What the running (or last) collector could not keep, by cause."""
-        self._access.require(principal, Permission.SIEM_EVENT_READ)
-        with self._database.read() as connection:
-            return {row.name: row.value for row in connection.execute(counters.select())}
-
     def statistics(self, principal: Principal) -> dict[str, Any]:
         """Events stored, by data set, and how far back they go."""
         asked: dict[str, Aggregation] = {
@@ -194,7 +149,7 @@ class SiemService:
             "sources": Cardinality("log.source.ip"),
             "oldest": Least("event.ingested"),
         }
-        page = self.search(principal, size=0, aggregations=asked)
+        page = self.events.search(principal, size=0, aggregations=asked)
         return {"events": page.total, **page.aggregations}
 
     # --- retention
@@ -210,8 +165,8 @@ class SiemService:
                 outcome="intended",
                 details={"days": self._keep_days},
             )
-        deleted = self._events.delete_before(now - timedelta(days=self._keep_days))
-        kept = self._events.parts()
+        deleted = self._store.delete_before(now - timedelta(days=self._keep_days))
+        kept = self._store.parts()
         covered = (now - kept[0].first).days if kept else 0
         report = RetentionReport(self._keep_days, covered, tuple(deleted), tuple(kept))
         with self._database.begin() as uow:
@@ -235,11 +190,11 @@ class SiemService:
             uow, kind=EvidenceKind.LOG_RETENTION, subject="events", source="siem", summary=summary
         )
 
-    def record_state(self, period: timedelta) -> list[str]:
-        """Evidence of what was collected and detected in the period up to now; ids of the records."""
+    def record_state(self, period: timedelta, by: Principal) -> list[str]:
+        """Evidence of what was collected and detected in the period up to now, audited; ids of the records."""
         since = self._clock.now() - period
-        total = self._events.search(Search(Range("event.ingested", gte=since), size=0)).total
-        rules = self._load()
+        total = self._store.search(Search(Range("event.ingested", gte=since), size=0)).total
+        rules = self.rules.load()
         with self._database.begin() as uow:
             raised = alerts_since(uow.connection, since)
             collected = {"events": total, "sources": len(source_health(uow.connection))}
@@ -249,10 +204,13 @@ class SiemService:
                 "alerts": [{"rule": a.rule_name, "severity": a.level, "state": str(a.state)} for a in raised],
                 "open": sum(a.state is not AlertState.CLOSED for a in raised),
             }
-            return [
+            made = [
                 self._evidence.record(uow, kind=kind, subject="events", source="siem", summary=summary)
                 for kind, summary in (
                     (EvidenceKind.LOGS_COLLECTED, collected),
                     (EvidenceKind.DETECTION_RUN, detected),
                 )
             ]
+            told = {"since": iso(since), "records": made}
+            uow.audit(by, AuditAction.SIEM_RECORD, "events", details=told)
+        return made

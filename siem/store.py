@@ -8,6 +8,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     ForeignKey,
     Index,
@@ -16,15 +17,18 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    func,
     select,
 )
 
-from kernel.identity.store import units
+from kernel.assets.store import assets
+from kernel.identity.store import units, users
 from kernel.store.base import Json, UtcDateTime, metadata
 from siem.model import (
     Alert,
     AlertState,
     Case,
+    CaseFile,
     CaseState,
     Observable,
     SourceHealth,
@@ -57,8 +61,26 @@ alerts = Table(
     Column("assignee", String(80), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("version", Integer, nullable=False),
+    Column("urgency", Integer, nullable=False),  # siem.model.urgency of state and risk: the order of work
+    Column("words", Text, nullable=False),  # what the quick find looks through
     Index("ix_siem_alerts_key_last_seen", "key", "last_seen"),
-    Index("ix_siem_alerts_state_risk", "state", "risk"),
+    Index("ix_siem_alerts_urgency", "urgency", "id"),
+    Index("ix_siem_alerts_last_seen", "last_seen", "id"),
+    Index("ix_siem_alerts_state_urgency", "state", "urgency", "id"),
+    Index("ix_siem_alerts_unit_state_urgency", "unit", "state", "urgency", "id"),
+    Index("ix_siem_alerts_assignee", "assignee"),
+    Index("ix_siem_alerts_case_id", "case_id"),
+)
+
+alert_timeline = Table(
+    "siem_alert_timeline",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("alert_id", String(60), ForeignKey("siem_alerts.id"), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("text", Text, nullable=False),
 )
 
 alert_events = Table(
@@ -84,6 +106,9 @@ cases = Table(
     Column("verdict", String(20)),
     Column("summary", Text, nullable=False),
     Column("version", Integer, nullable=False),
+    Index("ix_siem_cases_opened_at", "opened_at", "id"),
+    Index("ix_siem_cases_state_opened_at", "state", "opened_at", "id"),
+    Index("ix_siem_cases_unit_opened_at", "unit", "opened_at", "id"),
 )
 
 case_timeline = Table(
@@ -115,6 +140,23 @@ case_observables = Table(
     Column("case_id", String(60), ForeignKey("siem_cases.id"), primary_key=True),
     Column("kind", String(20), primary_key=True),
     Column("value", String(300), primary_key=True),
+)
+
+case_events = Table(
+    "siem_case_events",
+    metadata,
+    Column("case_id", String(60), ForeignKey("siem_cases.id"), primary_key=True),
+    Column("event_id", String(80), primary_key=True),
+)
+
+rule_tests = Table(
+    "siem_rule_tests",
+    metadata,
+    Column("rule", String(200), primary_key=True),
+    Column("digest", String(64), nullable=False),  # of the rule's text when it was tested
+    Column("passed", Boolean, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("tested_at", UtcDateTime, nullable=False),
 )
 
 correlation_groups = Table(
@@ -154,6 +196,20 @@ counters = Table(
 )
 
 
+# "count" is a method of every row, so the column is read under another name
+ALERT_COLUMNS = (
+    *(column.label("count_") if column.name == "count" else column for column in alerts.c),
+    func.coalesce(assets.c.name, "").label("asset_name"),
+    func.coalesce(users.c.name, "").label("assignee_name"),
+)
+SELECT_ALERTS = select(*ALERT_COLUMNS).select_from(
+    alerts.outerjoin(assets, assets.c.id == alerts.c.asset).outerjoin(users, users.c.id == alerts.c.assignee)
+)
+SELECT_CASES = select(*cases.c, func.coalesce(users.c.name, "").label("owner_name")).select_from(
+    cases.outerjoin(users, users.c.id == cases.c.owner)
+)
+
+
 def alert_of(row: Row[Any]) -> Alert:
     return Alert(
         id=row.id,
@@ -167,6 +223,7 @@ def alert_of(row: Row[Any]) -> Alert:
         count=row.count_,
         first_seen=row.first_seen,
         last_seen=row.last_seen,
+        raised_at=row.created_at,
         group=row.group_values,
         tags=tuple(row.tags),
         unit=row.unit,
@@ -175,20 +232,18 @@ def alert_of(row: Row[Any]) -> Alert:
         case_id=row.case_id,
         assignee=row.assignee,
         version=row.version,
+        asset_name=row.asset_name,
+        assignee_name=row.assignee_name,
     )
-
-
-# "count" is a method of every row, so the column is read under another name
-ALERT_COLUMNS = [column.label("count_") if column.name == "count" else column for column in alerts.c]
 
 
 def alerts_since(connection: Connection, since: datetime) -> list[Alert]:
     """Alerts with an event after that moment."""
-    query = select(*ALERT_COLUMNS).where(alerts.c.last_seen >= since).order_by(alerts.c.last_seen)
+    query = SELECT_ALERTS.where(alerts.c.last_seen >= since).order_by(alerts.c.last_seen)
     return [alert_of(row) for row in connection.execute(query)]
 
 
-def case_of(row: Row[Any]) -> Case:
+def case_of(row: Any) -> Case:
     return Case(
         id=row.id,
         title=row.title,
@@ -203,12 +258,20 @@ def case_of(row: Row[Any]) -> Case:
         verdict=Verdict(row.verdict) if row.verdict else None,
         summary=row.summary,
         version=row.version,
+        owner_name=row.owner_name,
     )
 
 
 def timeline_of(connection: Connection, case_id: str) -> list[TimelineEntry]:
-    query = select(case_timeline).where(case_timeline.c.case_id == case_id)
-    rows = connection.execute(query.order_by(case_timeline.c.at, case_timeline.c.id))
+    return _entries(connection, case_timeline, case_timeline.c.case_id == case_id)
+
+
+def alert_timeline_of(connection: Connection, alert_id: str) -> list[TimelineEntry]:
+    return _entries(connection, alert_timeline, alert_timeline.c.alert_id == alert_id)
+
+
+def _entries(connection: Connection, table: Table, here: ColumnElement[bool]) -> list[TimelineEntry]:
+    rows = connection.execute(select(table).where(here).order_by(table.c.at, table.c.id))
     return [TimelineEntry(row.at, row.actor, row.kind, row.text) for row in rows]
 
 
@@ -224,6 +287,23 @@ def observables_of(connection: Connection, case_id: str) -> list[Observable]:
     query = select(case_observables).where(case_observables.c.case_id == case_id)
     ordered = query.order_by(case_observables.c.kind, case_observables.c.value)
     return [Observable(row.kind, row.value) for row in connection.execute(ordered)]
+
+
+def case_file(connection: Connection, case_id: str) -> CaseFile | None:
+    """A case with all that belongs to it; None when there is none."""
+    row = connection.execute(SELECT_CASES.where(cases.c.id == case_id)).one_or_none()
+    if row is None:
+        return None
+    own = SELECT_ALERTS.where(alerts.c.case_id == case_id).order_by(alerts.c.first_seen)
+    kept = select(case_events.c.event_id).where(case_events.c.case_id == case_id)
+    return CaseFile(
+        case_of(row),
+        tuple(alert_of(found) for found in connection.execute(own)),
+        tuple(timeline_of(connection, case_id)),
+        tuple(tasks_of(connection, case_id)),
+        tuple(observables_of(connection, case_id)),
+        tuple(connection.execute(kept).scalars()),
+    )
 
 
 def root_unit(connection: Connection) -> str:

@@ -17,6 +17,7 @@ from console.commands.range import ROOT
 from console.demo.model import RANGE, Check, Demo, StepResult
 from kernel.errors import Unavailable
 from kernel.i18n import N_, translate
+from kernel.store.listing import Ask
 from siem.jobs import subscriptions
 from siem.model import Alert, CaseState
 from siem.picture import Mark, timeline_svg
@@ -39,18 +40,18 @@ def run(demo: Demo) -> StepResult:
         _wait_for(demo, expected)
     finally:
         demo.processes.stop("collector")
-    alerts = service.triage.alerts(analyst)
+    alerts = service.triage.page(analyst, Ask()).items
     case = _open_case(demo, alerts)
-    rules = service.test_rules(analyst)
+    rules = service.rules.test(analyst)
     statistics = service.statistics(analyst)
-    evidence = service.record_state(2 * HOUR)
+    evidence = service.record_state(2 * HOUR, analyst)
     retention = service.retain(demo.people["officer"])
     figures = {
         "lines_sent": expected,
         "events": statistics["events"],
         "suite_events": told,
         "datasets": {bucket.key: bucket.count for bucket in statistics["datasets"]},
-        "losses": service.losses(analyst),
+        "losses": {loss.name: loss.value for loss in service.sources.losses(analyst, Ask()).items},
         "rules": len({result.rule for result in rules}),
         "alerts": [_shown(alert) for alert in alerts],
         "case": case,
@@ -152,7 +153,7 @@ def _wait_for(demo: Demo, lines: int) -> None:
     analyst, service = demo.people["analyst"], demo.app.siem
 
     def stored() -> bool:
-        return service.search(analyst, "NOT event.module:weicheng", size=0).total >= lines
+        return service.events.search(analyst, "NOT event.module:weicheng", size=0).total >= lines
 
     _until(stored, N_("Not all lines that were sent are stored."), demo.folder / "collector.log")
 
@@ -162,7 +163,8 @@ def _counts_equal(demo: Demo, sent: Mapping[str, int]) -> Check:
     analyst, service = demo.people["analyst"], demo.app.siem
     addresses = {asset.name: asset.address for asset in demo.floor.register.assets()}
     stored = {
-        name: service.search(analyst, f"log.source.ip:{addresses[name]}", size=0).total for name in sent
+        name: service.events.search(analyst, f"log.source.ip:{addresses[name]}", size=0).total
+        for name in sent
     }
     different = {name: (sent[name], stored[name]) for name in sent if sent[name] != stored[name]}
     name = translate(N_("Every line that was sent is stored once"))
@@ -203,12 +205,12 @@ def _open_case(demo: Demo, alerts: list[Alert]) -> str:
     """The gravest alert is taken on and becomes a case; its source is contained, the rest is left to do."""
     if not alerts:
         return ""
-    analyst, triage = demo.people["analyst"], demo.app.siem.triage
-    triage.acknowledge(analyst, alerts[0].id)
-    case = triage.open_case(analyst, [alerts[0].id]).case
-    triage.add_task(analyst, case.id, "核查来源地址的使用人并更换被猜测账号的口令")
-    triage.add_note(analyst, case.id, "来源地址位于县级接入区，登录均失败，未发现成功登录")
-    triage.move(analyst, case.id, CaseState.CONTAINED, "已通知临江县封堵来源地址")
+    analyst, cases = demo.people["analyst"], demo.app.siem.cases
+    demo.app.siem.triage.acknowledge(analyst, alerts[0].id)
+    case = cases.open(analyst, [alerts[0].id]).case
+    cases.add_task(analyst, case.id, "核查来源地址的使用人并更换被猜测账号的口令")
+    cases.add_note(analyst, case.id, "来源地址位于县级接入区，登录均失败，未发现成功登录")
+    cases.move(analyst, case.id, CaseState.CONTAINED, "已通知临江县封堵来源地址")
     demo.progress(f"{alerts[0].titles['zh_CN']} → {case.id}")
     return case.id
 
@@ -218,7 +220,7 @@ def _picture(demo: Demo, alerts: list[Alert]) -> str:
     zone = ZoneInfo(demo.floor.settings.timezone)
     end = demo.floor.clock.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
     minutes = [end - HOUR + timedelta(minutes=n) for n in range(60)]
-    page = demo.app.siem.search(
+    page = demo.app.siem.events.search(
         demo.people["analyst"], since=minutes[0], until=end, size=0, aggregations={"m": DateHistogram(60)}
     )
     counts = {datetime.fromisoformat(bucket.key): bucket.count for bucket in page.aggregations["m"]}

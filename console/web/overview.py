@@ -99,14 +99,15 @@ def _network_findings(app: App, principal: Principal) -> int:
 def _new_alerts(app: App, principal: Principal) -> int:
     from siem.model import AlertState
 
-    return len(app.siem.triage.alerts(principal, states=[AlertState.NEW], limit=MOST))
+    ask = Ask(filters={"state": (AlertState.NEW,)}, limit=1)
+    return app.siem.triage.page(principal, ask).total
 
 
 def _open_cases(app: App, principal: Principal) -> int:
     from siem.model import CaseState
 
-    unfinished = [state for state in CaseState if state is not CaseState.CLOSED]
-    return len(app.siem.triage.cases(principal, states=unfinished, limit=MOST))
+    unfinished = tuple(state for state in CaseState if state is not CaseState.CLOSED)
+    return app.siem.cases.page(principal, Ask(filters={"state": unfinished}, limit=1)).total
 
 
 def _unproven_replicas(app: App, principal: Principal) -> int:

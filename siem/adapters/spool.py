@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from kernel.clock import Clock
 from kernel.errors import Conflict, Unavailable
@@ -144,17 +145,16 @@ def _full(folder: Path, error: OSError) -> SpoolFull:
     )
 
 
-def spool_file(folder: Path, clock: Clock, path: Path, source: str) -> int:
+def spool_file(folder: Path, clock: Clock, file: BinaryIO, source: str) -> int:
     """Put a file's lines into the spool and return their number; on a full disk none of them stays behind."""
     staging = folder / "staging" / new_id("file")
     writer, count = SpoolWriter(staging, clock), 0
     try:
-        with path.open("rb") as file:
-            while line := file.readline(FILE_LINE):
-                if line.strip(b"\r\n\0 "):
-                    cut = len(line) == FILE_LINE and not line.endswith(b"\n")
-                    writer.append("file", source, line, truncated=cut)
-                    count += 1
+        while line := file.readline(FILE_LINE):
+            if line.strip(b"\r\n\0 "):
+                cut = len(line) == FILE_LINE and not line.endswith(b"\n")
+                writer.append("file", source, line, truncated=cut)
+                count += 1
         writer.close()
         for segment in sorted(staging.glob(f"*{SUFFIX}")):
             segment.rename(folder / segment.name)

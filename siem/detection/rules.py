@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -24,7 +24,8 @@ class BrokenRule(Invalid):
 
 @dataclass(frozen=True)
 class Info:
-    """What an alert says of its rule. ``titles`` by language; ``tags`` such as attack.t1110."""
+    """What an alert says of its rule. ``titles``, ``why`` (what it means, what to do) and ``harmless`` (what may set it off
+    without harm) by language; ``tags`` such as attack.t1110; ``text`` is its YAML."""
 
     id: str
     name: str
@@ -32,6 +33,9 @@ class Info:
     level: str
     tags: tuple[str, ...]
     place: str
+    why: Mapping[str, str] = field(default_factory=dict)
+    harmless: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -183,6 +187,8 @@ def _info(text: _Text, parsed: Any, content: dict[str, Any]) -> Info:
     own = content.get("weicheng", {})
     level = parsed.level.name.lower() if parsed.level else "medium"
     name = str(parsed.name or content.get("name") or title)
+    why = str(parsed.description or "")
+    harmless = tuple(str(one) for one in parsed.falsepositives or ())
     return Info(
         id=str(parsed.id or name),
         name=name,
@@ -190,6 +196,9 @@ def _info(text: _Text, parsed: Any, content: dict[str, Any]) -> Info:
         level=level,
         tags=tuple(str(tag) for tag in parsed.tags),
         place=text.place(),
+        why={"en": why, "zh_CN": str(own.get("description_zh", why))},
+        harmless={"en": harmless, "zh_CN": tuple(map(str, own.get("falsepositives_zh", harmless)))},
+        text=text.text,
     )
 
 

@@ -101,7 +101,7 @@ class Suite:
     def arrived(self, subjects: set[str]) -> bool:
         """Each act is an event in Elasticsearch, once."""
         try:
-            return all(self.app.siem.search(READER, subject).total == 1 for subject in subjects)
+            return all(self.app.siem.events.search(READER, subject).total == 1 for subject in subjects)
         except WeichengError:
             return False
 

@@ -9,6 +9,7 @@ from kernel.clock import FixedClock
 from kernel.errors import Unavailable
 from kernel.identity.model import Principal
 from kernel.store import Database
+from kernel.store.listing import Ask
 from siem.adapters.elastic_events import ElasticEvents
 from siem.adapters.open_events import open_events
 from tests.unit.siem.conftest import failed, make_centre
@@ -27,16 +28,16 @@ def test_from_line_to_case(
     store = open_events(elasticsearch_url, keep_days=190, stream=f"test-{uuid.uuid4().hex[:12]}")
     centre = make_centre(tmp_path, database, clock, store)
     centre.take(*failed(12), "<13>app: 发现病毒告警", "<999>broken")
-    [alert] = centre.service.triage.alerts(analyst)
+    [alert] = centre.service.triage.page(analyst, Ask()).items
     assert (alert.rule_name, alert.count) == ("brute-force", 12)
-    file = centre.service.triage.open_case(analyst, [alert.id])
+    file = centre.service.cases.open(analyst, [alert.id])
     assert ("ip", "203.0.113.50") in {(seen.kind, seen.value) for seen in file.observables}
-    assert centre.service.search(analyst, "病毒").total == 1
-    assert centre.service.search(analyst, "source.ip:203.0.113.0/24").total == 12
+    assert centre.service.events.search(analyst, "病毒").total == 1
+    assert centre.service.events.search(analyst, "source.ip:203.0.113.0/24").total == 12
     clock.advance(days=200)
     centre.take("<13>app: later")
     assert [part.events for part in centre.service.retain(officer).deleted] == [14]
-    assert centre.service.search(analyst).total == 1
+    assert centre.service.events.search(analyst).total == 1
     centre.service.close()
 
 

@@ -59,12 +59,12 @@ def test_a_wrong_query_names_its_place(text: str) -> None:
 
 def test_search_by_words_time_and_page(centre: Centre, analyst: Principal) -> None:
     centre.take(*failed(5), "<13>app: 发现病毒告警")
-    assert centre.service.search(analyst, "病毒").total == 1
-    first = centre.service.search(analyst, "event.outcome:failure", size=3)
-    rest = centre.service.search(analyst, "event.outcome:failure", size=3, after=first.cursor)
+    assert centre.service.events.search(analyst, "病毒").total == 1
+    first = centre.service.events.search(analyst, "event.outcome:failure", size=3)
+    rest = centre.service.events.search(analyst, "event.outcome:failure", size=3, after=first.cursor)
     assert len({d["event.id"] for d in (*first.documents, *rest.documents)}) == 5
     since = centre.clock.now() - timedelta(seconds=2)
-    assert centre.service.search(analyst, since=since).total == 2
+    assert centre.service.events.search(analyst, since=since).total == 2
 
 
 def test_a_file_is_taken_in_line_by_line(centre: Centre, analyst: Principal, tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_file_is_taken_in_line_by_line(centre: Centre, analyst: Principal, tmp
     done = centre.service.import_file(analyst, log)
     assert done.report is not None
     assert (done.lines, done.report.stored, len(done.report.alerts)) == (13, 13, 1)
-    assert centre.service.search(analyst, "log.file.path:auth.log").total == 13
+    assert centre.service.events.search(analyst, "log.file.path:auth.log").total == 13
     with centre.database.read() as connection:
         actions = connection.execute(select(audit_records.c.action)).scalars().all()
     assert "siem:event:import" in actions
@@ -97,8 +97,8 @@ def test_a_file_that_is_not_there_is_named(centre: Centre, analyst: Principal, t
 
 def test_what_is_not_understood_is_counted_by_sender(centre: Centre, analyst: Principal) -> None:
     centre.take("<999>wrong", "<13>app: fine")
-    [source] = centre.service.sources(analyst)
-    assert (source.source, source.received, source.malformed) == ("10.10.10.5", 2, 1)
+    [source] = centre.service.sources.all(analyst)
+    assert (source.health.source, source.health.received, source.health.malformed) == ("10.10.10.5", 2, 1)
 
 
 def test_retention_deletes_audits_and_leaves_evidence(
@@ -109,7 +109,7 @@ def test_retention_deletes_audits_and_leaves_evidence(
     centre.take("<13>app: new")
     report = centre.service.retain(officer)
     assert (len(report.deleted), len(report.kept), report.keep_days) == (1, 1, 190)
-    assert centre.service.search(analyst).total == 1
+    assert centre.service.events.search(analyst).total == 1
     [record] = centre.service._evidence.find(EvidenceKind.LOG_RETENTION)
     assert record.summary["days"] == 190
     assert record.summary["deleted"] == [part.name for part in report.deleted]
@@ -117,7 +117,7 @@ def test_retention_deletes_audits_and_leaves_evidence(
 
 def test_collection_and_detection_become_evidence(centre: Centre) -> None:
     centre.take(*failed(10))
-    centre.service.record_state(timedelta(hours=1))
+    centre.service.record_state(timedelta(hours=1), Principal.system("worker"))
     [collected] = centre.service._evidence.find(EvidenceKind.LOGS_COLLECTED)
     [detected] = centre.service._evidence.find(EvidenceKind.DETECTION_RUN)
     assert (collected.summary["events"], collected.summary["sources"]) == (10, 1)
@@ -140,7 +140,7 @@ def test_the_suites_own_events_are_documents_once(centre: Centre, analyst: Princ
         centre.service.on_event(uow, event)
         centre.service.on_event(uow, event)
     centre.service.process()
-    page = centre.service.search(analyst, "event.dataset:weicheng.identity", newest_first=False)
+    page = centre.service.events.search(analyst, "event.dataset:weicheng.identity", newest_first=False)
     assert page.total == 2
     first = next(d for d in page.documents if d["event.id"] != "evt_same")
     assert (first["user.name"], first["source.ip"], first["organization.id"]) == (
@@ -171,7 +171,7 @@ def test_a_batch_that_the_database_refused_is_done_again_the_same(centre: Centre
         pipeline.run_once()
     again = pipeline.run_once()
     assert (again.stored, again.duplicates, len(again.alerts)) == (0, 10, 1)
-    assert centre.service.search(analyst).total == 10
+    assert centre.service.events.search(analyst).total == 10
 
 
 def test_the_embedded_store_is_written_by_one_and_read_by_many(
@@ -187,10 +187,8 @@ def test_the_embedded_store_is_written_by_one_and_read_by_many(
     with pytest.raises(Conflict, match="Another process writes"):
         reader.delete_before(clock.now() + timedelta(days=1))
     writer.take("<13>app: two")
-    assert {d["message"] for d in reader.fetch(d["event.id"] for d in writer.service.search(system).documents).values()} == {
-        "one",
-        "two",
-    }  # fmt: skip
+    ids = [document["event.id"] for document in writer.service.events.search(system).documents]
+    assert {document["message"] for document in reader.fetch(ids).values()} == {"one", "two"}
     writer.service.close()
     assert len(reader.delete_before(clock.now() + timedelta(days=1))) == 1
     reader.close()

@@ -1,5 +1,6 @@
 """What is in the spool survives kills, torn writes, damage and a full disk."""
 
+import io
 import os
 import resource
 import subprocess
@@ -141,7 +142,7 @@ from kernel.clock import SystemClock
 from siem.adapters.spool import SpoolFull, spool_file
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    spool_file(Path(sys.argv[1]), SystemClock(), Path(sys.argv[2]), "x")
+    spool_file(Path(sys.argv[1]), SystemClock(), Path(sys.argv[2]).open("rb"), "x")
 except SpoolFull:
     print("full")
 """
@@ -156,8 +157,8 @@ def test_a_file_that_does_not_fit_leaves_nothing_behind(tmp_path: Path) -> None:
 
 
 def test_a_file_goes_in_whole(tmp_path: Path) -> None:
-    (tmp_path / "x.log").write_bytes(b"one\n\ntwo" + b"!" * 70_000)
-    assert spool_file(tmp_path / "spool", FixedClock(NOW), tmp_path / "x.log", "x") == 3
+    lines = io.BytesIO(b"one\n\ntwo" + b"!" * 70_000)
+    assert spool_file(tmp_path / "spool", FixedClock(NOW), lines, "x") == 3
     batch = SpoolReader(tmp_path / "spool").read({}, 10)
     assert [raw.truncated for raw in batch.lines] == [False, True, False]
 
