@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum
 from typing import Any
 
 from kernel.errors import Conflict
-from kernel.i18n import N_
+from kernel.i18n import N_, current_language
 
 
 class Layer(StrEnum):
@@ -91,6 +91,11 @@ class Text:
 
     def render(self, language: str) -> str:
         return self.en if language.startswith("en") else self.zh
+
+    @property
+    def here(self) -> str:
+        """In the reader's language."""
+        return self.render(current_language())
 
 
 @dataclass(frozen=True)

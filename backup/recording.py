@@ -32,8 +32,8 @@ SHOWN_FINDINGS = 20  # in events and summaries; the attachment holds them all
 
 
 def target(plan: Plan, site: str = "") -> str:
-    """How a plan, or its replica at a site, is named in the audit trail."""
-    return f"backup:{plan.id}" + (f"/{site}" if site else "")
+    """How a plan, or its replica at a site, is named in the audit trail: as in the lists."""
+    return f"{plan.id}.{site}" if site else plan.id
 
 
 class Recorder:
