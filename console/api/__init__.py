@@ -1,0 +1,1 @@
+"""The REST API: the same verbs as the console, made of the same declarations, for programs."""

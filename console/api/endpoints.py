@@ -1,0 +1,179 @@
+"""A handler for each operation: read the request, call the declared function, write the answer."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+from flask import Flask, Response, g, request
+from pydantic import BaseModel
+
+from console.api.answers import ItemOutcome, Outcome, Outcomes, listed
+from console.api.operations import PREFIX, Kind, Operation, many, operations
+from console.api.problems import internal, problem_of
+from console.api.reading import arguments, body, no_arguments, require_unchanged
+from console.api.repeats import Repeats
+from console.compose.app import App
+from console.exchange.asking import ask_of
+from console.exchange.records import etag, matches
+from kernel.edges.resources import Done, Input, Resource, Verb
+from kernel.errors import WeichengError
+from kernel.i18n import translate
+from kernel.store.listing import COUNTED
+
+View = Callable[..., Response]
+
+
+def install(flask: Flask, app: App, resources: Mapping[str, Resource]) -> None:
+    """A route for each operation of each resource."""
+    makers: Mapping[Kind, Callable[[App, Operation], View]] = {
+        Kind.LIST: _list,
+        Kind.ITEM: _item,
+        Kind.NEW: _whole,
+        Kind.WHOLE: _whole,
+        Kind.ACT: _act,
+        Kind.MANY: _many,
+        Kind.FILE: _file,
+    }
+    repeats = Repeats(app)
+    for resource in resources.values():
+        for operation in operations(resource):
+            view = makers[operation.kind](app, operation)
+            if operation.method == "POST":
+                view = repeats.once(view)
+            path = PREFIX + operation.path.replace("{id}", "<object_id>")
+            flask.add_url_rule(path, operation.name, view, methods=[operation.method])
+
+
+def _list(app: App, operation: Operation) -> View:
+    resource = operation.resource
+    answer = listed(resource.record)
+
+    def view() -> Response:
+        page = resource.page(app, g.principal, ask_of(resource, arguments()))
+        made = answer.model_construct(
+            items=page.items,
+            next_cursor=page.next_cursor,
+            total=min(page.total, COUNTED),
+            total_exact=page.counted,
+            facets=page.facets,
+        )
+        return _json(made)
+
+    return view
+
+
+def _item(app: App, operation: Operation) -> View:
+    item = operation.resource.item
+    assert item is not None
+
+    def view(object_id: str) -> Response:
+        no_arguments()
+        record = item(app, g.principal, object_id)
+        known = request.headers.get("If-None-Match")
+        if known is not None and matches(record, known):
+            return Response(status=304, headers=_tag(record))
+        return _json(record, headers=_tag(record))
+
+    return view
+
+
+def _whole(app: App, operation: Operation) -> View:
+    """A verb on the collection, or one that makes an object."""
+    resource, verb = operation.resource, operation.of_verb
+
+    def view() -> Response:
+        no_arguments()
+        done = verb.run(app, g.principal, "", body(verb.input))
+        return _done(resource, done, 201 if operation.kind is Kind.NEW else 200)
+
+    return view
+
+
+def _act(app: App, operation: Operation) -> View:
+    resource, verb = operation.resource, operation.of_verb
+
+    def view(object_id: str) -> Response:
+        no_arguments()
+        wanted = body(verb.input)
+        require_unchanged(app, g.principal, resource, object_id)
+        return _done(resource, verb.run(app, g.principal, object_id, wanted), 200)
+
+    return view
+
+
+def _many(app: App, operation: Operation) -> View:
+    resource, verb = operation.resource, operation.of_verb
+
+    def view() -> Response:
+        no_arguments()
+        wanted = body(many(verb.input))
+        input_of_each = _without_ids(verb, wanted)
+        items = tuple(
+            _one_of_many(app, resource, verb, object_id, input_of_each)
+            for object_id in dict.fromkeys(wanted.ids)
+        )
+        failed = sum(item.problem is not None for item in items)
+        return _json(Outcomes(items=items, done=len(items) - failed, failed=failed), 207)
+
+    return view
+
+
+def _file(app: App, operation: Operation) -> View:
+    assert operation.download is not None
+    get = operation.download.get
+
+    def view(object_id: str = "") -> Response:
+        no_arguments()
+        file = get(app, g.principal, object_id)
+        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"}
+        return Response(file.data, headers=headers, content_type=file.media_type)
+
+    return view
+
+
+def _one_of_many(app: App, resource: Resource, verb: Verb, object_id: str, given: Input) -> ItemOutcome[Any]:
+    """The verb on one of many objects: whatever goes wrong with it stays with it."""
+    try:
+        outcome = _outcome(resource, verb.run(app, g.principal, object_id, given))
+        return ItemOutcome(id=object_id, status=202 if outcome.job else 200, outcome=outcome, problem=None)
+    except WeichengError as error:
+        problem = problem_of(error)
+    except Exception as error:  # noqa: BLE001 - recorded whole; the other objects are still to be done
+        problem = internal(error)
+    return ItemOutcome(id=object_id, status=problem.status, outcome=None, problem=problem)
+
+
+def _without_ids(verb: Verb, wanted: Input) -> Input:
+    names = [name for name in verb.input.model_fields if name in wanted.model_fields_set]
+    return verb.input.model_construct(**{name: getattr(wanted, name) for name in names})
+
+
+def _outcome(resource: Resource, done: Done) -> Outcome[Any]:
+    return Outcome(
+        id=done.id,
+        message=translate(done.message, **done.params),
+        record=done.record,
+        job=f"{PREFIX}/jobs/jobs/{quote(done.job, safe='')}" if done.job else None,
+        secrets=done.secrets,
+    )
+
+
+def _done(resource: Resource, done: Done, status: int) -> Response:
+    """202 and the job's address where the work goes on, 201 and the object's address where one was made."""
+    outcome = _outcome(resource, done)
+    headers = {} if done.record is None else _tag(done.record)
+    if outcome.job:
+        return _json(outcome, 202, {**headers, "Location": outcome.job})
+    if status == 201 and done.id and resource.item is not None:
+        path = f"{PREFIX}/{resource.room}/{resource.plural}/{quote(done.id, safe='')}"
+        headers = {**headers, "Location": path}
+    return _json(outcome, status, headers)
+
+
+def _tag(record: Any) -> dict[str, str]:
+    return {"ETag": f'"{etag(record)}"'}
+
+
+def _json(answer: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    octets = type(answer).__pydantic_serializer__.to_json(answer)
+    return Response(octets, status, headers, content_type="application/json")

@@ -1,0 +1,52 @@
+"""``Idempotency-Key``: a POST that is sent again is answered again, and done once."""
+
+import functools
+from collections.abc import Callable
+
+from flask import Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from console.compose.app import App
+from console.exchange.idempotency import Answer, Idempotency
+from kernel.canonical import sha256_hex
+from kernel.errors import WeichengError
+
+KEPT_HEADERS = ("Content-Type", "ETag", "Location")
+
+
+class Repeats:
+    """Guards handlers against being done twice."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def once(self, view: Callable[..., Response]) -> Callable[..., Response]:
+        """``view``, or the answer it gave before under the same key."""
+
+        @functools.wraps(view)
+        def guarded(**path: str) -> Response:
+            key = request.headers.get("Idempotency-Key")
+            return view(**path) if key is None else self._keyed(key, lambda: view(**path))
+
+        return guarded
+
+    def _keyed(self, key: str, act: Callable[[], Response]) -> Response:
+        floor = self._app.floor
+        kept = Idempotency(floor.database, floor.clock, floor.box)
+        before = kept.begin(g.principal, key, _digest())
+        if before is not None:
+            headers = {**before.headers, "Idempotency-Replayed": "true"}
+            return Response(before.body, before.status, headers)
+        try:
+            response = act()
+        except (WeichengError, HTTPException):  # refused, so nothing was done
+            kept.forget(g.principal, key)
+            raise
+        headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+        kept.finish(g.principal, key, Answer(response.status_code, headers, response.get_data()))
+        return response
+
+
+def _digest() -> str:
+    """Stands for the request: its path and its octets."""
+    return sha256_hex(request.full_path.encode() + b"\0" + request.get_data())

@@ -1,0 +1,121 @@
+"""A request that is sent twice takes effect once: the first answer is kept under its key and given again.
+
+That a request began is written before it acts. When the process is killed in between, nobody knows whether it took effect;
+whoever repeats it is told so instead of having it done a second time.
+"""
+
+import json
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+
+from sqlalchemy import Column, ColumnElement, String, Table, Text, and_, delete, select, update
+
+from kernel.canonical import sha256_hex
+from kernel.clock import Clock
+from kernel.errors import Conflict, Invalid
+from kernel.i18n import N_
+from kernel.identity.model import Principal
+from kernel.secrets import SecretBox
+from kernel.store import Database, UtcDateTime, insert_if_absent, metadata
+
+LIFE = timedelta(hours=24)
+KEY = re.compile(r"[\x21-\x7e]{1,200}")
+
+answers = Table(
+    "api_idempotency",
+    metadata,
+    Column("principal", String(80), primary_key=True),
+    Column("key", String(64), primary_key=True),  # its SHA-256
+    Column("digest", String(64), nullable=False),
+    Column("begun_at", UtcDateTime, nullable=False, index=True),
+    Column("sealed", Text),  # answers may hold secrets that are shown once
+)
+
+
+@dataclass(frozen=True, repr=False)
+class Answer:
+    """What was answered: the status, the header fields that belong to the content, the content."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Idempotency:
+    """Keys of each principal for themselves, for a day."""
+
+    def __init__(self, database: Database, clock: Clock, box: SecretBox) -> None:
+        self._database = database
+        self._clock = clock
+        self._box = box
+
+    def begin(self, principal: Principal, key: str, digest: str) -> Answer | None:
+        """Note that the request begins: None. The kept answer when it was done already.
+
+        ``digest`` (hex) stands for the request. Invalid when the key belongs to another one; Conflict while the first one
+        runs, or when it was interrupted.
+        """
+        if KEY.fullmatch(key) is None:
+            raise Invalid(
+                N_("An Idempotency-Key has 1 to 200 visible ASCII characters."), place="Idempotency-Key"
+            )
+        now = self._clock.now()
+        row = {"principal": _owner(principal), "key": _name(key), "digest": digest, "begun_at": now}
+        with self._database.begin() as uow:
+            uow.execute(delete(answers).where(answers.c.begun_at < now - LIFE))
+            if insert_if_absent(uow.connection, answers, row):
+                return None
+            kept = uow.execute(select(answers).where(_same(principal, key))).one()
+        if kept.digest != digest:
+            raise Invalid(
+                N_("This Idempotency-Key belongs to another request."),
+                mend=N_("Use a new key for each request."),
+                place="Idempotency-Key",
+            )
+        if kept.sealed is None:
+            raise Conflict(
+                N_("The first request with this Idempotency-Key is still running, or was interrupted."),
+                mend=N_(
+                    "Repeat it after a while; if the answer stays the same, look whether it took effect and use a new key."
+                ),
+                place="Idempotency-Key",
+            )
+        return _read(self._box.open(kept.sealed, context=_context(principal, key)))
+
+    def finish(self, principal: Principal, key: str, answer: Answer) -> None:
+        """Keep the answer, sealed."""
+        text = json.dumps({**asdict(answer), "body": b64encode(answer.body).decode()})
+        sealed = self._box.seal(text.encode(), context=_context(principal, key))
+        with self._database.begin() as uow:
+            done = update(answers).where(_same(principal, key))
+            uow.execute(done.values(sealed=sealed))
+
+    def forget(self, principal: Principal, key: str) -> None:
+        """The request was refused and nothing was done: its key may be used again."""
+        with self._database.begin() as uow:
+            uow.execute(delete(answers).where(_same(principal, key)))
+
+
+def _same(principal: Principal, key: str) -> ColumnElement[bool]:
+    return and_(answers.c.principal == _owner(principal), answers.c.key == _name(key))
+
+
+def _owner(principal: Principal) -> str:
+    """A token for itself: another one of the same person may be allowed less than what was answered."""
+    return principal.via if principal.method == "token" else principal.id
+
+
+def _name(key: str) -> str:
+    return sha256_hex(key.encode())
+
+
+def _context(principal: Principal, key: str) -> str:
+    return f"answer:{_owner(principal)}:{_name(key)}"
+
+
+def _read(text: bytes) -> Answer:
+    kept = json.loads(text)
+    return Answer(kept["status"], kept["headers"], b64decode(kept["body"]))
