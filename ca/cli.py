@@ -1,7 +1,7 @@
 """``weicheng ca``: the CA for security officers and registrars."""
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,12 @@ _REASONS = (
 )
 _limit = click.option("--limit", default=50, type=click.IntRange(1, 500), help=N_("How many."))
 _cursor = click.option("--cursor", default="", help=N_("Where the page before ended."))
+_code = click.option(
+    "--code", type=click.Choice(_REASONS), required=True, help=N_("Reason as relying parties are told.")
+)
+_invalid_since = click.option(
+    "--invalid-since", type=click.DateTime(["%Y-%m-%d"]), help=N_("Since when the key is doubtful.")
+)
 _new_file = click.Path(path_type=Path, dir_okay=False)
 _old_file = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -256,22 +262,68 @@ def release(app: Any, serial: str, reason: str) -> None:
 
 @commands.command("revoke", help=N_("Revoke a certificate for good; a new CRL is published at once."))
 @click.argument("serial")
-@click.option(
-    "--code", type=click.Choice(_REASONS), required=True, help=N_("Reason as relying parties are told.")
-)
-@click.option(
-    "--invalid-since", type=click.DateTime(["%Y-%m-%d"]), help=N_("Since when the key is doubtful.")
-)
+@_code
+@_invalid_since
 @reason_option
 @pass_app
 def revoke(app: Any, serial: str, code: str, invalid_since: datetime | None, reason: str) -> None:
-    from datetime import UTC
-
     from ca.model import Reason
 
-    since = invalid_since.replace(tzinfo=UTC) if invalid_since else None
-    result = app.ca.lifecycle.revoke(app.principal, serial, Reason[code.upper()], reason, invalid_since=since)
-    app.out.record(_certificate(result))
+    why = Reason[code.upper()]
+    since = _in_utc(invalid_since)
+    app.out.record(
+        _certificate(app.ca.lifecycle.revoke(app.principal, serial, why, reason, invalid_since=since))
+    )
+
+
+@commands.group("revocation", help=N_("Revoke a CA's certificate: one officer proposes, another performs."))
+def revocation() -> None:
+    """Proposing, performing, rejecting."""
+
+
+@revocation.command(
+    "propose", help=N_("Propose to revoke the certificate of a CA; prints the revocation's id.")
+)
+@click.argument("serial")
+@_code
+@_invalid_since
+@reason_option
+@pass_app
+def propose_revocation(app: Any, serial: str, code: str, invalid_since: datetime | None, reason: str) -> None:
+    from ca.model import Reason
+
+    why = Reason[code.upper()]
+    since = _in_utc(invalid_since)
+    made = app.ca.revocations.propose(app.principal, serial, why, reason, invalid_since=since)
+    app.out.record(_revocation(made))
+
+
+@revocation.command("perform", help=N_("Revoke as the second officer; a new CRL is published at once."))
+@click.argument("revocation_id")
+@pass_app
+def perform_revocation(app: Any, revocation_id: str) -> None:
+    app.out.record(_certificate(app.ca.revocations.perform(app.principal, revocation_id)))
+
+
+@revocation.command("reject", help=N_("Turn the proposal down."))
+@click.argument("revocation_id")
+@reason_option
+@pass_app
+def reject_revocation(app: Any, revocation_id: str, reason: str) -> None:
+    app.out.record(_revocation(app.ca.revocations.reject(app.principal, revocation_id, reason)))
+
+
+@revocation.command("list", help=N_("Proposed revocations of CA certificates, newest first."))
+@_limit
+@_cursor
+@pass_app
+def list_revocations(app: Any, limit: int, cursor: str) -> None:
+    from kernel.store.listing import Ask
+
+    page = app.ca.revocations.page(app.principal, Ask(cursor=cursor, limit=limit))
+    columns = (N_("id"), N_("serial"), N_("subject"), N_("state"), N_("proposed_by"), N_("proposed_at"))
+    app.out.rows([_revocation(one) for one in page.items], columns)
+    _tell_more(app, page)
 
 
 @commands.command("crl", help=N_("Write the newest CRL to a file; with --publish make a new one first."))
@@ -284,6 +336,10 @@ def crl(app: Any, authority: str, file: Path, publish: bool) -> None:
     data = publication.publish(authority, app.principal) if publish else publication.crl(authority)
     file.write_bytes(data)
     app.out.record({"file": str(file), "bytes": len(data)})
+
+
+def _in_utc(day: datetime | None) -> datetime | None:
+    return day.replace(tzinfo=UTC) if day else None
 
 
 def _given(**filters: str | None) -> dict[str, tuple[str, ...]]:
@@ -314,6 +370,10 @@ def _request(request: Any) -> dict[str, Any]:
     row = asdict(request)
     del row["spki"]
     return row
+
+
+def _revocation(revocation: Any) -> dict[str, Any]:
+    return asdict(revocation) | {"reason": revocation.reason.name.lower()}
 
 
 def _certificate(certificate: Any) -> dict[str, Any]:

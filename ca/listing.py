@@ -4,9 +4,16 @@ from dataclasses import replace
 
 from sqlalchemy import ColumnElement, Connection, false, select
 
-from ca.model import Certificate, Request, State
-from ca.store import CERTIFICATE_COLUMNS, certificate_of, read_requests, request_of
-from ca.tables import certificates, requests, words
+from ca.model import Certificate, Request, Revocation, State
+from ca.store import (
+    CERTIFICATE_COLUMNS,
+    certificate_of,
+    read_requests,
+    read_revocations,
+    request_of,
+    revocation_of,
+)
+from ca.tables import certificates, requests, revocations, words
 from ca.words import LAST, terms_of
 from kernel.errors import Invalid
 from kernel.i18n import N_
@@ -48,6 +55,17 @@ REQUESTS: Listing[Request] = Listing(
         "requested_by": equals(requests.c.requested_by),
     },
     facets={"state": requests.c.state},
+)
+
+REVOCATIONS: Listing[Revocation] = Listing(
+    query=read_revocations(),
+    key=revocations.c.id,
+    orders={"proposed": revocations.c.id},
+    default="-proposed",
+    row=revocation_of,
+    text=(certificates.c.subject, revocations.c.serial),
+    filters={"state": equals(revocations.c.state), "serial": equals(revocations.c.serial)},
+    facets={"state": revocations.c.state},
 )
 
 

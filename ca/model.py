@@ -122,6 +122,45 @@ class Certificate:
 
 
 @dataclass(frozen=True)
+class Impact:
+    """What depends on a certificate: the service of the suite that works with it (role), the accounts it signs in (names),
+    for a CA's how many living certificates it has issued, and the newer certificate of the same subject, if there is one."""
+
+    certificate: Certificate
+    authority: str | None
+    subordinates: int
+    service: str | None
+    accounts: tuple[str, ...]
+    successor: str | None
+
+
+class RevocationState(StrEnum):
+    """One officer proposes to revoke a CA's certificate, another performs or rejects it."""
+
+    PROPOSED = "proposed"
+    PERFORMED = "performed"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class Revocation:
+    """The proposed revocation of a CA's certificate."""
+
+    id: str
+    serial: str
+    subject: str
+    reason: Reason
+    note: str
+    invalid_since: datetime | None
+    state: RevocationState
+    approval: str
+    proposed_by: str
+    proposed_at: datetime
+    decided_at: datetime | None = None
+    proposer: str = ""  # the name of ``proposed_by``, where it has an account
+
+
+@dataclass(frozen=True)
 class CeremonyPlan:
     """What a key ceremony is to make: names, algorithm, years of validity, witnesses who sign the minutes by name."""
 

@@ -21,7 +21,7 @@ from kernel.evidence.seal import DOCUMENT_SIGNING
 from kernel.i18n import N_
 from kernel.pki.algorithms import Algorithm
 
-_USAGES = (
+KEY_USAGES = (
     "digital_signature",
     "content_commitment",
     "key_encipherment",
@@ -30,7 +30,7 @@ _USAGES = (
     "key_cert_sign",
     "crl_sign",
 )
-_EXTENDED = {
+EXTENDED_USAGES = {
     "server_auth": ExtendedKeyUsageOID.SERVER_AUTH,
     "client_auth": ExtendedKeyUsageOID.CLIENT_AUTH,
     "code_signing": ExtendedKeyUsageOID.CODE_SIGNING,
@@ -139,7 +139,7 @@ class Profile:
             (self._key_usage(), True),
         ]
         if self.extended_key_usage:
-            usages = [_EXTENDED[usage] for usage in self.extended_key_usage]
+            usages = [EXTENDED_USAGES[usage] for usage in self.extended_key_usage]
             found.append((x509.ExtendedKeyUsage(usages), self.extended_critical))
         if self.policies:
             informations = [x509.PolicyInformation(x509.ObjectIdentifier(oid), None) for oid in self.policies]
@@ -149,7 +149,7 @@ class Profile:
         return found
 
     def _key_usage(self) -> x509.KeyUsage:
-        flags = {usage: usage in self.key_usage for usage in _USAGES}
+        flags = {usage: usage in self.key_usage for usage in KEY_USAGES}
         return x509.KeyUsage(**flags, encipher_only=False, decipher_only=False)
 
     def _value(self, key: str, rule: Attribute, given: str | None) -> str | None:

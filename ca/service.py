@@ -12,6 +12,7 @@ from ca.signer.model import KeyRole
 from ca.status.lifecycle import Lifecycle
 from ca.status.publication import Publication
 from ca.status.responder import Responder
+from ca.status.revocations import Revocations
 from ca.status.services import Services
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
@@ -28,6 +29,7 @@ class CaService:
     ceremonies: Ceremonies
     registration: Registration
     lifecycle: Lifecycle
+    revocations: Revocations
     publication: Publication
     responder: Responder
     services: Services

@@ -6,12 +6,23 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
-from ca.model import TRANSITIONS, Authority, Certificate, CertificateStatus, Reason, Request, State
-from ca.tables import authorities, ceremonies, certificates, crls, requests, services, words
+from ca.model import (
+    TRANSITIONS,
+    Authority,
+    Certificate,
+    CertificateStatus,
+    Impact,
+    Reason,
+    Request,
+    Revocation,
+    RevocationState,
+    State,
+)
+from ca.tables import authorities, ceremonies, certificates, crls, requests, revocations, services, words
 from ca.words import words_of
 from kernel.errors import NotFound
 from kernel.i18n import N_
-from kernel.identity.store import users
+from kernel.identity.store import user_certificates, users
 
 
 # --- quick find
@@ -187,10 +198,72 @@ def expire(connection: Connection, now: datetime) -> int:
     return connection.execute(changed.values(state=str(State.EXPIRED))).rowcount
 
 
+def impact_of(connection: Connection, found: Certificate) -> Impact:
+    """What the CA's tables and the accounts tell about who depends on a certificate."""
+    authority = select(authorities.c.id).where(authorities.c.certificate == found.der)
+    living = [str(State.ISSUED), str(State.HELD), str(State.SUPERSEDED)]
+    own = connection.execute(authority).scalar_one_or_none()
+    below = select(func.count()).where(certificates.c.authority == own, certificates.c.state.in_(living))
+    service = select(services.c.role).where(services.c.certificate == found.der)
+    people = select(users.c.name).join(user_certificates, user_certificates.c.user == users.c.id)
+    newer = select(certificates.c.serial).join(requests, requests.c.id == certificates.c.request)
+    return Impact(
+        certificate=found,
+        authority=own,
+        subordinates=connection.execute(below).scalar_one() if own else 0,
+        service=connection.execute(service).scalar_one_or_none(),
+        accounts=tuple(
+            connection.execute(
+                people.where(user_certificates.c.fingerprint == found.fingerprint).order_by(users.c.name)
+            ).scalars()
+        ),
+        successor=connection.execute(
+            newer.where(requests.c.replaces == found.serial, certificates.c.state == str(State.ISSUED))
+        )
+        .scalars()
+        .first(),
+    )
+
+
 def counts(connection: Connection) -> dict[str, int]:
     """Number of certificates in each state."""
     query = select(certificates.c.state, func.count()).group_by(certificates.c.state)
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+# --- revocations of CA certificates
+def add_revocation(connection: Connection, revocation: Revocation) -> None:
+    row = {name: getattr(revocation, name) for name in _REVOCATION}
+    row |= {"reason": int(revocation.reason), "state": str(revocation.state)}
+    connection.execute(insert(revocations).values(row))
+
+
+def read_revocations() -> Select[Any]:
+    """Revocations with the subject of the certificate and the name of who proposed each."""
+    joined = revocations.join(certificates, certificates.c.serial == revocations.c.serial)
+    joined = joined.outerjoin(users, users.c.id == revocations.c.proposed_by)
+    columns = [revocations.c[name] for name in _REVOCATION]
+    return select(*columns, certificates.c.subject, users.c.name.label("proposer")).select_from(joined)
+
+
+def read_revocation(connection: Connection, revocation_id: str, *, lock: bool = False) -> Revocation:
+    query = read_revocations().where(revocations.c.id == revocation_id)
+    row = connection.execute(query.with_for_update(of=revocations) if lock else query).one_or_none()
+    if row is None:
+        raise NotFound(N_("There is no revocation %(id)s."), id=revocation_id[:60])
+    return revocation_of(row)
+
+
+def waiting_revocation(connection: Connection, serial: str) -> bool:
+    waiting = (revocations.c.serial == serial) & (revocations.c.state == str(RevocationState.PROPOSED))
+    return connection.execute(select(revocations.c.id).where(waiting)).first() is not None
+
+
+def decide_revocation(
+    connection: Connection, revocation_id: str, state: RevocationState, now: datetime
+) -> None:
+    decided = update(revocations).where(revocations.c.id == revocation_id)
+    connection.execute(decided.values(state=str(state), decided_at=now))
 
 
 # --- CRLs
@@ -229,6 +302,18 @@ def end_ceremony(connection: Connection, ceremony_id: str, now: datetime) -> Non
     connection.execute(update(ceremonies).where(ceremonies.c.id == ceremony_id).values(performed_at=now))
 
 
+_REVOCATION = (
+    "id",
+    "serial",
+    "reason",
+    "note",
+    "invalid_since",
+    "state",
+    "approval",
+    "proposed_by",
+    "proposed_at",
+    "decided_at",
+)
 CERTIFICATE_COLUMNS = tuple(  # all of a certificate but what only its making needs
     certificates.c[name]
     for name in (
@@ -279,3 +364,9 @@ def certificate_of(row: Row[Any]) -> Certificate:
     values = {column.name: getattr(row, column.name) for column in CERTIFICATE_COLUMNS}
     reason = None if row.reason is None else Reason(row.reason)
     return Certificate(**{**values, "state": State(row.state), "der": bytes(row.der), "reason": reason})
+
+
+def revocation_of(row: Row[Any]) -> Revocation:
+    values = {name: getattr(row, name) for name in _REVOCATION}
+    values |= {"reason": Reason(row.reason), "state": RevocationState(row.state)}
+    return Revocation(**values, subject=row.subject, proposer=row.proposer or "")

@@ -60,7 +60,7 @@ requests = Table(
     Column("evidence", Text, nullable=False),
     Column("filed_at", UtcDateTime, nullable=False),
     Column("own_key", Boolean, nullable=False),
-    Column("replaces", String(40)),
+    Column("replaces", String(40), index=True),
     # each ends with the list's order: pages are read from it, and states counted in it
     Index("ix_ca_requests_by_state", "state", "id"),
     Index("ix_ca_requests_by_unit", "unit", "state", "id"),

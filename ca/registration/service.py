@@ -40,6 +40,7 @@ from kernel.store import Database, UnitOfWork
 from kernel.store.listing import Ask, Page
 
 KEY_KIND = "p256"  # of keys made here
+SHORTEST = 12  # characters of the password of a PKCS#12 file
 
 
 class Registration:
@@ -110,6 +111,32 @@ class Registration:
             self._check_replaced(uow, request)
             return self._store(uow, principal, request, chosen.approvals, csr, sealed_key)
 
+    def renew(self, principal: Principal, serial: str, *, evidence: str, csr: bytes | None = None) -> Request:
+        """File a request for a newer certificate of the same subject, names, profile and unit; the old one is superseded
+        when it is issued. ``csr`` as in ``file``."""
+        self._access.require(principal, Permission.CA_REQUEST_FILE)
+        with self._database.read() as connection:
+            old = store.read_certificate(connection, serial)
+            filed = store.read_request(connection, old.request) if old.request else None
+        if not self._access.covers(principal, old.unit):
+            raise NotFound(N_("There is no certificate %(serial)s."), serial=serial[:60])
+        if filed is None:
+            raise Conflict(
+                N_("This certificate of the suite's own is not renewed by a request."),
+                mend=N_("Provision its service anew: weicheng ca provision."),
+                place=old.serial,
+            )
+        return self.file(
+            principal,
+            profile=filed.profile,
+            subject=filed.subject,
+            names=filed.names,
+            unit=filed.unit,
+            evidence=evidence,
+            csr=csr,
+            replaces=old.serial,
+        )
+
     def approve(self, principal: Principal, request_id: str, reason: str = "") -> Request | Certificate:
         """Approve; once enough people have, the certificate is issued. NotPermitted for who filed it."""
         self._access.require(principal, Permission.CA_REQUEST_APPROVE)
@@ -167,10 +194,16 @@ class Registration:
             seen = listing.scope(connection, found, units, ask.text)
             return found.page(connection, ask, *seen)
 
-    def deliver_pkcs12(self, principal: Principal, request_id: str) -> tuple[bytes, str]:
-        """(PKCS#12, its password) of a key made here: once, to who filed it. Send the password by another way than the file."""
+    def deliver_pkcs12(
+        self, principal: Principal, request_id: str, password: str | None = None
+    ) -> tuple[bytes, str]:
+        """(PKCS#12, its password) of a key made here: once, to who filed it. Without a password one is made.
+
+        Send the password by another way than the file.
+        """
+        self._access.require(principal, Permission.CA_REQUEST_FILE)
+        password = secrets.token_urlsafe(15) if password is None else _strong(password)
         key, certificate, chain = self._take_key(principal, request_id)
-        password = secrets.token_urlsafe(15)
         encryption = BestAvailableEncryption(password.encode())
         name = certificate.subject.rfc4514_string().encode()
         return pkcs12.serialize_key_and_certificates(name, key, certificate, chain, encryption), password
@@ -300,6 +333,18 @@ class Registration:
     def _require_state(request: Request, state: State) -> None:
         if request.state is not state:
             raise Conflict(N_("This is decided already (%(state)s)."), place=request.id, state=request.state)
+
+
+def _strong(password: str) -> str:
+    """The password, if nobody who has the file will guess it; Invalid otherwise."""
+    if not SHORTEST <= len(password) <= 128 or len(set(password)) < SHORTEST // 2:
+        raise Invalid(
+            N_("The password of the file has %(shortest)s to 128 characters, not the same few."),
+            mend=N_("Take another one; it is told to the applicant by another way than the file."),
+            place="password",
+            shortest=SHORTEST,
+        )
+    return password
 
 
 def _bound(request: Request) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+from sqlalchemy import Connection
 
 from ca import store
 from ca.hierarchy.ceremony import ISSUING
@@ -91,8 +92,9 @@ class Services:
             subject = profile.complete_subject(
                 {"O": organisation, "CN": f"{organisation} {TITLES[role]}"[:64]}
             )
+            unit = principal.unit or self._unit(uow.connection, role)
             token = self._issuance.prepare(
-                uow, principal, authority, Wanted(profile, subject, (), key.spki, principal.unit)
+                uow, principal, authority, Wanted(profile, subject, (), key.spki, unit)
             )
         issued = self._issuance.sign(token, principal)
         with self._database.begin() as uow:
@@ -101,6 +103,15 @@ class Services:
             details = {"serial": issued.serial, "key": sha256_hex(key.spki)}
             uow.audit(principal, AuditAction.CA_SERVICE_PROVISION, f"service:{role}", details=details)
         return issued.serial
+
+    @staticmethod
+    def _unit(connection: Connection, role: KeyRole) -> str:
+        """Whose the service's certificate is that the worker renews."""
+        row = store.read_service(connection, role)
+        old = (
+            store.certificate_by_fingerprint(connection, sha256_hex(bytes(row.certificate))) if row else None
+        )
+        return old.unit if old else ""
 
     def ready(self, role: KeyRole) -> bool:
         """Whether the service has a key."""

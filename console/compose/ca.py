@@ -7,8 +7,10 @@ from ca.registration.service import Registration
 from ca.service import CaService
 from ca.signer.client import SocketSigner
 from ca.status.lifecycle import Lifecycle
+from ca.status.marking import Marking
 from ca.status.publication import Publication
 from ca.status.responder import Responder
+from ca.status.revocations import Revocations
 from ca.status.services import Services
 from console.compose.floor import Floor
 from policies.registry import load
@@ -21,6 +23,7 @@ def build(floor: Floor) -> CaService:
     profiles = Profiles(document.value for document in load(part="cert_profiles").documents)
     issuance = Issuance(database, clock, signer, profiles, floor.evidence, floor.settings.status.public_url)
     publication = Publication(database, clock, access, signer)
+    marking = Marking(database, clock, publication, floor.evidence)
     return CaService(
         database=database,
         clock=clock,
@@ -29,7 +32,8 @@ def build(floor: Floor) -> CaService:
             database, clock, access, floor.approvals, signer, profiles, issuance, floor.evidence
         ),
         registration=Registration(database, clock, access, floor.approvals, profiles, issuance, floor.box),
-        lifecycle=Lifecycle(database, clock, access, publication, floor.evidence),
+        lifecycle=Lifecycle(database, clock, access, marking),
+        revocations=Revocations(database, access, floor.approvals, marking),
         publication=publication,
         responder=Responder(database, clock, signer),
         services=Services(database, clock, access, signer, profiles, issuance),

@@ -10,7 +10,7 @@ from ca.words import words_of
 from kernel.store import Json, UtcDateTime
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -26,6 +26,7 @@ INDICES = (
     ("ix_ca_requests_by_state", "ca_requests", ["state", "id"]),
     ("ix_ca_requests_by_unit", "ca_requests", ["unit", "state", "id"]),
     ("ix_ca_requests_by_person", "ca_requests", ["requested_by", "id"]),
+    ("ix_ca_requests_replaces", "ca_requests", ["replaces"]),
     ("ix_ca_certificates_newest", "ca_certificates", ["intent_at", "serial"]),
     ("ix_ca_certificates_by_state", "ca_certificates", ["state", "intent_at", "serial"]),
     ("ix_ca_certificates_by_unit", "ca_certificates", ["unit", "state", "intent_at", "serial"]),

@@ -13,8 +13,10 @@ from ca.service import CaService
 from ca.signer.memory import MemorySigner
 from ca.signer.model import KeyRole
 from ca.status.lifecycle import Lifecycle
+from ca.status.marking import Marking
 from ca.status.publication import Publication
 from ca.status.responder import Responder
+from ca.status.revocations import Revocations
 from ca.status.services import Services
 from kernel.blobs import MemoryBlobs
 from kernel.clock import FixedClock
@@ -67,13 +69,15 @@ def build(
     profiles = Profiles(document.value for document in load(part="cert_profiles").documents)
     issuance = Issuance(database, clock, signer, profiles, evidence, "http://127.0.0.1:8080")
     publication = Publication(database, clock, access, signer)
+    marking = Marking(database, clock, publication, evidence)
     service = CaService(
         database,
         clock,
         profiles,
         Ceremonies(database, clock, access, approvals, signer, profiles, issuance, evidence),
         Registration(database, clock, access, approvals, profiles, issuance, box),
-        Lifecycle(database, clock, access, publication, evidence),
+        Lifecycle(database, clock, access, marking),
+        Revocations(database, access, approvals, marking),
         publication,
         Responder(database, clock, signer),
         Services(database, clock, access, signer, profiles, issuance),

@@ -126,7 +126,10 @@ def test_with_a_clock_set_back_no_list_and_no_stamp_is_signed(world: World, cloc
 def test_a_revoked_ca_signs_nothing_more(world: World) -> None:
     own = x509.load_der_x509_certificate(world.ca.authority("issuing").certificate)
     filed = world.request()
-    world.ca.lifecycle.revoke(world.officer, f"{own.serial_number:032x}", Reason.CA_COMPROMISE, "密钥泄露")
+    proposed = world.ca.revocations.propose(
+        world.officer, f"{own.serial_number:032x}", Reason.CA_COMPROMISE, "密钥泄露"
+    )
+    world.ca.revocations.perform(world.second, proposed.id)
     root_list = x509.load_der_x509_crl(world.ca.publication.crl("root"))
     assert root_list.get_revoked_certificate_by_serial_number(own.serial_number) is not None
     with pytest.raises(Conflict, match="signs no more"):

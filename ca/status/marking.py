@@ -1,0 +1,119 @@
+"""Moving a certificate between its states: one transaction for state, audit, event and evidence, then a new CRL.
+
+What Lifecycle and Revocations are made of; they check permissions before they call it.
+"""
+
+from datetime import datetime
+
+from ca import store
+from ca.encoding import crl as encoding
+from ca.model import Certificate, Reason, State, move
+from ca.ports import Evidence
+from ca.status.publication import Publication
+from kernel.audit.model import AuditAction
+from kernel.clock import Clock
+from kernel.errors import ErrorCode, Unavailable, WeichengError
+from kernel.events import Event, EventKind
+from kernel.evidence.model import EvidenceKind
+from kernel.i18n import N_
+from kernel.identity.model import Principal
+from kernel.jobs.model import JobRequest
+from kernel.store import Database, UnitOfWork
+
+
+class Marking:
+    """Writes what relying parties are told of a certificate."""
+
+    def __init__(
+        self, database: Database, clock: Clock, publication: Publication, evidence: Evidence
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._publication = publication
+        self._evidence = evidence
+
+    def hold(self, uow: UnitOfWork, actor: Principal, found: Certificate, note: str) -> None:
+        now, reason = self.now(), Reason.CERTIFICATE_HOLD
+        self._set(uow, found, State.HELD, now, reason, encoding.entry(int(found.serial, 16), now, reason))
+        _tell(uow, actor, found, AuditAction.CA_HOLD, EventKind.CERTIFICATE_HELD, note)
+
+    def release(self, uow: UnitOfWork, actor: Principal, found: Certificate, note: str) -> None:
+        self._set(uow, found, State.ISSUED)
+        _tell(uow, actor, found, AuditAction.CA_RELEASE, EventKind.CERTIFICATE_RELEASED, note)
+
+    def revoke(
+        self,
+        uow: UnitOfWork,
+        actor: Principal,
+        found: Certificate,
+        reason: Reason,
+        note: str,
+        invalid_since: datetime | None,
+    ) -> None:
+        now = self.now()
+        entry = encoding.entry(int(found.serial, 16), now, reason, invalid_since)
+        self._set(uow, found, State.REVOKED, now, reason, entry)
+        _tell(uow, actor, found, AuditAction.CA_REVOKE, EventKind.CERTIFICATE_REVOKED, note, reason)
+        self._evidence.record(
+            uow,
+            kind=EvidenceKind.CERTIFICATE_REVOKED,
+            subject=f"certificate:{found.serial}",
+            source="ca",
+            summary={"serial": found.serial, "reason": reason.name.lower(), "subject": found.subject},
+            unit=found.unit,
+        )
+
+    def published(self, found: Certificate) -> Certificate:
+        """Publish the CRL that bears the change; the certificate as it is now. PARTIAL when only the list is missing."""
+        try:
+            self._publication.publish(found.authority, Principal.system("ca"))
+        except Unavailable as error:
+            raise WeichengError(
+                ErrorCode.PARTIAL,
+                N_("The change is made and OCSP tells of it; the new CRL is missing: %(cause)s"),
+                mend=N_("The worker publishes it as soon as it can; or run: weicheng ca crl --publish."),
+                place=found.serial,
+                cause=error.text(),
+            ) from error
+        with self._database.read() as connection:
+            return store.read_certificate(connection, found.serial)
+
+    def now(self) -> datetime:
+        return self._clock.now().replace(microsecond=0)
+
+    @staticmethod
+    def check(found: Certificate) -> None:
+        """IllegalMove unless it can be revoked."""
+        move(found.serial, found.state, State.REVOKED)
+
+    @staticmethod
+    def _set(
+        uow: UnitOfWork,
+        found: Certificate,
+        wanted: State,
+        at: datetime | None = None,
+        reason: Reason | None = None,
+        entry: bytes | None = None,
+    ) -> None:
+        current = store.read_certificate(uow.connection, found.serial, lock=True)
+        move(current.serial, current.state, wanted)
+        store.set_status(uow.connection, current.serial, wanted, at, reason, entry)
+
+
+def _tell(
+    uow: UnitOfWork,
+    actor: Principal,
+    found: Certificate,
+    action: AuditAction,
+    kind: EventKind,
+    note: str,
+    reason: Reason | None = None,
+) -> None:
+    target = f"certificate:{found.serial}"
+    details = {"serial": found.serial, "subject": found.subject}
+    if reason is not None:
+        details["reason"] = reason.name.lower()
+    uow.audit(actor, action, target, unit=found.unit, reason=note, details=details)
+    uow.emit(Event(kind, target, details, unit=found.unit, severity="low"))
+    # should the list not be signed afterwards (a crash, a signer away), the worker makes it
+    uow.enqueue(JobRequest("ca.crl-refresh", key="ca.crl-refresh"))
