@@ -39,6 +39,7 @@ class AuditAction(StrEnum):
     CA_DELIVER = "ca:key:deliver"
     CA_HOLD = "ca:certificate:hold"
     CA_RELEASE = "ca:certificate:release"
+    CA_REVOKE_PROPOSE = "ca:certificate:propose-revocation"
     CA_REVOKE = "ca:certificate:revoke"
     CA_CRL_PUBLISH = "ca:crl:publish"
     CA_RECOVER = "ca:certificate:recover"
