@@ -10,6 +10,7 @@ from types import ModuleType
 import structlog
 
 from console.compose.app import ROOMS, App
+from kernel.audit import jobs as audit_jobs
 
 _PAUSE = 0.5
 _SCHEDULE_EVERY = 10.0
@@ -25,6 +26,7 @@ def register_work(app: App) -> None:
         module, service = import_module(f"{room}.jobs"), getattr(app, room)
         app.jobs.register(module.handlers(service))
         _subscribe(app, module, service)
+    app.jobs.register(audit_jobs.handlers(app.audit))
     app.jobs.register({"evidence.seal": lambda _context: _seal(app)})
     app.jobs.schedule("evidence.seal", "* * * * *", "evidence.seal")
 

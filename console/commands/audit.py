@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from kernel.edges.cli import group, pass_app
+from kernel.edges.cli import group, list_options, pass_app
 from kernel.errors import IntegrityFailed
 from kernel.i18n import N_, translate
 
@@ -15,17 +15,15 @@ commands = group("audit", N_("The audit trail: find, verify, export."))
 @click.option("--target", help=N_("All about this object."))
 @click.option("--actor", help=N_("Id of whoever acted."))
 @click.option("--action", help=N_("Name of the act."))
-@click.option("--before", type=int, help=N_("Only records before this number, to page on."))
-@click.option("--limit", default=50, type=click.IntRange(1, 500), help=N_("How many."))
+@click.option("--outcome", help=N_("success, failure or denied."))
+@click.option("--since", help=N_("From this time on."))
+@click.option("--until", help=N_("Before this time."))
+@list_options
 @pass_app
-def find(
-    app: Any, target: str | None, actor: str | None, action: str | None, before: int | None, limit: int
-) -> None:
-    found = app.audit.find(
-        app.principal, target=target, actor=actor, action=action, before_seq=before, limit=limit
-    )
-    app.out.rows(
-        found,
+def find(app: Any, ask: Any, **filters: str | None) -> None:
+    page = app.audit.page(app.principal, ask.narrowed(**filters))
+    app.out.page(
+        page.map(vars),
         (N_("seq"), N_("at"), N_("actor_name"), N_("action"), N_("target"), N_("outcome"), N_("reason")),
     )
 
@@ -51,4 +49,8 @@ def verify(app: Any) -> None:
 @click.argument("file", type=click.File("w", encoding="utf-8", atomic=True))
 @pass_app
 def export(app: Any, file: Any) -> None:
-    app.out.note(N_("%(count)s records exported."), count=app.audit.export(app.principal, file))
+    count = 0
+    for line in app.audit.export(app.principal):
+        file.write(line)
+        count += 1
+    app.out.note(N_("%(count)s records exported."), count=count)

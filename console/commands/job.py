@@ -5,42 +5,50 @@ from typing import Any
 
 import click
 
-from kernel.edges.cli import group, pass_app, reason_option
+from kernel.edges.cli import group, list_options, pass_app, reason_option
 from kernel.i18n import N_
 from kernel.jobs.model import JobState
 
-commands = group("job", N_("Background jobs: list, show, cancel."))
+commands = group("job", N_("Background jobs: list, show, log, cancel, retry."))
+
+_COLUMNS = (
+    N_("id"),
+    N_("kind"),
+    N_("state"),
+    N_("run_at"),
+    N_("attempts"),
+    N_("done"),
+    N_("total"),
+    N_("message"),
+    N_("error"),
+)
 
 
 @commands.command("list", help=N_("Jobs, newest first."))
 @click.option(
     "--state", type=click.Choice([str(state) for state in JobState]), help=N_("Only those in this state.")
 )
-@click.option("--limit", default=50, type=click.IntRange(1, 500), help=N_("How many."))
+@click.option("--kind", help=N_("Only this kind."))
+@click.option("--unit", help=N_("Only this unit."))
+@list_options
 @pass_app
-def list_jobs(app: Any, state: str | None, limit: int) -> None:
-    found = app.jobs.find(app.principal, state=JobState(state) if state else None, limit=limit)
-    columns = (
-        N_("id"),
-        N_("kind"),
-        N_("state"),
-        N_("run_at"),
-        N_("attempts"),
-        N_("done"),
-        N_("total"),
-        N_("message"),
-        N_("error"),
-    )
-    app.out.rows([asdict(job) for job in found], columns)
+def list_jobs(app: Any, ask: Any, **filters: str | None) -> None:
+    app.out.page(app.jobs.page(app.principal, ask.narrowed(**filters)).map(_row), _COLUMNS)
 
 
 @commands.command("show", help=N_("One job whole."))
 @click.argument("job_id")
 @pass_app
 def show(app: Any, job_id: str) -> None:
-    shown = asdict(app.jobs.get(app.principal, job_id))
-    del shown["lease_token"]
-    app.out.record(shown)
+    app.out.record(_row(app.jobs.get(app.principal, job_id)))
+
+
+@commands.command("log", help=N_("What became of a job, oldest line first."))
+@click.argument("job_id")
+@pass_app
+def log(app: Any, job_id: str) -> None:
+    lines = app.jobs.log(app.principal, job_id)
+    app.out.rows(map(vars, lines), (N_("at"), N_("kind"), N_("attempt"), N_("message")))
 
 
 @commands.command("cancel", help=N_("Cancel a queued job, or ask a running one to stop."))
@@ -49,3 +57,15 @@ def show(app: Any, job_id: str) -> None:
 @pass_app
 def cancel(app: Any, job_id: str, reason: str) -> None:
     app.jobs.cancel(app.principal, job_id, reason)
+
+
+@commands.command("retry", help=N_("Have a failed job done again."))
+@click.argument("job_id")
+@reason_option
+@pass_app
+def retry(app: Any, job_id: str, reason: str) -> None:
+    app.out.note(N_("Queued again: %(id)s"), id=app.jobs.retry(app.principal, job_id, reason))
+
+
+def _row(job: Any) -> dict[str, Any]:
+    return {name: value for name, value in asdict(job).items() if name != "lease_token"}

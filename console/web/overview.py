@@ -47,7 +47,7 @@ def _approvals(app: App, principal: Principal) -> int:
 
 
 def _failed_jobs(app: App, principal: Principal) -> int:
-    return len(app.jobs.find(principal, state=JobState.FAILED, limit=MOST))
+    return app.jobs.page(principal, Ask(limit=1).narrowed(state=JobState.FAILED)).total
 
 
 def _assets(app: App, principal: Principal) -> int:
@@ -87,13 +87,14 @@ def _configuration_findings(app: App, principal: Principal) -> int:
 
 
 def _silent_devices(app: App, principal: Principal) -> int:
-    from monitor.model import DeviceState
-
-    return sum(one.device.state is DeviceState.DOWN for one in app.monitor.polling.status(principal))
+    return app.monitor.polling.page(principal, Ask(limit=1).narrowed(state="down")).total
 
 
 def _network_findings(app: App, principal: Principal) -> int:
-    return len(app.monitor.findings.list(principal))
+    from monitor.model import STANDING
+
+    standing = Ask(filters={"state": tuple(map(str, STANDING))}, limit=1)
+    return app.monitor.findings.page(principal, standing).total
 
 
 def _new_alerts(app: App, principal: Principal) -> int:

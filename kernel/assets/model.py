@@ -8,6 +8,7 @@ from enum import StrEnum
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from kernel.canonical import sha256_hex
 from kernel.errors import Invalid
 from kernel.i18n import N_
 
@@ -80,6 +81,12 @@ class Link:
     a_port: str
     b: str
     b_port: str
+
+    @property
+    def id(self) -> str:
+        """The same for the same link, whichever end is named first."""
+        one = self.canonical()
+        return "link_" + sha256_hex("\0".join((one.a, one.a_port, one.b, one.b_port)).encode())[:32]
 
     def canonical(self) -> "Link":
         """The same link with the smaller end first."""

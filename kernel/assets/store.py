@@ -39,7 +39,7 @@ assets = Table(
     "assets_assets",
     metadata,
     Column("id", String(60), primary_key=True),
-    Column("kind", String(20), nullable=False, index=True),
+    Column("kind", String(20), nullable=False),
     Column("name", String(100), nullable=False),
     Column("unit", String(80), ForeignKey("identity_units.id"), nullable=False, index=True),
     Column("zone", String(60), ForeignKey("assets_zones.id")),
@@ -50,6 +50,7 @@ assets = Table(
     Column("version", Integer, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
     Column("retired_at", UtcDateTime),
+    Index(None, "retired_at", "kind"),  # what is in use, counted by kind
     # a name may be used again once its bearer has retired
     Index(
         "uq_assets_assets_name_in_use",
@@ -63,6 +64,7 @@ assets = Table(
 links = Table(
     "assets_links",
     metadata,
+    Column("id", String(60), nullable=False, unique=True),
     Column("a", String(60), ForeignKey("assets_assets.id"), primary_key=True),
     Column("a_port", String(100), primary_key=True),
     Column("b", String(60), ForeignKey("assets_assets.id"), primary_key=True),
@@ -157,7 +159,7 @@ def read_links(connection: Connection) -> list[Link]:
 
 def insert_link(connection: Connection, link: Link) -> bool:
     """False when it is there."""
-    return _inserted(connection, links.insert().values(**link.__dict__))
+    return _inserted(connection, links.insert().values(id=link.id, **link.__dict__))
 
 
 def delete_link(connection: Connection, link: Link) -> bool:

@@ -34,15 +34,18 @@ audit_records = Table(
     metadata,
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
     Column("at", UtcDateTime, nullable=False, index=True),
-    Column("actor", String(80), nullable=False, index=True),
-    Column("action", String(80), nullable=False, index=True),
-    Column("target", String(300), nullable=False, index=True),
+    Column("actor", String(80), nullable=False),
+    Column("actor_name", String(200), nullable=False, server_default=""),
+    Column("action", String(80), nullable=False),
+    Column("target", String(300), nullable=False),
+    Column("object", String(300), nullable=False, server_default=""),  # the target without its kind
     Column("unit", String(80)),
     Column("outcome", String(20), nullable=False),
     Column("body", Text, nullable=False),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
-    Index("ix_audit_records_target_seq", "target", "seq"),
+    # what a list is narrowed by, in the order of the chain
+    *(Index(None, name, "seq") for name in ("actor", "action", "object", "unit", "outcome")),
 )
 
 audit_head = Table(
@@ -102,9 +105,11 @@ def append_entries(connection: Connection, entries: Sequence[AuditEntry]) -> Non
     rows = []
     for entry in entries:
         seq += 1
-        body = canonical_json(_body(seq, entry)).decode()
+        said = _body(seq, entry)
+        body = canonical_json(said).decode()
         digest = chain_hash(previous, body)
-        rows.append(_row(seq, entry, body, previous, digest))
+        chained = {"seq": seq, "at": entry.at, "body": body, "previous": previous, "hash": digest}
+        rows.append(columns_of(said) | chained)
         previous = digest
     connection.execute(audit_records.insert(), rows)
     connection.execute(audit_head.update().values(seq=seq, hash=previous))
@@ -113,6 +118,25 @@ def append_entries(connection: Connection, entries: Sequence[AuditEntry]) -> Non
 def chain_hash(previous: str, body: str) -> str:
     """SHA-256 over the predecessor's hash (64 hex digits) followed by the record's canonical body."""
     return sha256_hex(previous.encode() + body.encode())
+
+
+def object_of(target: str) -> str:
+    """What a target names, without its kind: ``asset_1`` of ``asset:asset_1``."""
+    return target.partition(":")[2] or target
+
+
+def columns_of(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns by which a record is found; all of them stand in its body, by which they are checked."""
+    target = body["target"][:300]
+    return {
+        "actor": body["actor"],
+        "actor_name": body["actor_name"][:200],
+        "action": body["action"],
+        "target": target,
+        "object": object_of(target),
+        "unit": body["unit"],
+        "outcome": body["outcome"],
+    }
 
 
 def lock_head(connection: Connection) -> tuple[int, str]:
@@ -137,19 +161,4 @@ def _body(seq: int, entry: AuditEntry) -> dict[str, Any]:
         "outcome": entry.outcome,
         "reason": entry.reason,
         "details": dict(entry.details),
-    }
-
-
-def _row(seq: int, entry: AuditEntry, body: str, previous: str, digest: str) -> dict[str, Any]:
-    return {
-        "seq": seq,
-        "at": entry.at,
-        "actor": entry.actor,
-        "action": str(entry.action),
-        "target": entry.target[:300],
-        "unit": entry.unit,
-        "outcome": entry.outcome,
-        "body": body,
-        "previous": previous,
-        "hash": digest,
     }

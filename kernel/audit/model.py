@@ -1,7 +1,10 @@
 """Names of everything that is audited, and the faults a chain can have."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 
 class AuditAction(StrEnum):
@@ -46,10 +49,13 @@ class AuditAction(StrEnum):
     # suite
     AUDIT_VERIFY = "audit:chain:verify"
     AUDIT_EXPORT = "audit:trail:export"
+    AUDIT_ANCHOR = "audit:chain:anchor"
     EVIDENCE_SEAL = "evidence:record:seal"
     EVIDENCE_VERIFY = "evidence:record:verify"
+    EVIDENCE_EXPORT = "evidence:record:export"
     JOB_ENQUEUE = "jobs:job:enqueue"
     JOB_CANCEL = "jobs:job:cancel"
+    JOB_RETRY = "jobs:job:retry"
     JOB_FAIL = "jobs:job:fail"
     # monitor
     MONITOR_POLL = "monitor:device:poll"
@@ -63,6 +69,7 @@ class AuditAction(StrEnum):
     ASSET_EXPORT = "assets:table:export"
     LIST_EXPORT = "suite:list:export"
     ZONE_PUT = "assets:zone:put"
+    ZONE_REMOVE = "assets:zone:remove"
     LINK_PUT = "assets:link:put"
     LINK_REMOVE = "assets:link:remove"
 
@@ -107,6 +114,34 @@ class AuditAction(StrEnum):
     POLICIES_CONFIRM = "policies:result:confirm"
     POLICIES_REMEDIATE = "policies:remediation:write"
     POLICIES_EXPORT = "policies:package:export"
+    POLICIES_DOWNLOAD = "policies:package:download"
+
+
+class Outcome(StrEnum):
+    """How an act ended."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    DENIED = "denied"
+
+
+@dataclass(frozen=True)
+class AuditRecord:
+    """One act as it stands in the chain; ``hash`` is over ``previous`` and the record's canonical body."""
+
+    seq: int
+    at: datetime
+    actor: str
+    actor_name: str
+    roles: tuple[str, ...]
+    action: str
+    target: str
+    unit: str | None
+    outcome: str
+    reason: str | None
+    details: Mapping[str, Any]
+    previous: str
+    hash: str
 
 
 class FaultKind(StrEnum):
@@ -139,3 +174,11 @@ class ChainReport:
     @property
     def intact(self) -> bool:
         return not self.faults
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A chain that was verified at once, or the job that does it because the chain is long."""
+
+    report: ChainReport | None
+    job: str = ""

@@ -1,22 +1,29 @@
 """Reading, verifying and exporting the audit trail (ID-3)."""
 
 import json
-from collections.abc import Iterator
-from datetime import datetime
-from typing import Any, TextIO
+from collections.abc import Callable, Iterator
+from itertools import takewhile
+from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from kernel.audit.chain import GENESIS, audit_head, audit_records, chain_hash
-from kernel.audit.model import AuditAction, ChainReport, Fault, FaultKind
+from kernel.audit.chain import GENESIS, audit_head, audit_records, chain_hash, columns_of
+from kernel.audit.lists import RECORDS, record_of
+from kernel.audit.model import AuditAction, AuditRecord, ChainReport, Fault, FaultKind, Verification
 from kernel.canonical import iso_utc
+from kernel.errors import NotFound
 from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
+from kernel.jobs.model import JobRequest
 from kernel.store import Database
+from kernel.store.listing import Ask, Page
 
+VERIFY = "audit.verify"  # the kind of job
+AT_ONCE = 50_000  # records that are verified while somebody waits
 _BATCH = 1000
+Tell = Callable[[int, int], None]
 
 
 class AuditTrail:
@@ -32,35 +39,34 @@ class AuditTrail:
             row = connection.execute(select(audit_head.c.seq, audit_head.c.hash)).one_or_none()
         return (row.seq, row.hash) if row else (0, GENESIS)
 
-    def find(
-        self,
-        principal: Principal,
-        *,
-        target: str | None = None,
-        actor: str | None = None,
-        action: str | None = None,
-        since: datetime | None = None,
-        before_seq: int | None = None,
-        limit: int = 100,
-    ) -> list[dict[str, Any]]:
-        """Newest first, at most ``limit`` (1 to 500) records; page on with ``before_seq``."""
+    def page(self, principal: Principal, ask: Ask) -> Page[AuditRecord]:
+        """Newest first. Who is of the topmost unit sees all; others the acts on what is of their units."""
         self._access.require(principal, Permission.AUDIT_READ)
-        query = select(audit_records).order_by(audit_records.c.seq.desc()).limit(max(1, min(limit, 500)))
-        for column, wanted in (("target", target), ("actor", actor), ("action", action)):
-            if wanted is not None:
-                query = query.where(audit_records.c[column] == wanted)
-        if since is not None:
-            query = query.where(audit_records.c.at >= since)
-        if before_seq is not None:
-            query = query.where(audit_records.c.seq < before_seq)
+        scope = self._access.seen(principal, audit_records.c.unit)
         with self._database.read() as connection:
-            return [json.loads(row.body) | {"hash": row.hash} for row in connection.execute(query)]
+            return RECORDS.page(connection, ask, *scope)
 
-    def verify(self, principal: Principal) -> ChainReport:
-        """Read the whole chain and name every broken place; the verification itself is audited."""
-        self._access.require(principal, Permission.AUDIT_VERIFY)
+    def get(self, principal: Principal, seq: str) -> AuditRecord:
+        """The record with this number; NotFound when there is none or the principal does not see it."""
+        self._access.require(principal, Permission.AUDIT_READ)
+        number = int(seq) if seq.isascii() and seq.isdigit() and len(seq) < 19 else 0
+        seen = self._access.seen(principal, audit_records.c.unit)
+        wanted = select(audit_records).where(audit_records.c.seq == number, *seen)
         with self._database.read() as connection:
-            report = verify_chain(connection)
+            row = connection.execute(wanted).one_or_none()
+        if row is None:
+            raise NotFound(N_("There is no audit record %(seq)s."), seq=seq[:40])
+        return record_of(row)
+
+    # --- the whole chain, which concerns every unit
+    def verify(self, principal: Principal, tell: Tell | None = None) -> ChainReport:
+        """Read the whole chain and name every broken place; the verification itself is audited.
+
+        ``tell(done, total)`` is called every thousand records.
+        """
+        self._access.require_root(principal, Permission.AUDIT_VERIFY)
+        with self._database.read() as connection:
+            report = verify_chain(connection, tell)
         with self._database.begin() as uow:
             uow.audit(
                 principal,
@@ -71,32 +77,46 @@ class AuditTrail:
             )
         return report
 
-    def export(self, principal: Principal, target: TextIO) -> int:
-        """Write every record as one JSON line {body, previous, hash}, oldest first; returns their number.
+    def verify_or_queue(self, principal: Principal) -> Verification:
+        """Verify a chain of at most ``AT_ONCE`` records now; queue the work for a longer one."""
+        self._access.require_root(principal, Permission.AUDIT_VERIFY)
+        if self.head()[0] <= AT_ONCE:
+            return Verification(self.verify(principal))
+        request = JobRequest(VERIFY, key=VERIFY, requested_by=principal.id)
+        with self._database.begin() as uow:
+            job = uow.enqueue(request)
+            uow.audit(principal, AuditAction.JOB_ENQUEUE, job, details={"kind": VERIFY})
+        return Verification(None, job)
+
+    def export(self, principal: Principal) -> Iterator[str]:
+        """Every record up to now as one JSON line {body, previous, hash}, oldest first; audited before the first line.
 
         An outsider recomputes the chain with SHA-256 over ``previous + body`` alone.
         """
-        self._access.require(principal, Permission.AUDIT_EXPORT)
-        count = 0
-        with self._database.read() as connection:
-            for row in _rows(connection):
-                record = {"body": row.body, "previous": row.previous, "hash": row.hash}
-                target.write(json.dumps(record, ensure_ascii=False) + "\n")
-                count += 1
+        self._access.require_root(principal, Permission.AUDIT_EXPORT)
+        last = self.head()[0]
         with self._database.begin() as uow:
-            uow.audit(principal, AuditAction.AUDIT_EXPORT, "audit", details={"records": count})
-        return count
+            uow.audit(principal, AuditAction.AUDIT_EXPORT, "audit", details={"records": last})
+        return self._lines(last)
+
+    def _lines(self, last: int) -> Iterator[str]:
+        with self._database.read() as connection:
+            for row in takewhile(lambda row: row.seq <= last, _rows(connection)):
+                record = {"body": row.body, "previous": row.previous, "hash": row.hash}
+                yield json.dumps(record, ensure_ascii=False) + "\n"
 
 
-def verify_chain(connection: Connection) -> ChainReport:
+def verify_chain(connection: Connection, tell: Tell | None = None) -> ChainReport:
     """Check order, links, bodies and the head; constant memory, one pass."""
     faults: list[Fault] = []
     expected_seq, previous, records = 1, GENESIS, 0
+    head = connection.execute(select(audit_head.c.seq, audit_head.c.hash)).one_or_none()
     for row in _rows(connection):
         records += 1
+        if tell is not None and records % _BATCH == 0:
+            tell(records, head.seq if head else records)
         faults += _faults_of(row, expected_seq, previous)
         expected_seq, previous = row.seq + 1, row.hash
-    head = connection.execute(select(audit_head.c.seq, audit_head.c.hash)).one_or_none()
     faults += _faults_of_end(expected_seq - 1, previous, head)
     return ChainReport(records, expected_seq - 1, previous, tuple(faults))
 
@@ -141,9 +161,8 @@ def _faults_of_end(last_seq: int, last_hash: str, head: "Row[int, str] | None") 
 
 
 def _columns_match(row: Row[Any], body: dict[str, Any]) -> bool:
-    columns = (row.actor, row.action, row.target, row.unit, row.outcome, iso_utc(row.at))
-    written = (body["actor"], body["action"], body["target"][:300], body["unit"], body["outcome"], body["at"])
-    return columns == written
+    written = columns_of(body)
+    return {name: getattr(row, name) for name in written} == written and iso_utc(row.at) == body["at"]
 
 
 def _parse(body: str) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """May this principal do this to something of that unit? Services ask here before they act."""
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, or_, select
 
 from kernel.audit.model import AuditAction
 from kernel.errors import NotPermitted
@@ -77,6 +77,15 @@ class Access:
             return None
         with self._database.read() as connection:
             return frozenset(unit.id for unit in _subtree(connection, principal.unit))
+
+    def seen(
+        self, principal: Principal, unit: ColumnElement[str | None], *, suite: bool = False
+    ) -> tuple[ColumnElement[bool], ...]:
+        """Conditions of a list: rows whose ``unit`` the principal sees, with ``suite`` also those of no unit."""
+        if self.topmost(principal):
+            return ()
+        mine = unit.in_(sorted(self.visible_units(principal) or ()))
+        return (or_(mine, unit.is_(None)) if suite else mine,)
 
     def _denial(
         self,

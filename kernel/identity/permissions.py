@@ -22,6 +22,8 @@ class Permission(StrEnum):
     AUDIT_EXPORT = "audit:trail:export"
     JOB_READ = "jobs:job:read"
     JOB_CANCEL = "jobs:job:cancel"
+    JOB_RETRY = "jobs:job:retry"
+    JOB_SUITE = "jobs:suite:manage"  # cancel and retry what is of no unit and somebody else asked for
     HEALTH_READ = "suite:health:read"
     ASSET_READ = "assets:asset:read"
     ASSET_WRITE = "assets:asset:write"
@@ -89,6 +91,8 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.IDENTITY_SESSION_END,
             _P.JOB_READ,
             _P.JOB_CANCEL,
+            _P.JOB_RETRY,
+            _P.JOB_SUITE,
             _P.HEALTH_READ,
         }
         | {_P.ASSET_READ}
@@ -113,13 +117,14 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
             _P.CREDENTIAL_WRITE,
             _P.JOB_READ,
             _P.JOB_CANCEL,
+            _P.JOB_RETRY,
             _P.EVIDENCE_READ,
             _P.HEALTH_READ,
         }
     ),
     Role.SOC_ANALYST: frozenset({_P.ASSET_READ, _P.EVIDENCE_READ, _P.JOB_READ, _P.HEALTH_READ}),
     Role.DR_ADMINISTRATOR: frozenset(
-        {_P.ASSET_READ, _P.EVIDENCE_READ, _P.JOB_READ, _P.JOB_CANCEL, _P.HEALTH_READ}
+        {_P.ASSET_READ, _P.EVIDENCE_READ, _P.JOB_READ, _P.JOB_CANCEL, _P.JOB_RETRY, _P.HEALTH_READ}
     ),
     Role.ASSESSOR: frozenset({_P.ASSET_READ, _P.EVIDENCE_READ}),
 }

@@ -42,7 +42,10 @@ class JobRequest:
 
 @dataclass(frozen=True)
 class Job:
-    """A job as stored. ``done``/``total`` are the handler's own units of progress."""
+    """A job as stored. ``done``/``total`` are the handler's own units of progress.
+
+    ``requested_by`` is the id of who asked for it, ``asker`` their name ("" for parts of the suite, and while it runs).
+    """
 
     id: str
     kind: str
@@ -58,5 +61,34 @@ class Job:
     result: Mapping[str, Any] | None
     unit: str | None
     requested_by: str
+    key: str | None
+    created_at: datetime
+    finished_at: datetime | None = None
+    worker: str | None = None
+    lease_until: datetime | None = None
     lease_token: str | None = None
     cancel_requested: bool = False
+    asker: str = ""
+
+
+class LogKind(StrEnum):
+    """What a line of a job's log tells."""
+
+    STARTED = "started"  # by which worker
+    PROGRESS = "progress"  # in the handler's words
+    POSTPONED = "postponed"  # why the attempt failed; there will be another
+    STOPPING = "stopping"  # who asked it to stop, and why
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    REPEATS = "repeats"  # which failed job it does again
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of a job's log; ``attempt`` counts from 1, 0 is before the first."""
+
+    at: datetime
+    kind: LogKind
+    attempt: int
+    message: str

@@ -6,12 +6,13 @@ transaction: killed before it, nothing happened; killed after it, everything did
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from kernel.audit.model import AuditAction
@@ -23,9 +24,11 @@ from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.ids import new_id
-from kernel.jobs.model import Job, JobRequest, JobState
-from kernel.jobs.store import OPEN, job_of, jobs, schedules
+from kernel.jobs.lists import JOBS
+from kernel.jobs.model import Job, JobRequest, JobState, LogKind, LogLine
+from kernel.jobs.store import OPEN, insert_line, job_of, jobs, read_lines, schedules
 from kernel.store import Database, UnitOfWork, insert_if_absent
+from kernel.store.listing import Ask, Page
 
 LEASE = timedelta(seconds=60)
 FIRST_RETRY = timedelta(seconds=5)
@@ -50,8 +53,8 @@ class JobContext:
         self.finished = False
 
     def progress(self, done: int, total: int, message: str = "") -> None:
-        """Tell how far the job is; raises LeaseLost when another worker has it."""
-        self._queue.heartbeat(self.job, done=done, total=total, message=message)
+        """Tell how far the job is, for its log too; raises LeaseLost when another worker has it."""
+        self._queue.heartbeat(self.job, message, done=done, total=total, message=message)
 
     def cancelled(self) -> bool:
         """Whether somebody asked to stop; a handler that sees True returns without finishing."""
@@ -88,6 +91,7 @@ class JobQueue:
 
     def enqueue(self, principal: Principal, request: JobRequest) -> str:
         """Queue a job in a transaction of its own and audit who asked; services check the permission for what it does."""
+        request = replace(request, requested_by=request.requested_by or principal.id)
         with self.database.begin() as uow:
             job_id = uow.enqueue(request)
             uow.audit(
@@ -98,43 +102,80 @@ class JobQueue:
     def get(self, principal: Principal, job_id: str) -> Job:
         """One job; one of a unit the principal does not see is NotFound."""
         self._access.require(principal, Permission.JOB_READ)
-        wanted = self._seen(principal).where(jobs.c.id == job_id)
+        wanted = JOBS.query.where(jobs.c.id == job_id, *self._seen(principal))
         with self.database.read() as connection:
             row = connection.execute(wanted).one_or_none()
         if row is None:
-            raise NotFound(N_("There is no job %(id)s."), id=job_id)
-        return job_of(row)
+            raise _no_job(job_id)
+        return JOBS.row(row)
 
-    def find(self, principal: Principal, *, state: JobState | None = None, limit: int = 100) -> list[Job]:
-        """Those of the principal's units and of the suite, newest first, at most ``limit`` (1 to 500)."""
+    def page(self, principal: Principal, ask: Ask) -> Page[Job]:
+        """Those of the principal's units and of the suite, newest first."""
         self._access.require(principal, Permission.JOB_READ)
-        query = self._seen(principal).order_by(jobs.c.id.desc()).limit(max(1, min(limit, 500)))
-        if state is not None:
-            query = query.where(jobs.c.state == str(state))
+        scope = self._seen(principal)
         with self.database.read() as connection:
-            return [job_of(row) for row in connection.execute(query)]
+            return JOBS.page(connection, ask, *scope)
+
+    def log(self, principal: Principal, job_id: str) -> list[LogLine]:
+        """What became of the job, oldest line first; of its progress the newest lines."""
+        self.get(principal, job_id)
+        with self.database.read() as connection:
+            return read_lines(connection, job_id)
 
     def cancel(self, principal: Principal, job_id: str, reason: str) -> None:
         """A queued job is cancelled at once; a running one is asked to stop."""
         self._access.require(principal, Permission.JOB_CANCEL)
-        wanted = self._seen(principal).where(jobs.c.id == job_id).with_for_update()
+        seen = self._seen(principal)
         with self.database.begin() as uow:
-            row = uow.execute(wanted).one_or_none()
-            if row is None:
-                raise NotFound(N_("There is no job %(id)s."), id=job_id)
-            if row.state not in OPEN:
-                raise Conflict(N_("Job %(id)s has ended (%(state)s)."), id=job_id, state=row.state)
+            job = self._of_theirs(uow, principal, seen, job_id)
+            if job.state not in OPEN:
+                raise Conflict(N_("Job %(id)s has ended (%(state)s)."), id=job_id, state=job.state)
+            queued = job.state is JobState.QUEUED
             values: dict[str, Any] = {"cancel_requested": True}
-            if row.state == JobState.QUEUED:
+            if queued:
                 values |= {"state": str(JobState.CANCELLED), "finished_at": self._clock.now()}
             uow.execute(jobs.update().where(jobs.c.id == job_id).values(values))
-            uow.audit(principal, AuditAction.JOB_CANCEL, job_id, unit=row.unit, reason=reason)
+            told = f"{principal.name}: {reason}"
+            self._tell(uow, job, LogKind.CANCELLED if queued else LogKind.STOPPING, told)
+            uow.audit(principal, AuditAction.JOB_CANCEL, job_id, unit=job.unit, reason=reason)
 
-    def _seen(self, principal: Principal) -> Select[Any]:
-        """Jobs of the principal's units, and those of no unit, which are the suite's own."""
-        visible = self._access.visible_units(principal)
-        query = select(jobs)
-        return query if visible is None else query.where(or_(jobs.c.unit.is_(None), jobs.c.unit.in_(visible)))
+    def retry(self, principal: Principal, job_id: str, reason: str) -> str:
+        """Have a failed job done again, as a new job whose id is returned."""
+        self._access.require(principal, Permission.JOB_RETRY)
+        seen = self._seen(principal)
+        with self.database.begin() as uow:
+            job = self._of_theirs(uow, principal, seen, job_id)
+            if job.state is not JobState.FAILED:
+                raise Conflict(N_("Job %(id)s has not failed (%(state)s)."), id=job_id, state=job.state)
+            again = JobRequest(
+                job.kind,
+                job.payload,
+                key=job.key,
+                max_attempts=job.max_attempts,
+                unit=job.unit,
+                requested_by=principal.id,
+            )
+            made = uow.enqueue(again)
+            line = LogLine(self._clock.now(), LogKind.REPEATS, 0, job_id)
+            insert_line(uow.connection, made, line)
+            uow.audit(
+                principal, AuditAction.JOB_RETRY, job_id, unit=job.unit, reason=reason, details={"job": made}
+            )
+        return made
+
+    def _of_theirs(
+        self, uow: UnitOfWork, principal: Principal, seen: Sequence[ColumnElement[bool]], job_id: str
+    ) -> Job:
+        """The job, locked. One of no unit is for who asked for it and for who runs the suite."""
+        row = uow.execute(select(jobs).where(jobs.c.id == job_id, *seen).with_for_update()).one_or_none()
+        if row is None:
+            raise _no_job(job_id)
+        if row.unit is None and row.requested_by != principal.id:
+            self._access.require(principal, Permission.JOB_SUITE)
+        return job_of(row)
+
+    def _seen(self, principal: Principal) -> tuple[ColumnElement[bool], ...]:
+        return self._access.seen(principal, jobs.c.unit, suite=True)
 
     # --- schedules
     def schedule(self, name: str, cron: str, kind: str, payload: Mapping[str, Any] | None = None) -> None:
@@ -192,7 +233,10 @@ class JobQueue:
         )
         with self.database.begin() as uow:
             row = uow.execute(taken).one_or_none()
-        return job_of(row) if row else None
+            job = job_of(row) if row else None
+            if job is not None:
+                self._tell(uow, job, LogKind.STARTED, worker)
+        return job
 
     def run_next(self, worker: str) -> bool:
         """Claim one job and run it to its end; False when nothing is due."""
@@ -207,12 +251,14 @@ class JobQueue:
             self._run(job)
         return True
 
-    def heartbeat(self, job: Job, **progress: Any) -> None:
-        """Extend the lease (and store progress); LeaseLost when the token is no longer the job's."""
+    def heartbeat(self, job: Job, line: str = "", **progress: Any) -> None:
+        """Extend the lease (store progress, and a line of the log); LeaseLost when the token is no longer the job's."""
         with self.database.begin() as uow:
             held = uow.execute(_held(job).values(lease_until=self._clock.now() + LEASE, **progress))
             if held.rowcount != 1:
                 raise LeaseLost(job.id)
+            if line:
+                self._tell(uow, job, LogKind.PROGRESS, line)
 
     def cancel_requested(self, job_id: str) -> bool:
         with self.database.read() as connection:
@@ -226,6 +272,10 @@ class JobQueue:
         done = uow.execute(_held(job).values(**values, result=dict(result) if result is not None else None))
         if done.rowcount != 1:
             raise LeaseLost(job.id)
+        self._tell(uow, job, LogKind.SUCCEEDED, "")
+
+    def _tell(self, uow: UnitOfWork, job: Job, kind: LogKind, message: str) -> None:
+        insert_line(uow.connection, job.id, LogLine(self._clock.now(), kind, job.attempts, message))
 
     def _run(self, job: Job) -> None:
         context = JobContext(self, job)
@@ -253,13 +303,16 @@ class JobQueue:
         wait = min(FIRST_RETRY * 2 ** (job.attempts - 1), LAST_RETRY)
         with self.database.begin() as uow:
             again = {"state": str(JobState.QUEUED), "run_at": self._clock.now() + wait, "lease_token": None}
-            uow.execute(_held(job).values(**again, error=error))
+            if uow.execute(_held(job).values(**again, error=error)).rowcount:
+                self._tell(uow, job, LogKind.POSTPONED, error)
 
     def _end(self, job: Job, state: JobState, error: str) -> None:
         with self.database.begin() as uow:
             ended = uow.execute(
                 _held(job).values(state=str(state), error=error, finished_at=self._clock.now())
             )
+            if ended.rowcount:
+                self._tell(uow, job, LogKind(str(state)), error)
             if ended.rowcount and state is JobState.FAILED:
                 worker = Principal.system("worker")
                 uow.audit(
@@ -270,6 +323,10 @@ class JobQueue:
                         EventKind.JOB_FAILED, job.id, {"kind": job.kind, "error": error}, job.unit, "medium"
                     )
                 )
+
+
+def _no_job(job_id: str) -> NotFound:
+    return NotFound(N_("There is no job %(id)s."), id=job_id)
 
 
 def next_cron_time(cron: str, after: datetime) -> datetime:

@@ -4,10 +4,24 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Index, Integer, Row, String, Table, Text, select, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    and_,
+    select,
+    text,
+)
 
 from kernel.ids import new_id
-from kernel.jobs.model import Job, JobRequest, JobState
+from kernel.jobs.model import Job, JobRequest, JobState, LogKind, LogLine
 from kernel.store.base import Json, UtcDateTime, insert_if_absent, metadata
 
 jobs = Table(
@@ -35,6 +49,8 @@ jobs = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
     Index("ix_jobs_claim", "state", "run_at"),
+    # what a list is narrowed by, in the order of the ids, which is that of time
+    *(Index(None, name, "id") for name in ("state", "kind", "unit", "requested_by")),
     # one open job a key: the database itself refuses a second one
     Index(
         "uq_jobs_open_key",
@@ -43,6 +59,18 @@ jobs = Table(
         sqlite_where=text("key IS NOT NULL AND state IN ('queued', 'running')"),
         postgresql_where=text("key IS NOT NULL AND state IN ('queued', 'running')"),
     ),
+)
+
+jobs_log = Table(
+    "jobs_log",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("job", String(60), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    Index(None, "job", "id"),
 )
 
 schedules = Table(
@@ -56,6 +84,7 @@ schedules = Table(
     Column("enabled", Boolean, nullable=False, default=True),
 )
 
+LOG_LINES = 500  # of progress kept for each job
 OPEN = (str(JobState.QUEUED), str(JobState.RUNNING))
 
 
@@ -76,6 +105,23 @@ def open_keys(connection: Connection, keys: Collection[str]) -> set[str]:
     return set(connection.execute(query).scalars())
 
 
+def insert_line(connection: Connection, job: str, line: LogLine) -> None:
+    """Write a line of a job's log; of its progress the newest are kept."""
+    row = {"job": job, "at": line.at, "kind": str(line.kind), "attempt": line.attempt}
+    connection.execute(jobs_log.insert().values(**row, message=line.message[:2000]))
+    if line.kind is LogKind.PROGRESS:
+        progress = and_(jobs_log.c.job == job, jobs_log.c.kind == str(LogKind.PROGRESS))
+        oldest = select(jobs_log.c.id).where(progress).order_by(jobs_log.c.id.desc())
+        last = oldest.offset(LOG_LINES).limit(1).scalar_subquery()
+        connection.execute(jobs_log.delete().where(progress, jobs_log.c.id <= last))
+
+
+def read_lines(connection: Connection, job: str) -> list[LogLine]:
+    """A job's log, oldest first."""
+    query = select(jobs_log).where(jobs_log.c.job == job).order_by(jobs_log.c.id)
+    return [LogLine(row.at, LogKind(row.kind), row.attempt, row.message) for row in connection.execute(query)]
+
+
 def _new_row(request: JobRequest, now: datetime) -> dict[str, Any]:
     return {
         "id": new_id("job"),
@@ -91,7 +137,7 @@ def _new_row(request: JobRequest, now: datetime) -> dict[str, Any]:
     }
 
 
-def job_of(row: Row[Any]) -> Job:
+def job_of(row: Row[Any], asker: str | None = None) -> Job:
     return Job(
         id=row.id,
         kind=row.kind,
@@ -107,6 +153,12 @@ def job_of(row: Row[Any]) -> Job:
         result=row.result,
         unit=row.unit,
         requested_by=row.requested_by,
+        key=row.key,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+        worker=row.worker,
+        lease_until=row.lease_until,
         lease_token=row.lease_token,
         cancel_requested=row.cancel_requested,
+        asker=asker or "",
     )

@@ -20,7 +20,8 @@ from sqlalchemy.engine import make_url
 from kernel.audit.chain import AuditEntry, append_entries
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
-from kernel.errors import NotPermitted
+from kernel.errors import Invalid, NotPermitted
+from kernel.i18n import N_
 from kernel.ids import new_id
 from kernel.jobs.store import insert_job
 from kernel.store.base import metadata, storable
@@ -109,6 +110,9 @@ class Database:
         self.url = url
         self.clock = clock
         self.engine = _engine(url)
+        # a look of several statements: PostgreSQL has to be asked for what SQLite's transactions are anyway
+        isolation = {} if url.startswith("sqlite") else {"isolation_level": "REPEATABLE READ"}
+        self._reading = self.engine.execution_options(read_only=True, **isolation)
 
     @contextmanager
     def begin(self) -> Iterator[UnitOfWork]:
@@ -118,7 +122,7 @@ class Database:
         token = _active.set(True)
         denied: NotPermitted | None = None
         try:
-            with self.engine.begin() as connection:
+            with _whole_characters(), self.engine.begin() as connection:
                 uow = UnitOfWork(connection, self.clock)
                 yield uow
                 uow.flush()
@@ -143,7 +147,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read-only look that sees one consistent state and blocks no writer."""
-        with self.engine.connect().execution_options(read_only=True) as connection:
+        with _whole_characters(), self._reading.connect() as connection:
             yield connection
 
     def create_all(self) -> None:
@@ -154,12 +158,28 @@ class Database:
         self.engine.dispose()
 
 
+@contextmanager
+def _whole_characters() -> Iterator[None]:
+    """Half a character (a lone surrogate) has no octets: neither database keeps it, no digest is over it."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        if error.reason != "surrogates not allowed":
+            raise
+        raise Invalid(
+            N_("The text holds half of a character (a lone surrogate), which can not be stored."),
+            mend=N_("Type the text anew."),
+        ) from None
+
+
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        engine = create_engine(url, connect_args={"check_same_thread": False})
+        engine = create_engine(
+            url, connect_args={"check_same_thread": False}, json_serializer=_json_of_storable
+        )
         event.listen(engine, "do_connect", _make_private)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -193,7 +213,7 @@ def _storable_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _json_of_storable(value: Any) -> str:
     """JSON without the escape of NUL, which JSONB refuses; an escaped backslash before ``u0000`` is not that."""
-    return re.sub(r"(?<!\\)((?:\\\\)*)\\u0000", r"\1\\ufffd", json.dumps(value))
+    return re.sub(r"(?<!\\)((?:\\\\)*)\\u0000", "\\1\ufffd", json.dumps(value, ensure_ascii=False))
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

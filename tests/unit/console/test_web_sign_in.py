@@ -7,6 +7,7 @@ import pytest
 
 from console.web.security import COOKIE
 from kernel.identity.model import Role
+from kernel.store.listing import Ask
 from tests.support.certificates import personal_certificate
 from tests.unit.console.conftest import BASE, Browser, Console
 
@@ -157,8 +158,8 @@ def test_a_sign_in_is_in_the_audit_trail_with_where_it_came_from(console: Consol
     auditor = console.browser()
     auditor.sign_in(Role.AUDITOR)
     principal = console.app.floor.sign_in.principal(_token(auditor))
-    failure = next(r for r in console.app.audit.find(principal, target="user:nobody"))
-    assert (failure["outcome"], failure["details"]) == ("failure", {"origin": "127.0.0.9"})
+    failure = console.app.audit.page(principal, Ask().narrowed(target="user:nobody")).items[0]
+    assert (failure.outcome, failure.details) == ("failure", {"origin": "127.0.0.9"})
 
 
 def test_a_request_of_a_script_without_session_is_told_to_sign_in(console: Console) -> None:

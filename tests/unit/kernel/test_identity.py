@@ -13,6 +13,7 @@ from kernel.identity.permissions import APPROVING, ROLE_PERMISSIONS, Permission
 from kernel.identity.service import THREE_ADMINISTRATORS, NewAccount
 from kernel.identity.sign_in import SignInRules
 from kernel.identity.store import users
+from kernel.store.listing import Ask
 from tests.support.certificates import personal_certificate
 from tests.unit.kernel.conftest import World
 
@@ -205,13 +206,13 @@ def test_everything_is_audited_and_no_secret_is(world: World, three: dict[Role, 
     made = world.service.create_user(sysadmin, "li.si", "李四", "u_city")
     auditor = world.enter(three[Role.AUDITOR])
     trail = AuditTrail(world.database, Access(world.database))
-    records = trail.find(auditor, limit=500)
+    records = trail.page(auditor, Ask(limit=500)).items
     text = str(records)
     for account in (*three.values(), made):
         assert account.password not in text
         assert account.totp_secret not in text
     assert {"identity:suite:set-up", "identity:user:create", "identity:session:sign-in"} <= {
-        r["action"] for r in records
+        record.action for record in records
     }
     assert trail.verify(auditor).intact
 
@@ -227,5 +228,5 @@ def test_an_open_session_is_no_place_to_guess_the_password(
     with pytest.raises(Invalid):  # locked: the right one is not told from a wrong one
         world.sign_in.change_password(me, account.password, "Wan-li-chang-cheng-2026")
     trail = AuditTrail(world.database, Access(world.database))
-    failed = [record for record in trail.find(me, limit=500) if record["outcome"] == "failure"]
+    failed = trail.page(me, Ask().narrowed(outcome="failure")).items
     assert len(failed) == SignInRules().lock_after + 1

@@ -180,11 +180,11 @@ def test_the_suite_keeps_no_token_and_the_trail_tells_the_program_from_the_perso
     with world.database.read() as connection:
         assert made.secret not in str(connection.execute(select(table)).all())
     trail = AuditTrail(world.database, Access(world.database))
-    records = trail.find(world.enter(three[Role.AUDITOR]), limit=500)
+    records = trail.page(world.enter(three[Role.AUDITOR]), Ask(limit=500)).items
     assert made.secret not in str(records)
-    created = next(r for r in records if r["target"] == "user:li.si")
-    assert (created["actor"], created["details"]["token"]) == (sysadmin.id, made.token.id)
-    assert "token" not in next(r for r in records if r["action"] == "identity:token:create")["details"]
+    created = next(r for r in records if r.target == "user:li.si")
+    assert (created.actor, created.details["token"]) == (sysadmin.id, made.token.id)
+    assert "token" not in next(r for r in records if r.action == "identity:token:create").details
 
 
 def test_when_a_token_was_used_is_seen(world: World, sysadmin: Principal) -> None:

@@ -19,6 +19,7 @@ from kernel.jobs.model import JobRequest, JobState
 from kernel.jobs.queue import JobContext, JobQueue, LeaseLost
 from kernel.jobs.store import jobs
 from kernel.store import Database, metadata
+from kernel.store.listing import Ask
 
 written = metadata.tables.get("test_written")
 if written is None:
@@ -227,7 +228,7 @@ def test_jobs_of_other_units_are_not_there(queue: JobQueue, network_admin: Princ
     own, foreign, common = (
         queue.enqueue(network_admin, JobRequest("write", unit=unit)) for unit in ("u_county", "u_other", None)
     )
-    assert {job.id for job in queue.find(local)} == {own, common}
+    assert {job.id for job in queue.page(local, Ask()).items} == {own, common}
     for attempt in (lambda: queue.get(local, foreign), lambda: queue.cancel(local, foreign, "mischief")):
         with pytest.raises(NotFound):
             attempt()
