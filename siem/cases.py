@@ -1,7 +1,6 @@
 """Use cases of cases: open, take over, gather alerts and events, tasks, notes, observables, move on and close (SIEM-5)."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 from kernel.audit.model import AuditAction
@@ -26,23 +25,27 @@ from siem.model import (
     Case,
     CaseFile,
     CaseState,
-    Observable,
     TaskState,
     Verdict,
     event_severity,
     move_case,
 )
-from siem.moves import changed, close_alert, put_into_case, require_text
-from siem.observed import OBSERVABLE_KINDS, level_of, observed_in
+from siem.moves import (
+    audit_case,
+    changed,
+    close_alert,
+    note_in_case,
+    observe,
+    put_into_case,
+    require_text,
+)
+from siem.observed import level_of, observed_in
 from siem.store import (
     SELECT_ALERTS,
     alert_of,
     alerts,
     case_events,
     case_file,
-    case_observables,
-    case_tasks,
-    case_timeline,
     cases,
     tasks_of,
 )
@@ -130,30 +133,30 @@ class CaseService:
 
     def add_alerts(self, principal: Principal, case_id: str, alert_ids: Sequence[str]) -> CaseFile:
         """Put more alerts of the same unit into an open case: all of them or none."""
-        case = self._worked(principal, case_id)
+        case = self.worked(principal, case_id)
         found = [self._triage.triaged(principal, alert_id) for alert_id in dict.fromkeys(alert_ids)]
         self._one_unit(principal, [case.unit, *(alert.unit for alert in found)])
         with self._database.begin() as uow:
             for alert in found:
                 self._attach(uow, principal, case_id, alert)
-            self._audit(uow, principal, case, {"alerts": [alert.id for alert in found]})
+            audit_case(uow, principal, case, {"alerts": [alert.id for alert in found]})
         return self.case(principal, case_id)
 
     def add_events(self, principal: Principal, case_id: str, event_ids: Sequence[str]) -> CaseFile:
         """Keep events with an open case of the same unit, and what they name as observables."""
-        case = self._worked(principal, case_id)
+        case = self.worked(principal, case_id)
         events = self._events(principal, event_ids)
         self._one_unit(principal, [case.unit, *(str(event.get("organization.id", "")) for event in events)])
         with self._database.begin() as uow:
             self._keep(uow, principal, case_id, events)
-            _observe(uow, case_id, observed_in(events))
-            self._audit(uow, principal, case, {"events": [event["event.id"] for event in events]})
+            observe(uow, case_id, observed_in(events))
+            audit_case(uow, principal, case, {"events": [event["event.id"] for event in events]})
         return self.case(principal, case_id)
 
     # --- working
     def take(self, principal: Principal, case_id: str, reason: str = "") -> CaseFile:
         """Become the owner of an open case."""
-        case = self._worked(principal, case_id)
+        case = self.worked(principal, case_id)
         with self._database.begin() as uow:
             _change(uow, case, {"owner": principal.id})
             self._note(uow, principal, case_id, "owner", reason or principal.name)
@@ -166,72 +169,10 @@ class CaseService:
     def add_note(self, principal: Principal, case_id: str, text: str) -> CaseFile:
         """Write into the timeline."""
         require_text(text)
-        case = self._worked(principal, case_id, even_closed=True)
+        case = self.worked(principal, case_id, even_closed=True)
         with self._database.begin() as uow:
             self._note(uow, principal, case_id, "note", text)
             uow.audit(principal, AuditAction.CASE_NOTE, case_id, unit=case.unit)
-        return self.case(principal, case_id)
-
-    def add_task(
-        self,
-        principal: Principal,
-        case_id: str,
-        title: str,
-        *,
-        assignee: str = "",
-        due_at: datetime | None = None,
-    ) -> CaseFile:
-        """Something that must be done before the case can be closed."""
-        require_text(title)
-        case = self._worked(principal, case_id)
-        row = {"id": new_id("task"), "case_id": case_id, "title": title[:300], "state": TaskState.OPEN}
-        with self._database.begin() as uow:
-            uow.execute(case_tasks.insert().values(**row, assignee=assignee, due_at=due_at))
-            self._note(uow, principal, case_id, "task", title)
-            self._audit(uow, principal, case, {"task": row["id"]})
-        return self.case(principal, case_id)
-
-    def finish_task(self, principal: Principal, case_id: str, task_id: str) -> CaseFile:
-        """Mark a task done; NotFound when the case has no such open task."""
-        case = self._worked(principal, case_id)
-        here = (case_tasks.c.id == task_id) & (case_tasks.c.case_id == case_id)
-        with self._database.begin() as uow:
-            change = case_tasks.update().where(here, case_tasks.c.state == TaskState.OPEN)
-            if not uow.execute(change.values(state=TaskState.DONE, done_at=self._clock.now())).rowcount:
-                raise NotFound(N_("This case has no open task %(id)s."), id=task_id)
-            self._audit(uow, principal, case, {"done": task_id})
-        return self.case(principal, case_id)
-
-    def add_observable(self, principal: Principal, case_id: str, kind: str, value: str) -> CaseFile:
-        """A value worth looking for elsewhere; adding it again changes nothing."""
-        require_text(value)
-        if kind not in OBSERVABLE_KINDS:
-            raise Invalid(N_("An observable is an address, a user or a host."), place="kind")
-        case = self._worked(principal, case_id)
-        with self._database.begin() as uow:
-            if _observe(uow, case_id, [(kind, value[:300])]):
-                self._note(uow, principal, case_id, "observable", f"+ {kind}: {value[:300]}")
-                self._audit(uow, principal, case, {"observable": value[:300]})
-        return self.case(principal, case_id)
-
-    def remove_observable(
-        self, principal: Principal, case_id: str, observable: Observable, reason: str
-    ) -> CaseFile:
-        """It turned out to have nothing to do with the case."""
-        require_text(reason)
-        case = self._worked(principal, case_id)
-        table = case_observables.c
-        here = (
-            (table.case_id == case_id) & (table.kind == observable.kind) & (table.value == observable.value)
-        )
-        with self._database.begin() as uow:
-            if not uow.execute(case_observables.delete().where(here)).rowcount:
-                raise NotFound(
-                    N_("This case has no observable %(value)s."), place="value", value=observable.value[:80]
-                )
-            told = f"- {observable.kind}: {observable.value} ({reason})"
-            self._note(uow, principal, case_id, "observable", told)
-            self._audit(uow, principal, case, {"removed": observable.value}, reason)
         return self.case(principal, case_id)
 
     def move(
@@ -239,7 +180,7 @@ class CaseService:
     ) -> CaseFile:
         """Contain, recover, close (with a verdict: its alerts are closed too, and it becomes evidence) or open again."""
         require_text(reason)
-        case = self._worked(principal, case_id, even_closed=True)
+        case = self.worked(principal, case_id, even_closed=True)
         changes: dict[str, Any] = {"state": move_case(case.state, to), "verdict": None}
         if to in _STAMPS:
             changes[_STAMPS[to]] = self._clock.now()
@@ -295,7 +236,7 @@ class CaseService:
     ) -> None:
         uow.execute(cases.insert().values(row))
         self._note(uow, principal, row["id"], "opened", row["title"])
-        _observe(uow, row["id"], observed_in(events))
+        observe(uow, row["id"], observed_in(events))
         uow.audit(principal, AuditAction.CASE_OPEN, row["id"], unit=row["unit"], details=named)
         told = {"title": row["title"], "alerts": len(named.get("alerts", ()))}
         uow.emit(Event(EventKind.CASE_OPENED, row["id"], told, row["unit"], event_severity(row["level"])))
@@ -336,37 +277,19 @@ class CaseService:
         if left:
             raise Conflict(N_("The case has open tasks: %(tasks)s."), tasks=", ".join(left))
 
-    def _worked(self, principal: Principal, case_id: str, *, even_closed: bool = False) -> Case:
+    def worked(self, principal: Principal, case_id: str, *, even_closed: bool = False) -> Case:
+        """The case, for somebody who may work on it; Conflict for a closed one."""
         case = self.case(principal, case_id).case
         self._access.require(principal, Permission.SIEM_CASE_WRITE, unit=case.unit)
         if case.state is CaseState.CLOSED and not even_closed:
             raise Conflict(N_("The case is closed."), mend=N_("Open it again and say why."))
         return case
 
-    def _audit(
-        self, uow: UnitOfWork, principal: Principal, case: Case, details: dict[str, Any], reason: str = ""
-    ) -> None:
-        uow.audit(
-            principal,
-            AuditAction.CASE_EXTEND,
-            case.id,
-            unit=case.unit,
-            reason=reason or None,
-            details=details,
-        )
-
     def _note(self, uow: UnitOfWork, principal: Principal, case_id: str, kind: str, text: str) -> None:
-        row = {"id": new_id("note"), "case_id": case_id, "at": self._clock.now(), "actor": principal.name}
-        uow.execute(case_timeline.insert().values(**row, kind=kind, text=text))
+        note_in_case(uow, principal, case_id, self._clock.now(), kind, text)
 
 
 def _change(uow: UnitOfWork, case: Case, changes: dict[str, Any]) -> None:
     same = (cases.c.id == case.id) & (cases.c.version == case.version)
     if not uow.execute(cases.update().where(same).values(**changes, version=case.version + 1)).rowcount:
         raise changed()
-
-
-def _observe(uow: UnitOfWork, case_id: str, found: Sequence[tuple[str, str]]) -> int:
-    """Add observables that are not there yet; how many."""
-    rows = [{"case_id": case_id, "kind": kind, "value": value} for kind, value in found]
-    return sum(insert_if_absent(uow.connection, case_observables, row) for row in rows)

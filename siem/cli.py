@@ -282,8 +282,13 @@ def add_alert(app: SiemApp, case_id: str, alert_id: str) -> None:
 @click.option("--done", is_flag=True, help=N_("The task with this id is done."))
 @pass_app
 def task(app: SiemApp, case_id: str, title_or_id: str, done: bool) -> None:
-    act = app.siem.cases.finish_task if done else app.siem.cases.add_task
-    app.out.record(case_record(act(app.principal, case_id, title_or_id)))
+    work = app.siem.work
+    file = (
+        work.finish_task(app.principal, title_or_id)
+        if done
+        else work.add_task(app.principal, case_id, title_or_id)
+    )
+    app.out.record(case_record(file))
 
 
 @case.command("take", help=N_("Become the owner of a case."))

@@ -2,10 +2,22 @@
 
 from collections.abc import Iterable, Mapping
 
+from sqlalchemy import select
+
 from kernel.identity.model import Principal
 from kernel.store.listing import Ask, Listing, equals, since, until
-from siem.model import Alert, Case
-from siem.store import SELECT_ALERTS, SELECT_CASES, alert_of, alerts, case_of, cases
+from siem.model import Alert, Case, Observable, OfCase
+from siem.store import (
+    SELECT_ALERTS,
+    SELECT_CASES,
+    alert_of,
+    alerts,
+    case_observables,
+    case_of,
+    case_tasks,
+    cases,
+    task_of,
+)
 
 ME, NOBODY = "me", "nobody"  # values of the filter by person, besides ids
 
@@ -54,6 +66,48 @@ CASES: Listing[Case] = Listing(
         "until": until(cases.c.opened_at),
     },
     facets={"state": cases.c.state},
+)
+
+
+_TASKS = select(
+    *case_tasks.c, cases.c.title.label("case_title"), cases.c.unit.label("case_unit")
+).select_from(case_tasks.join(cases, cases.c.id == case_tasks.c.case_id))
+_OBSERVABLES = select(
+    *case_observables.c, cases.c.title.label("case_title"), cases.c.unit.label("case_unit")
+).select_from(case_observables.join(cases, cases.c.id == case_observables.c.case_id))
+
+TASKS: Listing[OfCase] = Listing(
+    query=_TASKS,
+    key=case_tasks.c.id,
+    orders={"id": case_tasks.c.id, "state": case_tasks.c.state},
+    default="-state",  # open ones before those that are done
+    row=lambda row: OfCase(task_of(row), row.case_id, row.case_title, row.case_unit),
+    text=(case_tasks.c.title, cases.c.title),
+    filters={
+        "case": equals(case_tasks.c.case_id),
+        "state": equals(case_tasks.c.state),
+        "assignee": equals(case_tasks.c.assignee),
+        "unit": equals(cases.c.unit),
+    },
+    facets={"state": case_tasks.c.state},
+)
+
+OBSERVABLES: Listing[OfCase] = Listing(
+    query=_OBSERVABLES,
+    key=case_observables.c.id,
+    orders={"value": case_observables.c.value, "kind": case_observables.c.kind},
+    default="kind",
+    row=lambda row: OfCase(
+        Observable(row.kind, row.value, row.id), row.case_id, row.case_title, row.case_unit
+    ),
+    text=(case_observables.c.value, cases.c.title),
+    filters={
+        "case": equals(case_observables.c.case_id),
+        "kind": equals(case_observables.c.kind),
+        "value": equals(case_observables.c.value),
+        "unit": equals(cases.c.unit),
+    },
+    facets={"kind": case_observables.c.kind},
 )
 
 

@@ -197,6 +197,17 @@ class Observable:
 
     kind: str
     value: str
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class OfCase:
+    """A task or an observable with the case it belongs to."""
+
+    part: Task | Observable
+    case: str
+    case_title: str
+    unit: str
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,19 @@
-"""What changes an alert, inside the transaction of whoever changes it: state, order of work, timeline, audit, event."""
+"""What changes an alert or a case, inside the transaction of whoever changes it: state, timeline, audit, event."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from kernel.audit.model import AuditAction
+from kernel.canonical import sha256_hex
 from kernel.errors import Conflict, Invalid
 from kernel.events import Event, EventKind
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.ids import new_id
-from kernel.store import UnitOfWork
-from siem.model import Alert, AlertState, Verdict, move_alert, urgency
-from siem.store import alert_timeline, alerts
+from kernel.store import UnitOfWork, insert_if_absent
+from siem.model import Alert, AlertState, Case, Verdict, move_alert, urgency
+from siem.store import alert_timeline, alerts, case_observables, case_timeline
 
 
 def change_alert(uow: UnitOfWork, alert: Alert, changes: Mapping[str, Any]) -> None:
@@ -47,6 +48,36 @@ def put_into_case(uow: UnitOfWork, principal: Principal, alert: Alert, at: datet
     state = move_alert(alert.state, AlertState.IN_CASE)
     change_alert(uow, alert, {"state": state, "case_id": case_id, "assignee": principal.id})
     tell(uow, principal, alert, at, "case", case_id)
+
+
+def note_in_case(
+    uow: UnitOfWork, principal: Principal, case_id: str, at: datetime, kind: str, text: str
+) -> None:
+    """A line of the case's timeline."""
+    row = {"id": new_id("note"), "case_id": case_id, "at": at, "actor": principal.name}
+    uow.execute(case_timeline.insert().values(**row, kind=kind, text=text))
+
+
+def audit_case(
+    uow: UnitOfWork, principal: Principal, case: Case, details: Mapping[str, Any], reason: str = ""
+) -> None:
+    """Something was added to a case or taken out of it."""
+    action = AuditAction.CASE_EXTEND
+    uow.audit(principal, action, case.id, unit=case.unit, reason=reason or None, details=details)
+
+
+def observe(uow: UnitOfWork, case_id: str, found: Sequence[tuple[str, str]]) -> int:
+    """Add observables (kind, value) that are not there yet; how many."""
+    rows = [
+        {"id": observable_id(case_id, kind, value), "case_id": case_id, "kind": kind, "value": value}
+        for kind, value in found
+    ]
+    return sum(insert_if_absent(uow.connection, case_observables, row) for row in rows)
+
+
+def observable_id(case_id: str, kind: str, value: str) -> str:
+    """The id of an observable: the same for the same value in the same case."""
+    return "obs_" + sha256_hex("\0".join((case_id, kind, value)).encode())[:32]
 
 
 def changed() -> Conflict:

@@ -20,6 +20,7 @@ from kernel.identity.permissions import Permission
 from kernel.jobs.model import JobRequest
 from kernel.store import Database, UnitOfWork
 from siem.cases import CaseService
+from siem.casework import CaseWork
 from siem.ecs import iso
 from siem.events import EventService
 from siem.ingest import BatchReport
@@ -78,6 +79,7 @@ class SiemService:
         self.events = EventService(database, clock, access, events)
         self.triage = TriageService(database, clock, access, events)
         self.cases = CaseService(database, clock, access, evidence, self.triage, self.events.fetch)
+        self.work = CaseWork(database, clock, access, self.cases)
         self.rules = RuleService(database, clock, access, intake.rules)
         self.sources = SourceService(database, clock, access, intake.assets)
 

@@ -140,6 +140,7 @@ case_observables = Table(
     Column("case_id", String(60), ForeignKey("siem_cases.id"), primary_key=True),
     Column("kind", String(20), primary_key=True),
     Column("value", String(300), primary_key=True),
+    Column("id", String(60), nullable=False, unique=True),
 )
 
 case_events = Table(
@@ -277,16 +278,17 @@ def _entries(connection: Connection, table: Table, here: ColumnElement[bool]) ->
 
 def tasks_of(connection: Connection, case_id: str) -> list[Task]:
     query = select(case_tasks).where(case_tasks.c.case_id == case_id).order_by(case_tasks.c.id)
-    return [
-        Task(row.id, row.title, TaskState(row.state), row.assignee, row.due_at, row.done_at)
-        for row in connection.execute(query)
-    ]
+    return [task_of(row) for row in connection.execute(query)]
+
+
+def task_of(row: Row[Any]) -> Task:
+    return Task(row.id, row.title, TaskState(row.state), row.assignee, row.due_at, row.done_at)
 
 
 def observables_of(connection: Connection, case_id: str) -> list[Observable]:
     query = select(case_observables).where(case_observables.c.case_id == case_id)
     ordered = query.order_by(case_observables.c.kind, case_observables.c.value)
-    return [Observable(row.kind, row.value) for row in connection.execute(ordered)]
+    return [Observable(row.kind, row.value, row.id) for row in connection.execute(ordered)]
 
 
 def case_file(connection: Connection, case_id: str) -> CaseFile | None:

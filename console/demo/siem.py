@@ -208,7 +208,7 @@ def _open_case(demo: Demo, alerts: list[Alert]) -> str:
     analyst, cases = demo.people["analyst"], demo.app.siem.cases
     demo.app.siem.triage.acknowledge(analyst, alerts[0].id)
     case = cases.open(analyst, [alerts[0].id]).case
-    cases.add_task(analyst, case.id, "核查来源地址的使用人并更换被猜测账号的口令")
+    demo.app.siem.work.add_task(analyst, case.id, "核查来源地址的使用人并更换被猜测账号的口令")
     cases.add_note(analyst, case.id, "来源地址位于县级接入区，登录均失败，未发现成功登录")
     cases.move(analyst, case.id, CaseState.CONTAINED, "已通知临江县封堵来源地址")
     demo.progress(f"{alerts[0].titles['zh_CN']} → {case.id}")

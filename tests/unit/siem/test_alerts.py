@@ -93,18 +93,26 @@ def test_an_alert_becomes_a_case_that_is_worked_to_its_end(centre: Centre, analy
     assert file.alerts[0].state is AlertState.IN_CASE
     assert {(o.kind, o.value) for o in file.observables} >= {("ip", "203.0.113.50"), ("user", "root")}
     case = file.case.id
-    task = cases.add_task(analyst, case, "封禁来源地址").tasks[0]
+    task = centre.service.work.add_task(analyst, case, "封禁来源地址").tasks[0]
     cases.move(analyst, case, CaseState.CONTAINED, "已封禁")
     cases.move(analyst, case, CaseState.RECOVERED, "口令已更换")
     with pytest.raises(Conflict, match="open tasks"):
         cases.move(analyst, case, CaseState.CLOSED, "完成", Verdict.TRUE)
-    cases.finish_task(analyst, case, task.id)
+    centre.service.work.finish_task(analyst, task.id)
     with pytest.raises(Invalid, match="verdict"):
         cases.move(analyst, case, CaseState.CLOSED, "完成")
     done = cases.move(analyst, case, CaseState.CLOSED, "完成", Verdict.TRUE)
     assert (done.case.state, done.case.verdict, done.case.summary) == (CaseState.CLOSED, Verdict.TRUE, "完成")
     assert done.alerts[0].state is AlertState.CLOSED
-    assert [entry.kind for entry in done.timeline] == ["opened", "alert", "task", "state", "state", "state"]
+    assert [entry.kind for entry in done.timeline] == [
+        "opened",
+        "alert",
+        "task",
+        "state",
+        "state",
+        "done",
+        "state",
+    ]
 
 
 def test_a_case_can_not_jump_over_a_state(centre: Centre, analyst: Principal) -> None:
