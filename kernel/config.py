@@ -50,6 +50,7 @@ class Identity(Section):
 
     lock_after: int = Field(default=5, ge=3, le=20)
     lock_minutes: int = Field(default=15, ge=1, le=1440)
+    origin_failures: int = Field(default=30, ge=5, le=1000)  # from one address, before it has to wait
     password_length: int = Field(default=12, ge=8, le=128)
 
 

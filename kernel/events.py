@@ -27,6 +27,7 @@ class EventKind(StrEnum):
     SIGN_IN_FAILED = "identity:session:failed"
     SIGNED_IN = "identity:session:opened"
     USER_LOCKED = "identity:user:locked"
+    ORIGIN_CLOSED = "identity:origin:closed"
     APPROVAL_OPENED = "identity:approval:opened"
     APPROVAL_DECIDED = "identity:approval:decided"
     JOB_FAILED = "jobs:job:failed"

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from kernel.edges.cli import group, pass_app, reason_option
-from kernel.i18n import N_
+from kernel.i18n import N_, translate
 from kernel.identity.model import Role, UserState
 
 commands = group("account", N_("Users, roles and units."))
@@ -109,9 +109,19 @@ def end_session(app: Any, session_id: str, reason: str) -> None:
     app.floor.sign_in.end_session(app.principal, session_id, reason)
 
 
-@commands.command("password", help=N_("Change your own password; all your sessions end."))
+@commands.command("password", help=N_("Change your own password; your other sessions end."))
+@click.option(
+    "--from",
+    "file",
+    type=click.File("r", encoding="utf-8"),
+    help=N_("File with the old and the new password on a line each, - for standard input."),
+)
 @pass_app
-def password(app: Any) -> None:
-    old = click.prompt("Old password", hide_input=True, err=True)
-    new = click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True)
-    app.floor.sign_in.change_password(app.principal, old, new)
+def password(app: Any, file: Any) -> None:
+    if file:
+        old, new = (file.readline().rstrip("\n") for _ in range(2))
+    else:
+        old = click.prompt(translate(N_("Old password")), hide_input=True, err=True)
+        new = click.prompt(translate(N_("New password")), hide_input=True, confirmation_prompt=True, err=True)
+    app.floor.sign_in.change_password(app.person, old, new)
+    app.out.note(N_("Your password is changed."))

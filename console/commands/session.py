@@ -46,6 +46,8 @@ def login(app: Any, user: str, password_file: Any, code: str | None, demo: bool)
     signed_in = app.floor.sign_in.with_password(user, password, code, origin="command line")
     write_private(session_file(), signed_in.token.encode())
     app.out.note(N_("Signed in as %(name)s."), name=signed_in.principal.name)
+    if signed_in.principal.must_change:
+        app.out.note(N_("Set a password of your own before anything else: weicheng account password."))
 
 
 @click.command(

@@ -21,7 +21,15 @@ def list_tokens(app: Any) -> None:
 
     now, found = app.clock.now(), app.floor.tokens.page(app.principal, Ask(limit=MOST)).items
     rows = [asdict(token) | {"scope": sorted(token.scope), "state": state_of(token, now)} for token in found]
-    columns = (N_("id"), N_("login"), N_("name"), N_("state"), N_("unit"), N_("expires_at"), N_("last_used_at"))
+    columns = (
+        N_("id"),
+        N_("login"),
+        N_("name"),
+        N_("state"),
+        N_("unit"),
+        N_("expires_at"),
+        N_("last_used_at"),
+    )
     app.out.rows(rows, (*columns, N_("scope")))
 
 

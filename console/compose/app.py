@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from kernel.clock import Clock, SystemClock
 from kernel.config import Settings, load_settings
 from kernel.edges.cli import Output
+from kernel.errors import NotPermitted
+from kernel.i18n import N_
 from kernel.identity.model import Principal
 
 if TYPE_CHECKING:
@@ -107,8 +109,18 @@ class App:
 
     # --- who acts
     @cached_property
-    def principal(self) -> Principal:
+    def person(self) -> Principal:
         """Who is signed in on this command line; Unauthenticated when nobody is."""
         from console.commands.session import read_token
 
         return self.floor.sign_in.principal(read_token())
+
+    @property
+    def principal(self) -> Principal:
+        """Who is signed in and may work: NotPermitted before they made the first password their own."""
+        if self.person.must_change:
+            raise NotPermitted(
+                N_("The first password is known to somebody else."),
+                mend=N_("Set your own first: weicheng account password."),
+            )
+        return self.person

@@ -66,6 +66,7 @@ def build_floor(settings: Settings, clock: Clock, certificates: CertificateCheck
         lock_for=timedelta(minutes=settings.identity.lock_minutes),
         idle=timedelta(minutes=settings.web.idle_minutes),
         longest=timedelta(hours=settings.web.session_hours),
+        origin_failures=settings.identity.origin_failures,
     )
 
     def on_error(subscriber: str, event: Event, error: Exception) -> None:

@@ -1,12 +1,15 @@
 """The people of the demo: made, given roles and signed in exactly as real ones are."""
 
 import json
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
 
 from console.compose.floor import Floor
+from kernel.clock import Clock
 from kernel.identity.model import Principal, Role
 from kernel.identity.passwords import totp_code
 from kernel.identity.service import NewAccount
+from kernel.identity.sign_in import SignIn
 from kernel.secrets import write_private
 
 
@@ -38,18 +41,24 @@ OTHERS = (
 
 
 def make_people(floor: Floor) -> dict[str, Principal]:
-    """Set the suite up, add the colleagues and sign everybody in; the first passwords go to a private file."""
+    """Set the suite up, add the colleagues and sign everybody in; their passwords go to a private file."""
     made = floor.identity.set_up(
         floor.settings.organisation, {person.role: (person.login, person.name) for person in THREE}
     )
-    accounts = {person.key: _account(made, person) for person in THREE}
-    principals = {key: _sign_in(floor, account) for key, account in accounts.items()}
+    accounts: dict[str, NewAccount] = {}
+    principals: dict[str, Principal] = {}
+
+    def arrive(key: str, account: NewAccount) -> None:
+        accounts[key], principals[key] = enter_first(floor.sign_in, floor.clock, account)
+
+    for person in THREE:
+        arrive(person.key, _account(made, person))
     sysadmin, officer = principals["sysadmin"], principals["officer"]
     floor.identity.create_unit(sysadmin, "u_county", "u_city", "临江县大数据中心")
     for person in OTHERS:
-        accounts[person.key] = floor.identity.create_user(sysadmin, person.login, person.name, person.unit)
+        account = floor.identity.create_user(sysadmin, person.login, person.name, person.unit)
         floor.identity.grant_roles(officer, person.login, [person.role])
-        principals[person.key] = _sign_in(floor, accounts[person.key])
+        arrive(person.key, account)
     _write_accounts(floor, accounts)
     return principals
 
@@ -58,10 +67,14 @@ def _account(made: list[NewAccount], person: Person) -> NewAccount:
     return next(account for account in made if account.user.login == person.login)
 
 
-def _sign_in(floor: Floor, account: NewAccount) -> Principal:
+def enter_first(sign_in: SignIn, clock: Clock, account: NewAccount) -> tuple[NewAccount, Principal]:
+    """Sign in with the first password and replace it by one of one's own, as everybody has to."""
     # one code a person: a code works once, and its step is over long before anybody uses the console
-    code = totp_code(account.totp_secret, floor.clock.now().timestamp())
-    return floor.sign_in.with_password(account.user.login, account.password, code, origin="demo").principal
+    code = totp_code(account.totp_secret, clock.now().timestamp())
+    first = sign_in.with_password(account.user.login, account.password, code, origin="demo")
+    own = f"Wc1-{secrets.token_urlsafe(15)}"
+    sign_in.change_password(first.principal, account.password, own)
+    return replace(account, password=own), sign_in.principal(first.token)
 
 
 def _write_accounts(floor: Floor, accounts: dict[str, NewAccount]) -> None:

@@ -11,10 +11,16 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from console.web.context import the_app
 from kernel.config import Settings
-from kernel.errors import Unauthenticated
+from kernel.errors import NotPermitted, Unauthenticated
+from kernel.i18n import N_
+from kernel.identity.model import Principal
 from kernel.ids import new_id
 from kernel.secrets import make_private_once
 
+BACKGROUND = "X-Background"  # header of what a page asks for by itself: it keeps no session alive
+FIRST = frozenset(
+    {"me.password", "me.change_password", "frame.stay"}
+)  # open before the first password is changed
 COOKIE = "__Host-weicheng"  # __Host-: Secure, this host only, whole site (RFC 6265bis, 4.1.3.2)
 
 HEADERS = {
@@ -53,6 +59,7 @@ def install(flask: Flask) -> None:
     """Guard every request and dress every answer."""
     observe(flask)
     flask.before_request(_require_session)
+    flask.context_processor(_session_end)
 
 
 def observe(flask: Flask) -> None:
@@ -67,7 +74,17 @@ def set_session(response: AnyResponse, token: str, lasts: timedelta) -> None:
     response.set_cookie(COOKIE, token, max_age=lasts, secure=True, httponly=True, samesite="Strict", path="/")
 
 
+def who_asks() -> Principal | None:
+    """Who is signed in, on a page that needs nobody to be."""
+    try:
+        return the_app().floor.sign_in.principal(request.cookies.get(COOKIE, ""))
+    except Unauthenticated:
+        return None
+
+
 def end_session(response: AnyResponse) -> None:
+    """Forget the session's token, and what the browser keeps of its pages for the way back."""
+    response.headers["Clear-Site-Data"] = '"cache"'
     response.delete_cookie(COOKIE, secure=True, httponly=True, samesite="Strict", path="/")
 
 
@@ -83,14 +100,37 @@ def _require_session() -> AnyResponse | None:
     view = current_app.view_functions.get(request.endpoint or "")
     if view is None or request.endpoint == "static" or getattr(view, "public", False):
         return None
+    token, active = request.cookies.get(COOKIE, ""), BACKGROUND not in request.headers
     try:
-        g.principal = the_app().floor.sign_in.principal(request.cookies.get(COOKIE, ""))
+        signed_in = the_app().floor.sign_in.resume(token, active=active)
     except Unauthenticated:
         if request.method not in ("GET", "HEAD") or request.headers.get("HX-Request"):
             raise
         wanted = request.full_path if request.query_string else request.path
         return redirect(url_for("sign_in.page", next=wanted if wanted != "/" else None), 303)
-    return None
+    g.principal, g.session = signed_in.principal, signed_in.session
+    return _first_password() if signed_in.principal.must_change else None
+
+
+def _first_password() -> AnyResponse | None:
+    """Who still has the password that somebody else set goes to change it, and nowhere else."""
+    if request.endpoint in FIRST:
+        return None
+    if request.method in ("GET", "HEAD") and "HX-Request" not in request.headers:
+        return redirect(url_for("me.password"), 303)
+    raise NotPermitted(
+        N_("The first password is known to somebody else."), mend=N_("Set your own password first.")
+    )
+
+
+def _session_end() -> dict[str, int]:
+    """For the page to warn in time: seconds until the session ends unless its holder does something."""
+    session = g.get("session")
+    if session is None:
+        return {"idle_seconds": 0}
+    app = the_app()
+    left = app.floor.sign_in.rules.ends_at(session) - app.clock.now()
+    return {"idle_seconds": max(0, int(left.total_seconds()))}
 
 
 def _dress(response: Response) -> Response:

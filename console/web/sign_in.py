@@ -5,9 +5,10 @@ from datetime import timedelta
 from flask import Blueprint, make_response, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
-from console.web import security
+from console.problems import HTTP_STATUS
+from console.web import preferences, security
 from console.web.context import local_path, peer_certificate, public, the_app
-from kernel.errors import Unauthenticated
+from kernel.errors import LimitExceeded, Unauthenticated, WeichengError
 from kernel.i18n import N_
 from kernel.identity.sign_in import SignedIn
 
@@ -29,8 +30,8 @@ def with_password() -> ResponseReturnValue:
     login, password, code = (request.form.get(name, "") for name in ("login", "password", "code"))
     try:
         signed_in = the_app().floor.sign_in.with_password(login, password, code, request.remote_addr or "")
-    except Unauthenticated as error:
-        return _form(error.text()), 401
+    except (Unauthenticated, LimitExceeded) as error:
+        return _refused(error)
     return _welcome(signed_in)
 
 
@@ -42,8 +43,8 @@ def with_certificate() -> ResponseReturnValue:
         if certificate is None:
             raise Unauthenticated(NO_CERTIFICATE)
         signed_in = the_app().floor.sign_in.with_certificate(certificate, request.remote_addr or "")
-    except Unauthenticated as error:
-        return _form(error.text()), 401
+    except (Unauthenticated, LimitExceeded) as error:
+        return _refused(error)
     return _welcome(signed_in)
 
 
@@ -67,8 +68,17 @@ def _form(problem: str = "") -> str:
     )
 
 
+def _refused(error: WeichengError) -> ResponseReturnValue:
+    """The form again, with what was wrong; who tried too often learns when to try again (RFC 9110, 10.2.3)."""
+    response = make_response(_form(error.text()), HTTP_STATUS[error.code])
+    if "seconds" in error.params:
+        response.headers["Retry-After"] = str(error.params["seconds"])
+    return response
+
+
 def _welcome(signed_in: SignedIn) -> ResponseReturnValue:
     session.clear()  # forms of before the sign-in are of no use after it
     response = make_response(redirect(local_path(request.form.get("next")), 303))
     security.set_session(response, signed_in.token, timedelta(hours=the_app().settings.web.session_hours))
+    preferences.bring_along(response, signed_in.principal)
     return response

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, insert, select, update
 
 from kernel.canonical import sha256_hex
 from kernel.errors import NotFound
@@ -62,6 +62,7 @@ class SqlAccounts:
                 state=str(UserState.ACTIVE),
                 password_hash=password_hash,
                 totp_sealed=totp_sealed,
+                must_change=True,
                 created_at=now,
             )
         )
@@ -94,6 +95,18 @@ class SqlAccounts:
     def set_password(self, connection: Connection, user_id: str, password_hash: str) -> None:
         changed = update(users).where(users.c.id == user_id)
         connection.execute(changed.values(password_hash=password_hash, must_change=False))
+
+    def renew_hash(self, connection: Connection, user_id: str, password_hash: str) -> None:
+        """The same password under newer parameters."""
+        mine = users.c.id == user_id
+        connection.execute(update(users).where(mine).values(password_hash=password_hash))
+
+    def reset(self, connection: Connection, user_id: str, password_hash: str, totp_sealed: str) -> None:
+        """Secrets that somebody else set, to be changed; what the old ones opened is closed, and so is a lock-out."""
+        secrets = {"password_hash": password_hash, "totp_sealed": totp_sealed, "totp_step": 0}
+        opened: dict[str, Any] = {"must_change": True, "failures": 0, "locked_until": None}
+        connection.execute(update(users).where(users.c.id == user_id).values(**secrets, **opened))
+        self.end_sessions(connection, user_id)
 
     # --- sign-in
     def password_hash(self, connection: Connection, login: str) -> str | None:
@@ -167,8 +180,10 @@ class SqlAccounts:
     def end_session(self, connection: Connection, session_id: str) -> bool:
         return connection.execute(delete(sessions).where(sessions.c.id == session_id)).rowcount == 1
 
-    def end_sessions(self, connection: Connection, user_id: str) -> int:
-        return connection.execute(delete(sessions).where(sessions.c.user == user_id)).rowcount
+    def end_sessions(self, connection: Connection, user_id: str, but: str = "") -> int:
+        """End all of a user's sessions, except the one whose id is ``but``."""
+        mine = and_(sessions.c.user == user_id, sessions.c.id != but)
+        return connection.execute(delete(sessions).where(mine)).rowcount
 
     def _one(self, connection: Connection, condition: Any, name: str) -> User:
         row = connection.execute(select(users).where(condition)).one_or_none()
@@ -196,4 +211,5 @@ def _user(row: Row[Any], roles: frozenset[Role]) -> User:
         locked_until=row.locked_until,
         expires_at=row.expires_at,
         has_totp=row.totp_sealed is not None,
+        must_change=row.must_change,
     )

@@ -54,7 +54,8 @@ class Principal:
     """Whoever acts: a signed-in user, a program with a token of theirs, or a part of the suite itself.
 
     ``method`` is "password", "certificate", "token" or "system". ``scope`` bounds what the roles would allow; None: all of
-    it. ``via`` is the id of the session or token through which the user acts.
+    it. ``via`` is the id of the session or token through which the user acts. Who ``must_change`` a password that somebody else
+    set can do nothing else before: their scope is empty.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Principal:
     method: str
     scope: "frozenset[Permission] | None" = None
     via: str = ""
+    must_change: bool = False
 
     @classmethod
     def system(cls, part: str) -> "Principal":
@@ -103,6 +105,7 @@ class User:
     locked_until: datetime | None = None
     expires_at: datetime | None = None
     has_totp: bool = False
+    must_change: bool = False
 
 
 @dataclass(frozen=True)

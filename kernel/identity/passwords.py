@@ -39,6 +39,10 @@ class Passwords:
             return False
         return password_hash is not None
 
+    def outdated(self, password_hash: str) -> bool:
+        """Whether the hash was made with other parameters than those of now."""
+        return self._hasher.check_needs_rehash(password_hash)
+
     def check_rules(self, password: str, login: str) -> None:
         """Invalid unless long enough, of three kinds of characters, and free of the login."""
         kinds = (str.islower, str.isupper, str.isdigit, lambda c: not c.isalnum())

@@ -1,17 +1,18 @@
 """Signing in, sessions and lock-out (ID-2)."""
 
 import secrets
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
-from kernel.errors import Invalid, NotFound, Unauthenticated
+from kernel.errors import Invalid, NotFound, NotPermitted, Unauthenticated
 from kernel.events import Event, EventKind
 from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.model import Principal, Session, User, UserState
+from kernel.identity.origins import Origins
 from kernel.identity.passwords import Passwords, matching_step
 from kernel.identity.permissions import Permission
 from kernel.identity.ports import AccountStore, CertificateCheck
@@ -28,11 +29,16 @@ class SignInRules:
     lock_for: timedelta = timedelta(minutes=15)
     idle: timedelta = timedelta(minutes=15)
     longest: timedelta = timedelta(hours=10)
+    origin_failures: int = 30
+
+    def ends_at(self, session: Session) -> datetime:
+        """When the session ends unless its holder does something before."""
+        return min(session.expires_at, session.last_seen_at + self.idle)
 
 
 @dataclass(frozen=True, repr=False)
 class SignedIn:
-    """A new session and its token, which is shown to the client once and stored only as a hash."""
+    """A session and its token, which is shown to the client once and stored only as a hash."""
 
     principal: Principal
     session: Session
@@ -60,27 +66,33 @@ class SignIn:
         self._passwords = passwords
         self._box = box
         self._certificates = certificates
-        self._rules = rules
+        self.rules = rules
+        self._origins = Origins(clock, rules.origin_failures, rules.lock_for)
 
     def with_password(self, login: str, password: str, code: str, origin: str = "") -> SignedIn:
         """Sign in with password and TOTP code; Unauthenticated otherwise, whatever was wrong.
 
-        The password is checked before the transaction: argon2 is slow on purpose, and a flood of sign-ins must not keep every
-        other writer waiting.
+        LimitExceeded when too many attempts from ``origin`` failed. The password is checked before the transaction: argon2 is
+        slow on purpose, and a flood of sign-ins must not keep every other writer waiting.
         """
         with self._database.read() as connection:
+            self._origins.check(connection, origin)
             known = self._accounts.password_hash(connection, login)
         checked = known if self._passwords.verify(known, password) else None
+        renewed = self._passwords.hash(password) if checked and self._passwords.outdated(checked) else None
         with self._database.begin() as uow:
             signed_in = self._try_password(uow, login, checked, code, origin)
+            if signed_in is not None and renewed is not None:
+                self._accounts.renew_hash(uow.connection, signed_in.principal.id, renewed)
         if signed_in is None:
             raise _failed()
         return signed_in
 
     def with_certificate(self, certificate: bytes, origin: str = "") -> SignedIn:
-        """Sign in with a client certificate (DER) that TLS has proven possession of."""
+        """Sign in with a client certificate (DER) that TLS has proven possession of; errors as with a password."""
         good = self._certificates.good(certificate)
         with self._database.begin() as uow:
+            self._origins.check(uow.connection, origin)
             user = self._accounts.user_of_certificate(uow.connection, certificate) if good else None
             if user is None or not self._usable(user):
                 self._record_failure(uow, f"certificate:{sha256_hex(certificate)}", origin)
@@ -92,7 +104,14 @@ class SignIn:
         return signed_in
 
     def principal(self, token: str) -> Principal:
-        """Who holds this session; Unauthenticated when it is unknown, idle too long, or its certificate was revoked."""
+        """Who holds this session; errors as ``resume``."""
+        return self.resume(token).principal
+
+    def resume(self, token: str, *, active: bool = True) -> SignedIn:
+        """The session of this token; Unauthenticated when it is unknown, idle too long, or its certificate was revoked.
+
+        What its holder does renews it; what a page does by itself (not ``active``) does not.
+        """
         now = self._clock.now()
         with self._database.read() as connection:
             session = self._accounts.session(connection, sha256_hex(token.encode()))
@@ -103,12 +122,13 @@ class SignIn:
         if not self._alive(session, user, certificate):
             with self._database.begin() as uow:
                 self._accounts.end_session(uow.connection, session.id)
-                uow.audit(_principal(user, session.method), AuditAction.SESSION_END, f"session:{session.id}")
+                uow.audit(_principal(user, session), AuditAction.SESSION_END, f"session:{session.id}")
             raise Unauthenticated(N_("Your session has ended."), mend=N_("Sign in again."))
-        if now - session.last_seen_at > timedelta(seconds=30):
+        if active and now - session.last_seen_at > timedelta(seconds=30):
             with self._database.begin() as uow:
                 self._accounts.touch(uow.connection, session.id, now)
-        return _principal(user, session.method)
+            session = replace(session, last_seen_at=now)
+        return SignedIn(_principal(user, session), session, token)
 
     def sign_out(self, token: str) -> None:
         """End the session; signing out twice is no error."""
@@ -118,7 +138,7 @@ class SignIn:
                 return
             user = self._accounts.user_by_id(uow.connection, session.user)
             self._accounts.end_session(uow.connection, session.id)
-            uow.audit(_principal(user, session.method), AuditAction.SIGN_OUT, f"session:{session.id}")
+            uow.audit(_principal(user, session), AuditAction.SIGN_OUT, f"session:{session.id}")
 
     def sessions(self, principal: Principal, *, everyone: bool = False) -> list[Session]:
         """One's own open sessions, or those of everybody in one's units with the permission for it."""
@@ -143,21 +163,33 @@ class SignIn:
             uow.audit(principal, AuditAction.SESSION_END, f"session:{session_id}", reason=reason)
 
     def change_password(self, principal: Principal, old: str, new: str) -> None:
-        """Set one's own password; all of one's other sessions end. A wrong old one counts like a failed sign-in."""
+        """Set one's own password; one's other sessions end. A wrong old one counts like a failed sign-in."""
+        if not principal.is_person:
+            raise NotPermitted(
+                N_("Only a person who is signed in can do this."),
+                mend=N_("Sign in with password or certificate."),
+            )
+        with self._database.read() as connection:
+            user = self._accounts.user_by_id(connection, principal.id)
+            known = self._accounts.password_hash(connection, user.login)
+        right = self._passwords.verify(known, old) and self._usable(user)
+        if right:
+            self._passwords.check_rules(new, user.login)
+            if new == old:
+                raise Invalid(N_("The new password is the old one."), place="new")
+        renewed = self._passwords.hash(new) if right else ""
         with self._database.begin() as uow:
-            user = self._accounts.user_by_id(uow.connection, principal.id)
             row = self._accounts.secrets_of(uow.connection, user.login)
-            right = self._passwords.verify(row.password_hash, old) and self._usable(user)
+            right = right and row.password_hash == known
             if right:
-                self._passwords.check_rules(new, user.login)
-                self._accounts.set_password(uow.connection, user.id, self._passwords.hash(new))
-                self._accounts.end_sessions(uow.connection, user.id)
+                self._accounts.set_password(uow.connection, user.id, renewed)
+                self._accounts.end_sessions(uow.connection, user.id, but=principal.via)
             elif self._usable(user):
                 self._lock_out(uow, user, row.failures + 1)
             outcome = "success" if right else "failure"
             uow.audit(principal, AuditAction.USER_PASSWORD, f"user:{user.login}", outcome=outcome)
         if not right:
-            raise Invalid(N_("The old password is wrong."))
+            raise Invalid(N_("The old password is wrong."), place="old")
 
     # --- how
     def _try_password(
@@ -185,7 +217,7 @@ class SignIn:
         return self._open(uow, user, "password", origin, None)
 
     def _lock_out(self, uow: UnitOfWork, user: User, failures: int) -> None:
-        locked = self._clock.now() + self._rules.lock_for if failures >= self._rules.lock_after else None
+        locked = self._clock.now() + self.rules.lock_for if failures >= self.rules.lock_after else None
         self._accounts.count_failure(uow.connection, user.id, 0 if locked else failures, locked)
         if locked:
             uow.emit(
@@ -205,14 +237,16 @@ class SignIn:
             anybody, AuditAction.SIGN_IN, target, unit=unit, outcome="failure", details={"origin": origin}
         )
         uow.emit(Event(EventKind.SIGN_IN_FAILED, target, {"origin": origin}, unit, "low"))
+        if self._origins.count(uow.connection, origin):
+            uow.emit(Event(EventKind.ORIGIN_CLOSED, f"origin:{origin}", {"origin": origin}, None, "medium"))
 
     def _open(
         self, uow: UnitOfWork, user: User, method: str, origin: str, fingerprint: str | None
     ) -> SignedIn:
         now, token = self._clock.now(), secrets.token_urlsafe(32)
-        session = Session(new_id("ses"), user.id, method, now, now, now + self._rules.longest, origin[:200])
+        session = Session(new_id("ses"), user.id, method, now, now, now + self.rules.longest, origin[:200])
         self._accounts.add_session(uow.connection, session, sha256_hex(token.encode()), fingerprint)
-        principal = _principal(user, method)
+        principal = _principal(user, session)
         uow.audit(
             principal,
             AuditAction.SIGN_IN,
@@ -233,7 +267,7 @@ class SignIn:
 
     def _alive(self, session: Session, user: User, certificate: bytes | None) -> bool:
         now = self._clock.now()
-        fresh = session.expires_at > now and now - session.last_seen_at <= self._rules.idle
+        fresh = session.expires_at > now and now - session.last_seen_at <= self.rules.idle
         trusted = session.method != "certificate" or (
             certificate is not None and self._certificates.good(certificate)
         )
@@ -241,8 +275,11 @@ class SignIn:
         return fresh and trusted and not expired and user.state is UserState.ACTIVE
 
 
-def _principal(user: User, method: str) -> Principal:
-    return Principal(user.id, user.name, user.roles, user.unit, method)
+def _principal(user: User, session: Session) -> Principal:
+    scope = frozenset[Permission]() if user.must_change else None
+    return Principal(
+        user.id, user.name, user.roles, user.unit, session.method, scope, session.id, user.must_change
+    )
 
 
 def _failed() -> Unauthenticated:

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 from console.compose.app import App
 from console.compose.floor import build_floor
 from console.compose.tables import import_all_tables
-from console.demo.people import OTHERS, THREE
+from console.demo.people import OTHERS, THREE, enter_first
 from console.web.app import create_app
 from kernel.clock import FixedClock
 from kernel.config import Settings
@@ -133,19 +133,15 @@ def make_accounts(app: App) -> dict[Role, NewAccount]:
     """One person of each role."""
     identity = app.identity
     made = identity.set_up("卫城市大数据局", {person.role: (person.login, person.name) for person in THREE})
-    accounts = {role: account for account in made for role in account.user.roles}
-    sysadmin, officer = (
-        app.floor.sign_in.with_password(
-            account.user.login, account.password, totp_code(account.totp_secret, app.clock.now().timestamp())
-        ).principal
-        for account in (accounts[Role.SYSTEM_ADMINISTRATOR], accounts[Role.SECURITY_OFFICER])
-    )
+    people = {account.user.login: enter_first(app.floor.sign_in, app.clock, account) for account in made}
+    sysadmin, officer = (people[person.login][1] for person in THREE[:2])
+    accounts = {person.role: people[person.login][0] for person in THREE}
     identity.create_unit(sysadmin, "u_county", "u_city", "临江县大数据中心")
     for person in OTHERS:
         if person.role not in accounts:
             account = identity.create_user(sysadmin, person.login, person.name, person.unit)
             identity.grant_roles(officer, person.login, [person.role])
-            accounts[person.role] = account
+            accounts[person.role], _principal = enter_first(app.floor.sign_in, app.clock, account)
     return accounts
 
 

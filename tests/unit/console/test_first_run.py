@@ -39,6 +39,7 @@ def code(uri: str, ahead: float = 0) -> str:
     return totp_code(secret, time.time() + ahead)
 
 
+OWN = "Wan-li-chang-cheng-2026"
 SETUP = ("setup", "--sysadmin", "wang.wei:王伟", "--officer", "li.na:李娜", "--auditor", "zhang.min:张敏")
 
 
@@ -58,8 +59,16 @@ def test_set_up_sign_in_work_sign_out(terminal: Terminal, tmp_path: Path) -> Non
     terminal.run(*signing_in, given=me["password"] + "\n")
     session = tmp_path / ".weicheng" / "session"
     assert session.stat().st_mode & 0o077 == 0
+    assert "known to somebody else" in terminal.run("whoami", status=5)
+    assert "account password" in terminal.run("account", "list", status=5)
+    terminal.run("account", "password", "--from", "-", given=f"{me['password']}\n{OWN}\n")
     assert terminal.run("whoami")["roles"] == ["system_administrator"]
     terminal.run("account", "add-unit", "u_county", "--parent", "u_city", "--name", "临江县大数据中心")
+    token = terminal.run("token", "create", "夜间报表", "--may", "identity:user:read", "--days", "7")
+    assert [row["name"] for row in terminal.run("token", "list")] == ["夜间报表"]
+    terminal.run("token", "revoke", token["id"], "--reason", "no longer needed")
+    assert token["token"] not in str(terminal.run("token", "list"))
+    assert terminal.run("token", "list")[0]["state"] == "revoked"
     added = terminal.run("account", "add", "liu.yang", "--name", "刘洋", "--unit", "u_county")
     assert added["password"]
     assert "may not do this" in terminal.run("account", "grant", "liu.yang", "registrar", status=5)
@@ -75,6 +84,7 @@ def test_the_auditor_verifies_exports_and_finds_what_was_tampered_with(
     me = three["zhang.min"]
     signing_in = ("login", "--user", "zhang.min", "--password-file", "-", "--code", code(me["totp"]))
     terminal.run(*signing_in, given=me["password"] + "\n")
+    terminal.run("account", "password", "--from", "-", given=f"{me['password']}\n{OWN}\n")
     assert terminal.run("audit", "verify")["intact"] is True
     terminal.run("audit", "export", str(tmp_path / "trail.jsonl"))
     assert len((tmp_path / "trail.jsonl").read_text().splitlines()) >= 5

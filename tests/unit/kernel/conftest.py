@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from kernel.clock import FixedClock
 from kernel.identity.access import Access
@@ -13,6 +13,7 @@ from kernel.identity.model import Principal, Role
 from kernel.identity.passwords import Passwords, totp_code
 from kernel.identity.service import THREE_ADMINISTRATORS, IdentityService, NewAccount
 from kernel.identity.sign_in import SignIn, SignInRules
+from kernel.identity.store import users
 from kernel.identity.tokens import Tokens
 from kernel.secrets import SecretBox
 from kernel.store import Database
@@ -37,7 +38,12 @@ class World:
     tokens: Tokens
     certificates: Certificates
 
-    def enter(self, account: NewAccount, *, password: str | None = None) -> Principal:
+    def enter(self, account: NewAccount, *, password: str | None = None, settled: bool = True) -> Principal:
+        """Sign in; somebody ``settled`` has made the first password their own before."""
+        if settled:
+            with self.database.begin() as uow:
+                mine = users.c.login == account.user.login
+                uow.execute(update(users).where(mine).values(must_change=False))
         code = totp_code(account.totp_secret, self.clock.now().timestamp())
         signed_in = self.sign_in.with_password(account.user.login, password or account.password, code)
         self.clock.advance(seconds=31)
