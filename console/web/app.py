@@ -5,9 +5,23 @@ from flask_wtf import CSRFProtect
 
 from console.compose.app import App
 from console.resources import resources
-from console.web import health, home, language, menu, preferences, problems, rooms, security, sign_in
+from console.web import (
+    frame,
+    health,
+    home,
+    language,
+    me,
+    menu,
+    preferences,
+    problems,
+    rooms,
+    search,
+    security,
+    sign_in,
+)
 from console.web.engine import routes
 from console.web.labels import role_name
+from kernel.edges.plain import plain
 
 
 def create_app(app: App) -> Flask:
@@ -23,10 +37,17 @@ def create_app(app: App) -> Flask:
     security.install(flask)
     CSRFProtect(flask)
     problems.install(flask)
-    for blueprint in (sign_in.pages, home.pages, health.pages, preferences.pages):
+    frame.install(flask)
+    for blueprint in (sign_in.pages, me.pages, home.pages, health.pages, preferences.pages, search.pages):
         flask.register_blueprint(blueprint)
+    flask.jinja_env.finalize = _harmless
     panels, entries = rooms.install(flask)
     routes.install(flask, resources(), panels)
     menu.install(flask, resources(), entries)
     flask.jinja_env.globals.update(role_name=role_name, organisation=app.settings.organisation)
     return flask
+
+
+def _harmless(value: object) -> object:
+    """What a template writes: text of others steers neither the reading direction nor a terminal it is copied to."""
+    return plain(value) if type(value) is str else value

@@ -4,11 +4,14 @@ What devices, log senders and applicants write reaches the screens of administra
 screen, forge a line or, on some terminals, type a command (CWE-150), and a cell could act as a formula (CWE-1236).
 """
 
-import unicodedata
+import re
 
 # the full-width forms too: spreadsheets take them for the signs, and Chinese keyboards write them
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# every sign of the categories Cc and Cs but tab and line end, and those that turn the reading direction
+_STEERING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def plain(text: str) -> str:
@@ -16,19 +19,14 @@ def plain(text: str) -> str:
 
     Tabs and line ends stay: configurations have them.
     """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(_written_out(sign) if _steers(sign) else sign for sign in text)
+    return text if text.isascii() and text.isprintable() else _STEERING.sub(_written_out, text)
 
 
 def as_json_text(text: str) -> str:
     """A JSON text with such signs as ``\\u`` escapes: it means the same and is harmless. Inside strings only they occur."""
-    return "".join(f"\\u{ord(sign):04x}" if _steers(sign) else sign for sign in text)
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
-def _steers(sign: str) -> bool:
-    return sign in _BIDI or (unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\t\n")
-
-
-def _written_out(sign: str) -> str:
-    return f"\\x{ord(sign):02x}" if ord(sign) < 256 else f"\\u{ord(sign):04x}"
+def _written_out(found: re.Match[str]) -> str:
+    sign = ord(found[0])
+    return f"\\x{sign:02x}" if sign < 256 else f"\\u{sign:04x}"

@@ -1,7 +1,8 @@
 """The addresses of every declaration's pages, and what happens at each: parse, one service call, render."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, update_wrapper
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask, flash, redirect, render_template, request
@@ -28,16 +29,16 @@ def install(flask: Flask, resources: Mapping[str, Resource], panels: Panels) -> 
     """Add the pages of every declaration."""
     for resource in resources.values():
         add = partial(_add, flask, resource)
-        add("", "GET", "list", partial(_list, resource))
-        add("/-/columns", "POST", "columns", partial(_choose_columns, resource))
-        add("/-/saved", "POST", "saved", partial(_save_filters, resource))
-        add("/-/download/<name>", "GET", "file", partial(_download, resource, ""))
-        add("/-/bulk/<name>", "POST", "bulk", partial(_bulk, resource))
-        add("/-/<name>", "GET,POST", "act", partial(_verb, resource, object_id=""))
+        add("", "GET", "list", _bound(_list, resource))
+        add("/-/columns", "POST", "columns", _bound(_choose_columns, resource))
+        add("/-/saved", "POST", "saved", _bound(_save_filters, resource))
+        add("/-/download/<name>", "GET", "file", _bound(_download, resource, ""))
+        add("/-/bulk/<name>", "POST", "bulk", _bound(_bulk, resource))
+        add("/-/<name>", "GET,POST", "act", _bound(_verb, resource, object_id=""))
         if resource.item is not None:
-            add("/<object_id>", "GET", "item", partial(_item, resource, panels, resources))
-            add("/<object_id>/download/<name>", "GET", "item-file", partial(_download, resource))
-            add("/<object_id>/<name>", "GET,POST", "item-act", partial(_verb, resource))
+            add("/<object_id>", "GET", "item", _bound(_item, resource, panels, resources))
+            add("/<object_id>/download/<name>", "GET", "item-file", _bound(_download, resource))
+            add("/<object_id>/<name>", "GET,POST", "item-act", _bound(_verb, resource))
 
 
 def _add(
@@ -50,6 +51,13 @@ def _add(
 ) -> None:
     rule = list_url(resource.name) + path
     flask.add_url_rule(rule, f"{resource.name}:{name}", view, methods=methods.split(","))
+
+
+def _bound(
+    view: Callable[..., ResponseReturnValue], *given: Any, **named: Any
+) -> Callable[..., ResponseReturnValue]:
+    """The view of one declaration; under the view's name, by which Flask's extensions know it."""
+    return update_wrapper(partial(view, *given, **named), view)
 
 
 # --- lists
@@ -171,10 +179,10 @@ def _done(target: Target, done: Done) -> Response:
     """Where to go after it: the job that carries on, what was made, the page it was asked from; or what to read once."""
     message = translate(done.message, **done.params)
     if done.secrets or done.rows:
-        text = render_template(
-            "done.html", target=target, done=done, message=message, url=_after(target, done)
-        )
-        return Response(text, content_type="text/html")
+        secrets = [(translate(label), value) for label, value in done.secrets.items()]
+        told = {"target": target, "done": done, "message": message, "secrets": secrets}
+        text = render_template("done.html", **told, url=_after(target, done))
+        return Response(text, content_type="text/html; charset=utf-8")
     flash(message[:FLASHED])
     return _back(_after(target, done))
 
@@ -212,10 +220,8 @@ def _once(sent: Sent, act: Callable[[], Response]) -> Response:
         return Response(found.body, found.status, dict(found.headers))
     try:
         response = act()
-    except (
-        Refused,
-        WeichengError,
-    ):  # nothing was done; after any other failure nobody knows, and a repetition is told so
+    except (Refused, WeichengError):
+        # nothing was done; after any other failure nobody knows, and who repeats the form is told so
         kept.forget(principal, number)
         raise
     headers = {name: value for name, value in response.headers.items() if name in _KEPT}

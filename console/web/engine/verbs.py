@@ -4,8 +4,9 @@ A form names the object, tells the consequences, asks for the reason. It carries
 acts once, and the entity tag of the object as it was shown, so that nobody acts on what has changed meanwhile.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -177,8 +178,15 @@ def perform(app: App, principal: Principal, target: Target, given: Input) -> Don
 def perform_each(
     app: App, principal: Principal, target: Target, objects: tuple[tuple[str, str], ...], given: Input
 ) -> tuple[Outcome, ...]:
-    """Do it to each object; one that fails stops no other."""
-    return tuple(_one(app, principal, target, given, *one) for one in objects)
+    """Do it to each object; one that fails stops no other. An act on all together is done whole or not at all."""
+    together = target.verb.together
+    if together is None:
+        return tuple(
+            _outcome(one, partial(target.verb.run, app, principal, one[0], given)) for one in objects
+        )
+    ids = tuple(object_id for object_id, _headline in objects)
+    found = _outcome(objects[0], partial(together, app, principal, ids, given))
+    return tuple(replace(found, id=object_id, headline=headline) for object_id, headline in objects)
 
 
 def objects_of(
@@ -198,11 +206,10 @@ def objects_of(
     )
 
 
-def _one(
-    app: App, principal: Principal, target: Target, given: Input, object_id: str, headline: str
-) -> Outcome:
+def _outcome(one: tuple[str, str], act: Callable[[], Done]) -> Outcome:
+    object_id, headline = one
     try:
-        done = target.verb.run(app, principal, object_id, given)
+        done = act()
     except WeichengError as error:
         if error.code is ErrorCode.INTERNAL:
             raise
