@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 
 from kernel.edges.resources import Record
 from kernel.i18n import N_
@@ -29,6 +29,14 @@ class Listed(Body, Generic[R]):
     facets: Mapping[str, Mapping[str, int]] = Field(description=N_("How many rows each value would show."))
 
 
+class HandedOver(Body):
+    """A file that the act hands over, once."""
+
+    name: str
+    media_type: str
+    data: Base64Bytes = Field(description=N_("The octets in Base64."))
+
+
 class Outcome(Body, Generic[R]):
     """What a verb did."""
 
@@ -37,6 +45,7 @@ class Outcome(Body, Generic[R]):
     record: R | None = Field(description=N_("The object afterwards, where there is one."))
     job: str | None = Field(description=N_("Where the job is that carries on the work."))
     secrets: Mapping[str, str] = Field(description=N_("Secrets that are shown this once."))
+    file: HandedOver | None = Field(description=N_("The file that is handed over this once."))
 
 
 class Fault(Body):

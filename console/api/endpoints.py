@@ -1,13 +1,14 @@
 """A handler for each operation: read the request, call the declared function, write the answer."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Response, g, request
 from pydantic import BaseModel
 
-from console.api.answers import ItemOutcome, Outcome, Outcomes, listed
+from console.api.answers import HandedOver, ItemOutcome, Outcome, Outcomes, listed
 from console.api.operations import PREFIX, Kind, Operation, many, operations
 from console.api.problems import internal, problem_of
 from console.api.reading import arguments, body, no_arguments, require_unchanged
@@ -108,10 +109,7 @@ def _many(app: App, operation: Operation) -> View:
         no_arguments()
         wanted = body(many(verb.input))
         input_of_each = _without_ids(verb, wanted)
-        items = tuple(
-            _one_of_many(app, resource, verb, object_id, input_of_each)
-            for object_id in dict.fromkeys(wanted.ids)
-        )
+        items = _each(app, resource, verb, tuple(dict.fromkeys(wanted.ids)), input_of_each)
         failed = sum(item.problem is not None for item in items)
         return _json(Outcomes(items=items, done=len(items) - failed, failed=failed), 207)
 
@@ -131,10 +129,23 @@ def _file(app: App, operation: Operation) -> View:
     return view
 
 
-def _one_of_many(app: App, resource: Resource, verb: Verb, object_id: str, given: Input) -> ItemOutcome[Any]:
-    """The verb on one of many objects: whatever goes wrong with it stays with it."""
+def _each(
+    app: App, resource: Resource, verb: Verb, ids: tuple[str, ...], given: Input
+) -> tuple[ItemOutcome[Any], ...]:
+    """The verb on each object, or, where it is one act on all of them, that act: done whole or not at all."""
+    together = verb.together
+    if together is None:
+        return tuple(
+            _one_of_many(resource, one, partial(verb.run, app, g.principal, one, given)) for one in ids
+        )
+    found = _one_of_many(resource, ids[0], partial(together, app, g.principal, ids, given))
+    return tuple(found.model_copy(update={"id": one}) for one in ids)
+
+
+def _one_of_many(resource: Resource, object_id: str, act: Callable[[], Done]) -> ItemOutcome[Any]:
+    """An act on one of many objects: whatever goes wrong with it stays with it."""
     try:
-        outcome = _outcome(resource, verb.run(app, g.principal, object_id, given))
+        outcome = _outcome(resource, act())
         return ItemOutcome(id=object_id, status=202 if outcome.job else 200, outcome=outcome, problem=None)
     except WeichengError as error:
         problem = problem_of(error)
@@ -155,6 +166,7 @@ def _outcome(resource: Resource, done: Done) -> Outcome[Any]:
         record=done.record,
         job=f"{PREFIX}/jobs/jobs/{quote(done.job, safe='')}" if done.job else None,
         secrets=done.secrets,
+        file=HandedOver.model_construct(**vars(done.file)) if done.file else None,
     )
 
 

@@ -8,7 +8,7 @@ logic: everything goes to one service method, and the services check permissions
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -98,9 +98,13 @@ class Filter:
 
 
 class Record(BaseModel):
-    """Base of what is shown: values only, immutable, nothing beyond what is declared."""
+    """Base of what is shown: values only, immutable, nothing beyond what is declared.
+
+    ``moving`` are fields that change by themselves, such as a counter: no reason to refuse an act on what was shown before.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    moving: ClassVar[frozenset[str]] = frozenset()
 
 
 class Input(BaseModel):
@@ -125,6 +129,7 @@ class Done:
     ``record`` is the object afterwards or what was made; ``id`` its id; ``job`` the job that carries on the work (202).
     ``secrets`` (message id -> value) are shown this once and kept nowhere. ``rows`` tell what came out in its parts, such as
     the bad rows of a file or the checks of a proof: mappings of the same keys, which are message ids, to plain values.
+    ``file`` is what the act hands over once, such as a key that is kept no longer; what can be had again is a Download.
     """
 
     message: str
@@ -134,6 +139,16 @@ class Done:
     job: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict)
     rows: Sequence[Mapping[str, Any]] = ()
+    file: "HandedOver | None" = None
+
+
+@dataclass(frozen=True)
+class HandedOver:
+    """A file that exists nowhere else: name, media type and octets."""
+
+    name: str
+    media_type: str
+    data: bytes
 
 
 class On(StrEnum):
@@ -150,7 +165,8 @@ class Verb:
 
     ``permission`` decides whether it is offered (the service decides whether it is allowed), ``when`` whether the object's
     state lets it. ``preview(app, principal, id)`` tells the consequences, translated, one line each. ``second`` is what the
-    person must hold who has to approve afterwards. ``bulk``: also for many at once. ``key``: its key in lists and detail.
+    person must hold who has to approve afterwards. ``bulk``: also for many at once, one by one, or by
+    ``together(app, principal, ids, input)`` as one act. ``key``: its key in lists and detail.
     """
 
     name: str
@@ -162,6 +178,7 @@ class Verb:
     when: Callable[[Any], bool] = lambda _record: True
     danger: bool = False
     bulk: bool = False
+    together: Callable[[Any, Principal, tuple[str, ...], Any], Done] | None = None
     key: str = ""
     preview: Callable[[Any, Principal, str], list[str]] | None = None
     second: Permission | None = None

@@ -1,5 +1,6 @@
 """The addresses of every declaration's pages, and what happens at each: parse, one service call, render."""
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, update_wrapper
 from typing import Any
@@ -63,7 +64,8 @@ def _bound(
 # --- lists
 def _list(resource: Resource) -> ResponseReturnValue:
     app, principal = the_app(), the_principal()
-    ask = ask_of(resource, request.args.to_dict(flat=False), also=("format",))
+    zone = ZoneInfo(app.settings.timezone)
+    ask = ask_of(resource, request.args.to_dict(flat=False), also=("format",), zone=zone)
     kept = app.floor.preferences.all(principal)
     if form := request.args.get("format"):
         columns = lists.shown_columns(resource, kept.get(lists.columns_key(resource), ()))
@@ -178,9 +180,12 @@ def _outcomes(target: Target, found: tuple[verbs.Outcome, ...]) -> Response:
 def _done(target: Target, done: Done) -> Response:
     """Where to go after it: the job that carries on, what was made, the page it was asked from; or what to read once."""
     message = translate(done.message, **done.params)
-    if done.secrets or done.rows:
+    if done.secrets or done.rows or done.file:
         secrets = [(translate(label), value) for label, value in done.secrets.items()]
         told = {"target": target, "done": done, "message": message, "secrets": secrets}
+        if done.file:
+            octets = b64encode(done.file.data).decode()
+            told["file_url"] = f"data:{done.file.media_type};base64,{octets}"
         text = render_template("done.html", **told, url=_after(target, done))
         return Response(text, content_type="text/html; charset=utf-8")
     flash(message[:FLASHED])
