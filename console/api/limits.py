@@ -21,6 +21,9 @@ class Buckets:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()  # name -> (content, at)
         self._lock = threading.Lock()
 
+    def __len__(self) -> int:
+        return len(self._buckets)
+
     def wait(self, name: str, take: int = 1) -> float:
         """Take so much out of the bucket: 0. If there is less than 1 in it take nothing: the seconds until there is."""
         now = self._now()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -11,9 +11,11 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from console.api.app import create_api
+from kernel.audit.model import AuditRecord
 from kernel.identity.model import Principal, Role
 from kernel.identity.passwords import totp_code
-from kernel.identity.permissions import APPROVING, permissions_of
+from kernel.identity.permissions import APPROVING, Permission, permissions_of
+from kernel.store.listing import Ask
 from tests.unit.console.api.notes import RESOURCE, Notes, notes
 from tests.unit.console.conftest import BASE, Console
 
@@ -52,21 +54,31 @@ class Desk:
     console: Console
     flask: Flask
     notes: Notes
+    people: dict[Role, Principal] = field(default_factory=dict)
 
     def principal(self, role: Role) -> Principal:
-        account = self.console.accounts[role]
-        code = totp_code(account.totp_secret, self.console.clock.now().timestamp())
-        return self.console.app.floor.sign_in.with_password(
-            account.user.login, account.password, code
-        ).principal
+        """The person of that role, signed in."""
+        if role not in self.people:
+            account = self.console.accounts[role]
+            code = totp_code(account.totp_secret, self.console.clock.now().timestamp())
+            signed_in = self.console.app.floor.sign_in.with_password(
+                account.user.login, account.password, code
+            )
+            self.people[role] = signed_in.principal
+        return self.people[role]
 
-    def program(self, role: Role) -> Program:
-        """One that may do all that the role allows to programs."""
+    def program(self, role: Role, scope: frozenset[Permission] | None = None) -> Program:
+        """One that may do all that the role allows to programs, unless ``scope`` bounds it."""
         person = self.principal(role)
         until = self.console.clock.now() + timedelta(days=30)
-        scope = permissions_of(person.roles) - APPROVING
+        scope = scope or permissions_of(person.roles) - APPROVING
         made = self.console.app.floor.tokens.create(person, "test", scope, person.unit, until)
         return Program(self.flask, made.secret)
+
+    def audited(self, **filters: str) -> AuditRecord:
+        """The newest record of the trail that the filters let through."""
+        ask = Ask(filters={name: (value,) for name, value in filters.items()}, limit=1)
+        return self.console.app.audit.page(self.principal(Role.AUDITOR), ask).items[0]
 
 
 @pytest.fixture

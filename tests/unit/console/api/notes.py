@@ -111,6 +111,12 @@ class Notes:
             uow.audit(principal, AuditAction.ASSET_RETIRE, f"note:{note_id}", reason=reason)
         return self.get(principal, note_id)
 
+    def put(self, note_id: str, title: str) -> None:
+        """As if it had been there all the time."""
+        row = Note(note_id, title, "open", 1, "u_city", self._database.clock.now())
+        with self._database.begin() as uow:
+            uow.execute(insert(notes).values(**row.__dict__))
+
     def count(self) -> int:
         with self._database.read() as connection:
             return int(connection.execute(select(func.count()).select_from(notes)).scalar_one())
@@ -181,6 +187,15 @@ def _text(app: Any, principal: Principal, note_id: str) -> File:
     return File(f"{note.title}.txt", "text/plain; charset=utf-8", note.title.encode())
 
 
+def _index(app: Any, principal: Principal, _id: str) -> File:
+    page = _service(app).page(principal, Ask(sort="created", limit=500))
+    return File(
+        "index.txt",
+        "text/plain; charset=utf-8",
+        iter(["\n".join(note.title for note in page.items).encode()]),
+    )
+
+
 STATES = {"open": Label("open", Tone.BUSY), "closed": Label("closed", Tone.GOOD)}
 
 RESOURCE = Resource(
@@ -207,6 +222,10 @@ RESOURCE = Resource(
         Verb("close", "Close", WRITE, _closed, Closing, danger=True, bulk=True),
         Verb("copy", "Copy", WRITE, _copied),
     ),
-    downloads=(Download("text", "Text", READ, _text), Download("close", "Last page", READ, _text)),
+    downloads=(
+        Download("text", "Text", READ, _text),
+        Download("close", "Last page", READ, _text),
+        Download("index", "Index", READ, _index, on=On.LIST),
+    ),
     facet="state",
 )
