@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
 from urllib.parse import urlencode
 
-from kernel.edges.resources import Resource
+from kernel.edges.resources import Filter, FilterKind, Resource
 from kernel.errors import Invalid
 from kernel.i18n import N_
 from kernel.store.listing import MOST, Ask
@@ -15,17 +16,25 @@ _KNOWN = ("q", "sort", "cursor", "limit")
 Arguments = Mapping[str, Sequence[str]]  # every value of each name
 
 
-def ask_of(resource: Resource, arguments: Arguments, *, limit: int = 50, also: Iterable[str] = ()) -> Ask:
+def ask_of(
+    resource: Resource,
+    arguments: Arguments,
+    *,
+    limit: int = 50,
+    also: Iterable[str] = (),
+    zone: tzinfo = UTC,
+) -> Ask:
     """``q``, ``filter[name]`` (may be repeated), ``sort``, ``cursor``, ``limit``; Invalid names what is unknown.
 
-    ``also`` are further names that the edge reads itself.
+    ``also`` are further names that the edge reads itself; times without a zone are in ``zone``. Empty filters of a form
+    that was sent without them are left out.
     """
     filters: dict[str, tuple[str, ...]] = {}
-    known = {one.name for one in resource.filters}
+    known = {one.name: one for one in resource.filters}
     for name, values in arguments.items():
         found = _FILTER.fullmatch(name)
         if found and found[1] in known:
-            filters[found[1]] = tuple(values)
+            filters[found[1]] = _values(known[found[1]], values, zone)
         elif found:
             raise Invalid(
                 N_("This list has no filter %(name)s; it has: %(known)s"),
@@ -36,7 +45,7 @@ def ask_of(resource: Resource, arguments: Arguments, *, limit: int = 50, also: I
             raise Invalid(N_("The parameter %(name)s is not known here."), name=name[:60])
     return Ask(
         text=_one(arguments, "q"),
-        filters=filters,
+        filters={name: values for name, values in filters.items() if values},
         sort=_one(arguments, "sort"),
         cursor=_one(arguments, "cursor"),
         limit=_limit(_one(arguments, "limit"), limit),
@@ -50,6 +59,22 @@ def query_of(ask: Ask) -> str:
     pairs += [("sort", ask.sort)] if ask.sort else []
     pairs += [("cursor", ask.cursor)] if ask.cursor else []
     return urlencode(pairs)
+
+
+def _values(one: Filter, values: Sequence[str], zone: tzinfo) -> tuple[str, ...]:
+    if one.kind is FilterKind.CHOICE:
+        return tuple(values)
+    given = tuple(value for value in values if value.strip())
+    return tuple(_zoned(value, zone) for value in given) if one.kind is FilterKind.TIME else given
+
+
+def _zoned(text: str, zone: tzinfo) -> str:
+    """With its zone; what is no time is left for the list to refuse."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return found.replace(tzinfo=zone).isoformat() if found.tzinfo is None else text
 
 
 def _one(arguments: Arguments, name: str) -> str:

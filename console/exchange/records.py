@@ -7,8 +7,8 @@ from kernel.edges.resources import Record
 
 
 def etag(record: Record) -> str:
-    """The opaque part of the record's entity tag: changes whenever anything that is shown changes."""
-    return sha256_hex(record.model_dump_json().encode())[:32]
+    """The opaque part of the record's entity tag: changes whenever anything changes that does not change by itself."""
+    return sha256_hex(record.model_dump_json(exclude=set(record.moving)).encode())[:32]
 
 
 def matches(record: Record, wanted: str) -> bool:

@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
+from zoneinfo import ZoneInfo
 
 from console.compose.app import App
 from console.exchange.asking import query_of
 from console.web.engine.links import cell_url, item_url, list_url
-from kernel.edges.resources import Column, Filter, On, Resource, Verb
+from kernel.edges.resources import Column, Filter, FilterKind, On, Resource, Verb
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
-from kernel.store.listing import Ask, Page
+from kernel.store.listing import Ask, Page, moment
 
 
 @dataclass(frozen=True)
@@ -203,9 +204,15 @@ def _filter_view(app: App, principal: Principal, one: Filter, ask: Ask) -> Filte
     texts = {value: translate(label.text) for value, label in one.labels.items()}
     if one.choices is not None:
         texts |= one.choices(app, principal)
-    return FilterView(
-        one.name, translate(one.label), str(one.kind), ask.filters.get(one.name, ()), tuple(texts.items())
-    )
+    values = ask.filters.get(one.name, ())
+    if one.kind is FilterKind.TIME:
+        texts = {value: _local(value, ZoneInfo(app.settings.timezone)) for value in values}
+    return FilterView(one.name, translate(one.label), str(one.kind), values, tuple(texts.items()))
+
+
+def _local(text: str, zone: ZoneInfo) -> str:
+    """A time of the filter as the form's field takes it: local, without zone."""
+    return moment(text).astimezone(zone).strftime("%Y-%m-%dT%H:%M")
 
 
 def _narrowed(ask: Ask, name: str, values: tuple[str, ...]) -> Ask:
