@@ -17,7 +17,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     N_("Configurations"): ("router", ("netops",)),
     N_("Monitoring"): ("activity", ("monitor",)),
     N_("Security events"): ("shield-search", ("siem",)),
-    N_("Backup and recovery"): ("database-backup", ("backup",)),
+    N_("Backup and recovery"): ("database-export", ("backup",)),
     N_("Graded protection"): ("clipboard-check", ("policies",)),
     N_("Register and evidence"): ("building", ("assets", "evidence")),
     N_("People and suite"): ("users", ("identity", "audit", "jobs", "suite")),
