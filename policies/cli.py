@@ -11,6 +11,7 @@ import click
 from kernel.edges.cli import group, pass_app, reason_option
 from kernel.evidence.model import Attachment
 from kernel.i18n import N_, translate
+from kernel.store.listing import MOST, Ask
 from policies.assessment.model import OUTCOME_TEXTS, Outcome, RemediationState
 from policies.package.model import Filters
 from policies.systems.model import SystemState
@@ -78,7 +79,8 @@ def catalogue(app: Any, control: str | None) -> None:
 @systems.command("list", help=N_("Registered systems."))
 @pass_app
 def list_systems(app: Any) -> None:
-    rows = [vars(system) | {"level": str(system.level)} for system in app.policies.systems.all(app.principal)]
+    found = app.policies.lists.systems(app.principal, Ask(limit=MOST)).items
+    rows = [vars(system) | {"level": str(system.level)} for system in found]
     app.out.rows(
         rows, (N_("id"), N_("name"), N_("unit"), N_("level"), N_("state"), N_("owner"), N_("filing_number"))
     )
@@ -157,7 +159,9 @@ def assess(app: Any, system: str, fail_on: str | None) -> int:
 @click.option("--system", help=N_("Only of this system."))
 @pass_app
 def list_assessments(app: Any, system: str | None) -> None:
-    rows = [vars(assessment) for assessment in app.policies.assessments.all(app.principal, system)]
+    wanted = {"system": (app.policies.systems.get(app.principal, system).id,)} if system else {}
+    found = app.policies.lists.assessments(app.principal, Ask(filters=wanted, limit=MOST)).items
+    rows = [vars(listed.assessment) for listed in found]
     app.out.rows(rows, (N_("id"), N_("system"), N_("edition"), N_("made_at"), N_("made_by")))
 
 
@@ -202,7 +206,9 @@ def confirm(app: Any, result: str, outcome: str | None, note: str, attach: tuple
 @click.argument("assessment")
 @pass_app
 def list_remediations(app: Any, assessment: str) -> None:
-    rows = [vars(entry) for entry in app.policies.assessments.remediations(app.principal, assessment)]
+    wanted = {"assessment": (app.policies.assessments.get(app.principal, assessment).id,)}
+    found = app.policies.lists.remediations(app.principal, Ask(filters=wanted, limit=MOST)).items
+    rows = [vars(listed.remediation) for listed in found]
     app.out.rows(rows, (N_("id"), N_("result"), N_("owner"), N_("due"), N_("state"), N_("action")))
 
 
@@ -251,8 +257,17 @@ def export(app: Any, assessment: str, file: Path, masking: str, **wanted: Any) -
 @commands.command("packages", help=N_("Packages that were exported, newest first."))
 @pass_app
 def packages(app: Any) -> None:
-    columns = (N_("id"), N_("assessment"), N_("made_at"), N_("made_by"), N_("size"), N_("sha256"))
-    app.out.rows(app.policies.packages.all(app.principal), columns)
+    columns = (
+        N_("id"),
+        N_("assessment"),
+        N_("state"),
+        N_("made_at"),
+        N_("made_by"),
+        N_("size"),
+        N_("sha256"),
+    )
+    found = app.policies.lists.packages(app.principal, Ask(limit=MOST)).items
+    app.out.rows([vars(row) for row in found], columns)
 
 
 @commands.command(

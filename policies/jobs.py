@@ -1,4 +1,4 @@
-"""Background work: evidence about the suite itself, every night."""
+"""Background work: evidence about the suite itself every night; assessments and packages that were asked for."""
 
 from kernel.jobs.queue import Handler, JobContext
 from policies.service import PoliciesService
@@ -14,4 +14,16 @@ def handlers(service: PoliciesService) -> dict[str, Handler]:
         with context.finish({"evidence": ids}):
             pass
 
-    return {"policies.suite": collect}
+    def assess(context: JobContext) -> None:
+        job = context.job
+        made = service.assessments.assess(context.principal, job.payload["system"], asked_by=job.requested_by)
+        with context.finish({"assessment": made.id}):
+            pass
+
+    def export(context: JobContext) -> None:
+        package, asked_by = context.payload["package"], context.payload["asked_by"]
+        made = service.packages.produce(context.principal, package, asked_by=asked_by)
+        with context.finish({"package": made.id, "state": str(made.state), "error": made.error}):
+            pass
+
+    return {"policies.suite": collect, "policies.assess": assess, "policies.export": export}

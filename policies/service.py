@@ -8,8 +8,10 @@ from kernel.evidence.service import EvidenceService
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
+from kernel.jobs.model import JobRequest
 from kernel.store import Database
 from policies.assessment.service import AssessmentService
+from policies.lists import PolicyLists
 from policies.package.service import PackageService
 from policies.ports import SuiteFacts
 from policies.registry import PolicyData
@@ -26,6 +28,15 @@ class SuiteEvidence:
         self._access = access
         self._evidence = evidence
         self._facts = facts
+
+    def request(self, principal: Principal) -> str:
+        """Have the worker collect it now; returns the job's id."""
+        self._access.require(principal, Permission.POLICIES_ASSESS)
+        with self._database.begin() as uow:
+            wanted = JobRequest("policies.suite", key="policies.suite", requested_by=principal.id)
+            job = uow.enqueue(wanted)
+            uow.audit(principal, AuditAction.JOB_ENQUEUE, "suite", details={"work": "collect", "job": job})
+        return job
 
     def collect(self, principal: Principal) -> list[str]:
         """Record one piece of evidence of each; returns their ids."""
@@ -52,4 +63,5 @@ class PoliciesService:
     systems: SystemsService
     assessments: AssessmentService
     packages: PackageService
+    lists: PolicyLists
     suite: SuiteEvidence

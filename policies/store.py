@@ -5,10 +5,11 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Column, Connection, ForeignKey, Integer, Row, String, Table, Text, select
+from sqlalchemy import Column, Connection, ForeignKey, Index, Integer, Row, String, Table, Text, func, select
 
 from kernel.identity.store import units
 from kernel.store.base import Json, UtcDateTime, metadata
+from policies.assessment.conclusion import Tally
 from policies.assessment.model import (
     Assessment,
     Outcome,
@@ -19,6 +20,7 @@ from policies.assessment.model import (
     ResultState,
 )
 from policies.catalogue.model import ObjectKind
+from policies.package.state import PackageRow, PackageState
 from policies.systems.model import System, SystemState, parse_level
 
 systems = Table(
@@ -54,7 +56,7 @@ results = Table(
     "policies_results",
     metadata,
     Column("id", String(60), primary_key=True),
-    Column("assessment", String(60), ForeignKey("policies_assessments.id"), nullable=False, index=True),
+    Column("assessment", String(60), ForeignKey("policies_assessments.id"), nullable=False),
     Column("position", Integer, nullable=False),
     Column("item", String(40), nullable=False, index=True),
     Column("unit_id", String(40), nullable=False),
@@ -69,6 +71,10 @@ results = Table(
     Column("note", Text, nullable=False),
     Column("confirmed_by", String(80), nullable=False),
     Column("confirmed_at", UtcDateTime),
+    # one assessment's list in catalogue order, that of several, and the counts of outcomes
+    Index("ix_policies_results_listed", "assessment", "position", "id"),
+    Index("ix_policies_results_position", "position", "id"),
+    Index("ix_policies_results_outcome", "assessment", "outcome", "state", "item"),
 )
 
 remediations = Table(
@@ -95,6 +101,8 @@ packages = Table(
     Column("made_at", UtcDateTime, nullable=False),
     Column("made_by", String(80), nullable=False),
     Column("unit", String(80), nullable=False),
+    Column("state", String(20), nullable=False, server_default="ready"),
+    Column("error", Text, nullable=False, server_default=""),
 )
 
 
@@ -115,14 +123,7 @@ def put_system(connection: Connection, system: System) -> None:
 def get_system(connection: Connection, id_or_name: str, *, lock: bool = False) -> System | None:
     query = select(systems).where((systems.c.id == id_or_name) | (systems.c.name == id_or_name))
     row = connection.execute(query.with_for_update() if lock else query).first()
-    return _system(row) if row else None
-
-
-def list_systems(connection: Connection, units: frozenset[str] | None) -> list[System]:
-    query = select(systems).order_by(systems.c.name)
-    if units is not None:
-        query = query.where(systems.c.unit.in_(units))
-    return [_system(row) for row in connection.execute(query)]
+    return system_of(row) if row else None
 
 
 def line_of_units(connection: Connection, unit: str) -> frozenset[str]:
@@ -143,31 +144,19 @@ def put_assessment(connection: Connection, assessment: Assessment, listed: Seque
 
 def get_assessment(connection: Connection, assessment_id: str) -> Assessment | None:
     row = connection.execute(select(assessments).where(assessments.c.id == assessment_id)).one_or_none()
-    return Assessment(**row._mapping) if row else None
-
-
-def list_assessments(
-    connection: Connection, system: str | None, units: frozenset[str] | None
-) -> list[Assessment]:
-    """Newest first."""
-    query = select(assessments).order_by(assessments.c.id.desc())
-    if system is not None:
-        query = query.where(assessments.c.system == system)
-    if units is not None:
-        query = query.where(assessments.c.unit.in_(units))
-    return [Assessment(**row._mapping) for row in connection.execute(query)]
+    return assessment_of(row) if row else None
 
 
 def list_results(connection: Connection, assessment_id: str) -> list[Result]:
     """In catalogue order."""
     query = select(results).where(results.c.assessment == assessment_id).order_by(results.c.position)
-    return [_result(row) for row in connection.execute(query)]
+    return [result_of(row) for row in connection.execute(query)]
 
 
 def get_result(connection: Connection, result_id: str, *, lock: bool = False) -> Result | None:
     query = select(results).where(results.c.id == result_id)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-    return _result(row) if row else None
+    return result_of(row) if row else None
 
 
 def replace_result(connection: Connection, result: Result) -> None:
@@ -185,7 +174,7 @@ def put_remediation(connection: Connection, remediation: Remediation) -> None:
 def get_remediation(connection: Connection, remediation_id: str) -> Remediation | None:
     query = select(remediations).where(remediations.c.id == remediation_id).with_for_update()
     row = connection.execute(query).one_or_none()
-    return _remediation(row) if row else None
+    return remediation_of(row) if row else None
 
 
 def list_remediations(connection: Connection, assessment_id: str) -> list[Remediation]:
@@ -196,23 +185,41 @@ def list_remediations(connection: Connection, assessment_id: str) -> list[Remedi
         .where(results.c.assessment == assessment_id)
         .order_by(remediations.c.due, remediations.c.id)
     )
-    return [_remediation(row) for row in connection.execute(query)]
+    return [remediation_of(row) for row in connection.execute(query)]
 
 
-def put_package(connection: Connection, row: Mapping[str, Any]) -> None:
-    connection.execute(packages.insert().values(row))
+def put_package(connection: Connection, row: PackageRow) -> None:
+    connection.execute(packages.insert().values(vars(row) | {"state": str(row.state)}))
 
 
-def list_packages(connection: Connection, units: frozenset[str] | None) -> list[dict[str, Any]]:
-    """Newest first."""
-    query = select(packages).order_by(packages.c.id.desc())
-    if units is not None:
-        query = query.where(packages.c.unit.in_(units))
-    return [dict(row._mapping) for row in connection.execute(query)]
+def change_package(connection: Connection, package_id: str, values: Mapping[str, Any]) -> None:
+    connection.execute(packages.update().where(packages.c.id == package_id).values(values))
 
 
-def _system(row: Row[Any]) -> System:
-    values = dict(row._mapping)
+def get_package(connection: Connection, package_id: str) -> PackageRow | None:
+    row = connection.execute(select(packages).where(packages.c.id == package_id)).one_or_none()
+    return package_of(row) if row else None
+
+
+def tallies_of(connection: Connection, assessment_id: str) -> list[Tally]:
+    """The results of an assessment, counted."""
+    columns = (results.c.item, results.c.outcome, results.c.state)
+    query = select(*columns, func.count().label("number")).where(results.c.assessment == assessment_id)
+    rows = connection.execute(query.group_by(*columns))
+    return [Tally(row.item, Outcome(row.outcome), ResultState(row.state), row.number) for row in rows]
+
+
+def package_of(row: Row[Any]) -> PackageRow:
+    values = {column.name: getattr(row, column.name) for column in packages.c}
+    return PackageRow(**values | {"state": PackageState(row.state)})
+
+
+def assessment_of(row: Row[Any]) -> Assessment:
+    return Assessment(**{column.name: getattr(row, column.name) for column in assessments.c})
+
+
+def system_of(row: Row[Any]) -> System:
+    values = {column.name: getattr(row, column.name) for column in systems.c}
     filed = date.fromisoformat(row.filed_on) if row.filed_on else None
     return System(
         **values
@@ -236,9 +243,8 @@ def _result_row(result: Result) -> dict[str, Any]:
     }
 
 
-def _result(row: Row[Any]) -> Result:
-    values = dict(row._mapping)
-    del values["position"]
+def result_of(row: Row[Any]) -> Result:
+    values = {column.name: getattr(row, column.name) for column in results.c if column.name != "position"}
     return Result(
         **values
         | {
@@ -252,5 +258,6 @@ def _result(row: Row[Any]) -> Result:
     )
 
 
-def _remediation(row: Row[Any]) -> Remediation:
-    return Remediation(**dict(row._mapping) | {"state": RemediationState(row.state)})
+def remediation_of(row: Row[Any]) -> Remediation:
+    values = {column.name: getattr(row, column.name) for column in remediations.c}
+    return Remediation(**values | {"state": RemediationState(row.state)})

@@ -15,6 +15,7 @@ from kernel.identity.model import INCOMPATIBLE, Principal, UserState
 from policies.assessment.conclusion import template_from
 from policies.assessment.service import AssessmentService
 from policies.catalogue.model import catalogue_from
+from policies.lists import PolicyLists
 from policies.package.masking import profile_from
 from policies.package.service import PackageService
 from policies.registry import load
@@ -44,6 +45,7 @@ def build(floor: Floor) -> PoliciesService:
         floor.clock,
         floor.access,
         floor.evidence,
+        floor.blobs,
         floor.evidence.sealer,
         systems,
         assessments,
@@ -52,7 +54,8 @@ def build(floor: Floor) -> PoliciesService:
         floor.settings.timezone,
     )
     suite = SuiteEvidence(floor.database, floor.access, floor.evidence, Facts(floor))
-    return PoliciesService(data, systems, assessments, packages, suite)
+    lists = PolicyLists(floor.database, floor.clock, floor.access, catalogue)
+    return PoliciesService(data, systems, assessments, packages, lists, suite)
 
 
 class Facts:

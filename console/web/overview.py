@@ -118,7 +118,7 @@ def _unproven_replicas(app: App, principal: Principal) -> int:
 
 
 def _systems(app: App, principal: Principal) -> int:
-    return len(app.policies.systems.all(principal))
+    return app.policies.lists.systems(principal, Ask(limit=1)).total
 
 
 @dataclass(frozen=True)

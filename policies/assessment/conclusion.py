@@ -5,6 +5,7 @@ figure and without a major risk: 符合; from the lower figure on: 基本符合;
 for a person, the rate lies between two bounds, and there is a conclusion only if both give the same.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,33 +67,62 @@ def template_from(value: Mapping[str, Any]) -> Template:
     )
 
 
-def conclude(results: Sequence[Result], template: Template) -> Conclusion:
+@dataclass(frozen=True)
+class Tally:
+    """How many results of an item have an outcome and a state: all that a conclusion asks of them."""
+
+    item: str
+    outcome: Outcome
+    state: ResultState
+    count: int
+
+    @property
+    def waits(self) -> bool:
+        """Whether a person or evidence may still change them."""
+        if self.state in (ResultState.OPEN, ResultState.PROPOSED):
+            return self.outcome is not Outcome.NOT_APPLICABLE
+        return self.outcome is Outcome.UNPROVEN
+
+
+def tally(results: Iterable[Result]) -> list[Tally]:
+    """Results counted by item, outcome and state."""
+    counted = Counter((result.item, result.outcome, result.state) for result in results)
+    return [Tally(*key, count) for key, count in counted.items()]
+
+
+def conclude(results: Iterable[Result], template: Template) -> Conclusion:
+    """The conclusion that results allow."""
+    return weigh(tally(results), template)
+
+
+def weigh(tallies: Sequence[Tally], template: Template) -> Conclusion:
     """Count, find the major risks, and conclude if the open results can no longer change it."""
-    counts = {outcome: sum(result.outcome is outcome for result in results) for outcome in Outcome}
-    waiting = [result for result in results if _waits(result)]
-    applicable = len(results) - counts[Outcome.NOT_APPLICABLE]
-    sure = sum(result.outcome is Outcome.CONFORMS and not _waits(result) for result in results)
-    low, high = _percent(sure, applicable), _percent(sure + len(waiting), applicable)
-    certain = _risks(template, (result for result in results if not _waits(result)))
+    counts = counts_of(tallies)
+    applicable = sum(counts.values()) - counts[Outcome.NOT_APPLICABLE]
+    waiting = [one for one in tallies if one.waits]
+    certain = [one for one in tallies if not one.waits]
+    sure = counts_of(certain)[Outcome.CONFORMS]
+    open_results = sum(one.count for one in waiting)
+    low, high = _percent(sure, applicable), _percent(sure + open_results, applicable)
     # whatever still waits may fail: then the risks are those of a failure everywhere
-    possible = _risks(template, results, also=waiting)
-    best, worst = _verdict(high, certain, template), _verdict(low, possible, template)
-    shown = _risks(template, results)
+    best = _verdict(high, _risks(template, certain), template)
+    worst = _verdict(low, _risks(template, tallies, also=waiting), template)
     verdict = best if best == worst else ""
-    return Conclusion(template.edition, counts, len(waiting), low, high, shown, verdict)
+    shown = _risks(template, tallies)
+    return Conclusion(template.edition, counts, open_results, low, high, shown, verdict)
 
 
-def _waits(result: Result) -> bool:
-    if result.state in (ResultState.OPEN, ResultState.PROPOSED):
-        return result.outcome is not Outcome.NOT_APPLICABLE
-    return result.outcome is Outcome.UNPROVEN
+def counts_of(tallies: Iterable[Tally]) -> dict[Outcome, int]:
+    """Results by outcome; every outcome is there."""
+    counts = dict.fromkeys(Outcome, 0)
+    for one in tallies:
+        counts[one.outcome] += one.count
+    return counts
 
 
-def _risks(
-    template: Template, results: Iterable[Result], also: Iterable[Result] = ()
-) -> tuple[MajorRisk, ...]:
-    failed = {result.item for result in results if result.outcome is Outcome.FAILS}
-    failed |= {result.item for result in also}
+def _risks(template: Template, tallies: Iterable[Tally], also: Iterable[Tally] = ()) -> tuple[MajorRisk, ...]:
+    failed = {one.item for one in tallies if one.outcome is Outcome.FAILS}
+    failed |= {one.item for one in also}
     return tuple(risk for risk in template.risks if risk.items & failed)
 
 

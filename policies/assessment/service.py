@@ -17,9 +17,10 @@ from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.ids import new_id
+from kernel.jobs.model import JobRequest
 from kernel.store import Database, UnitOfWork
 from policies import store
-from policies.assessment.conclusion import Conclusion, Template, conclude
+from policies.assessment.conclusion import Conclusion, Tally, Template, conclude, weigh
 from policies.assessment.engine import Evidence, Manual, judge, manual_subject
 from policies.assessment.model import (
     AssessedObject,
@@ -64,16 +65,28 @@ class AssessmentService:
         self.template = template
 
     # --- assessing
-    def assess(self, principal: Principal, system_name: str) -> Assessment:
-        """Judge every item on the system and its devices from the evidence in force; the outcome is evidence itself."""
-        system = self._systems.get(principal, system_name)
-        self._access.require(principal, Permission.POLICIES_ASSESS, unit=system.unit)
-        if system.level.overall != self.catalogue.level:
-            raise Invalid(
-                N_("There is no catalogue for level %(level)s."),
-                place=system.name,
-                level=system.level.overall,
-            )
+    def request(self, principal: Principal, system_name: str) -> str:
+        """Have the worker assess the system; returns the job's id. What can not be assessed is refused at once."""
+        system = self._assessable(principal, system_name)
+        wanted = JobRequest(
+            "policies.assess",
+            {"system": system.id},
+            key=f"policies.assess:{system.id}",
+            unit=system.unit,
+            requested_by=principal.id,
+        )
+        with self._database.begin() as uow:
+            job = uow.enqueue(wanted)
+            details = {"work": "assess", "job": job}
+            uow.audit(principal, AuditAction.JOB_ENQUEUE, system.id, unit=system.unit, details=details)
+        return job
+
+    def assess(self, principal: Principal, system_name: str, *, asked_by: str = "") -> Assessment:
+        """Judge every item on the system and its devices from the evidence in force; the outcome is evidence itself.
+
+        ``asked_by`` is the account for which the worker does it.
+        """
+        system = self._assessable(principal, system_name)
         now = self._clock.now()
         objects = self._objects(system)
         judged = judge(self.catalogue, objects, self._in_force(system, now), self._manual(system, now))
@@ -83,7 +96,7 @@ class AssessmentService:
             self.template.edition,
             self.catalogue.version,
             now,
-            principal.id,
+            asked_by or principal.id,
             system.unit,
         )
         results = [self._result(assessment, judgement) for judgement in judged]
@@ -91,6 +104,17 @@ class AssessmentService:
             store.put_assessment(uow.connection, assessment, results)
             self._announce(uow, principal, assessment, system, conclude(results, self.template))
         return assessment
+
+    def _assessable(self, principal: Principal, system_name: str) -> System:
+        system = self._systems.get(principal, system_name)
+        self._access.require(principal, Permission.POLICIES_ASSESS, unit=system.unit)
+        if system.level.overall != self.catalogue.level:
+            raise Invalid(
+                N_("There is no catalogue for level %(level)s."),
+                place=system.name,
+                level=system.level.overall,
+            )
+        return system
 
     def _objects(self, system: System) -> list[AssessedObject]:
         assets = [self._register.asset(asset_id) for asset_id in system.boundary]
@@ -168,13 +192,6 @@ class AssessmentService:
         uow.emit(Event(EventKind.POLICIES_ASSESSED, system.id, summary, system.unit))
 
     # --- reading
-    def all(self, principal: Principal, system_name: str | None = None) -> list[Assessment]:
-        """Newest first."""
-        self._access.require(principal, Permission.POLICIES_READ)
-        system = self._systems.get(principal, system_name).id if system_name else None
-        with self._database.read() as connection:
-            return store.list_assessments(connection, system, self._access.visible_units(principal))
-
     def get(self, principal: Principal, assessment_id: str) -> Assessment:
         self._access.require(principal, Permission.POLICIES_READ)
         with self._database.read() as connection:
@@ -190,7 +207,13 @@ class AssessmentService:
             return store.list_results(connection, assessment.id)
 
     def conclusion(self, principal: Principal, assessment_id: str) -> Conclusion:
-        return conclude(self.results(principal, assessment_id), self.template)
+        return weigh(self.tallies(principal, assessment_id), self.template)
+
+    def tallies(self, principal: Principal, assessment_id: str) -> list[Tally]:
+        """The results counted by item, outcome and state."""
+        assessment = self.get(principal, assessment_id)
+        with self._database.read() as connection:
+            return store.tallies_of(connection, assessment.id)
 
     # --- what people add
     def confirm(

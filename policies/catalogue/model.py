@@ -7,11 +7,12 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from kernel.errors import NotFound
 from kernel.evidence.model import EvidenceKind
-from kernel.i18n import N_
+from kernel.i18n import N_, current_language
 
 
 class Automation(StrEnum):
@@ -46,6 +47,11 @@ class Text:
 
     def of(self, language: str) -> str:
         return self.en if language == "en" else self.zh
+
+    @property
+    def here(self) -> str:
+        """In the reader's language."""
+        return self.of(current_language())
 
 
 @dataclass(frozen=True)
@@ -112,6 +118,15 @@ class ControlClass:
 
 
 @dataclass(frozen=True)
+class Place:
+    """An item with the class (its chapter) and the point that it stands in."""
+
+    group: ControlClass
+    point: Point
+    item: Item
+
+
+@dataclass(frozen=True)
 class Catalogue:
     """The classes of one level and part, in clause order; ``version`` is the policy data's digest."""
 
@@ -125,12 +140,26 @@ class Catalogue:
     def items(self) -> Iterator[Item]:
         return (item for group in self.classes for item in group.items)
 
+    @cached_property
+    def places(self) -> Mapping[str, "Place"]:
+        """Every item with its class and point, by id and by unit."""
+        found = [
+            Place(group, point, item)
+            for group in self.classes
+            for point in group.points
+            for item in point.items
+        ]
+        return {name: place for place in found for name in (place.item.id, place.item.unit)}
+
+    def place(self, item_id: str) -> "Place":
+        """Where the item of that id or unit stands; NotFound."""
+        if item_id not in self.places:
+            raise NotFound(N_("There is no control item %(id)s."), id=item_id[:60])
+        return self.places[item_id]
+
     def item(self, item_id: str) -> Item:
         """The item of that id or unit; NotFound."""
-        for item in self.items:
-            if item_id in (item.id, item.unit):
-                return item
-        raise NotFound(N_("There is no control item %(id)s."), id=item_id[:60])
+        return self.place(item_id).item
 
     def kinds(self) -> frozenset[EvidenceKind]:
         """The kinds of evidence that any item asks for."""

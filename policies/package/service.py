@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from kernel.audit.model import AuditAction
+from kernel.blobs import BlobStore
 from kernel.canonical import iso_utc, sha256_hex
 from kernel.clock import Clock
-from kernel.errors import Invalid, NotFound, Unavailable
+from kernel.errors import Conflict, Invalid, NotFound, Unavailable, WeichengError
 from kernel.events import Event, EventKind
 from kernel.evidence.model import EvidenceKind
 from kernel.evidence.ports import Sealer
@@ -18,18 +19,20 @@ from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.ids import new_id
+from kernel.jobs.model import JobRequest
 from kernel.pki import cms
 from kernel.pki.pem import certificate_pem
 from kernel.store import Database
 from policies import store
 from policies.assessment.conclusion import conclude
-from policies.assessment.model import Assessment, Result
+from policies.assessment.model import Assessment, Outcome, Result
 from policies.assessment.service import AssessmentService
 from policies.package.archive import read_zip, write_zip
 from policies.package.content import SealedRecord, content, record_rows
 from policies.package.masking import Profile, mask_value
 from policies.package.model import MANIFEST, SIGNATURE, TOKEN, Filters, Manifest, PackageRefused
 from policies.package.report import ReportInput
+from policies.package.state import PackageRow, PackageState
 from policies.package.verify import PackageReport, certificates_of, verify_package
 from policies.systems.model import System
 from policies.systems.service import SystemsService
@@ -59,6 +62,7 @@ class PackageService:
         clock: Clock,
         access: Access,
         evidence: EvidenceService,
+        blobs: BlobStore,
         sealer: Sealer,
         systems: SystemsService,
         assessments: AssessmentService,
@@ -70,6 +74,7 @@ class PackageService:
         self._clock = clock
         self._access = access
         self._evidence = evidence
+        self._blobs = blobs
         self._sealer = sealer
         self._systems = systems
         self._assessments = assessments
@@ -81,6 +86,76 @@ class PackageService:
         self, principal: Principal, assessment_id: str, filters: Filters | None = None, masking: str = ""
     ) -> Package:
         """Seal what waits, gather, sign and stamp; audited, since it leaves the suite. Unavailable without a CA."""
+        row = self._row(principal, assessment_id, filters or Filters(), masking)
+        with self._database.begin() as uow:
+            store.put_package(uow.connection, row)
+        try:
+            return self._make_and_keep(principal, row, principal.name, principal.id)
+        except WeichengError as error:
+            self._fail(principal, row, error)
+            raise
+
+    def request(
+        self, principal: Principal, assessment_id: str, filters: Filters | None = None, masking: str = ""
+    ) -> PackageRow:
+        """Have the worker make a package; it is MAKING until then. What can not be made is refused at once."""
+        row = self._row(principal, assessment_id, filters or Filters(), masking)
+        wanted = JobRequest(
+            "policies.export",
+            {"package": row.id, "asked_by": principal.name},
+            unit=row.unit,
+            requested_by=principal.id,
+        )
+        with self._database.begin() as uow:
+            store.put_package(uow.connection, row)
+            job = uow.enqueue(wanted)
+            details = {
+                "work": "export",
+                "job": job,
+                "assessment": row.assessment,
+                "filters": dict(row.filters),
+            }
+            uow.audit(principal, AuditAction.JOB_ENQUEUE, row.id, unit=row.unit, details=details)
+        return row
+
+    def produce(self, principal: Principal, package_id: str, *, asked_by: str) -> PackageRow:
+        """Make what was asked for by the person of that name; a package that can not be made is FAILED and says why."""
+        row = self._visible(principal, package_id)
+        if row.state is PackageState.MAKING:
+            try:
+                self._make_and_keep(principal, row, asked_by, row.made_by)
+            except WeichengError as error:
+                self._fail(principal, row, error)
+        return self._visible(principal, package_id)
+
+    def download(self, principal: Principal, package_id: str) -> bytes:
+        """The ZIP; audited each time, since it leaves the suite."""
+        row = self._visible(principal, package_id)
+        if row.state is not PackageState.READY:
+            raise Conflict(
+                N_("The package is not ready."), mend=N_("Wait until it is made, or ask for it anew.")
+            )
+        try:
+            data = self._blobs.get(row.sha256)
+        except NotFound as error:
+            raise NotFound(
+                N_("The file of this package is not kept here."), mend=N_("Export it again."), place=row.id
+            ) from error
+        with self._database.begin() as uow:
+            details = {"sha256": row.sha256, "size": row.size}
+            uow.audit(principal, AuditAction.POLICIES_DOWNLOAD, row.id, unit=row.unit, details=details)
+        return data
+
+    def _visible(self, principal: Principal, package_id: str) -> PackageRow:
+        self._access.require(principal, Permission.POLICIES_EXPORT)
+        with self._database.read() as connection:
+            row = store.get_package(connection, package_id)
+        if row is None or not self._access.covers(principal, row.unit):
+            raise NotFound(N_("There is no package %(id)s."), id=package_id[:60])
+        return row
+
+    def _row(self, principal: Principal, assessment_id: str, filters: Filters, masking: str) -> PackageRow:
+        """What is asked for, once it is sure that it can be made."""
         assessment = self._assessments.get(principal, assessment_id)
         self._access.require(principal, Permission.POLICIES_EXPORT, unit=assessment.unit)
         if masking and masking not in self.profiles:
@@ -94,25 +169,42 @@ class PackageService:
             raise Unavailable(
                 N_("There is no sealing key yet."), mend=N_("Run the key ceremony of the CA first.")
             )
-        self._evidence.seal_pending()
-        package = self._make(principal, assessment, filters or Filters(), self.profiles.get(masking))
-        self._keep(principal, assessment, package)
-        return package
+        self._chosen(principal, assessment, filters)
+        return PackageRow(
+            id=new_id("pkg"),
+            assessment=assessment.id,
+            sha256="",
+            size=0,
+            filters={**_plain(filters), "masking": masking},
+            made_at=self._clock.now(),
+            made_by=principal.id,
+            unit=assessment.unit,
+            state=PackageState.MAKING,
+            error="",
+        )
 
-    def all(self, principal: Principal) -> list[dict[str, Any]]:
-        """Exported packages, newest first."""
-        self._access.require(principal, Permission.POLICIES_READ)
-        with self._database.read() as connection:
-            return store.list_packages(connection, self._access.visible_units(principal))
-
-    # --- making
-    def _make(
-        self, principal: Principal, assessment: Assessment, filters: Filters, profile: Profile | None
-    ) -> Package:
+    def _chosen(
+        self, principal: Principal, assessment: Assessment, filters: Filters
+    ) -> tuple[list[Result], list[Result]]:
+        """All results of the assessment, and those that the filters ask for."""
         every = self._assessments.results(principal, assessment.id)
         results = filters.choose(every)
         if not results:
             raise Invalid(N_("Nothing of the assessment is as asked for."), mend=N_("Widen the filters."))
+        return every, results
+
+    # --- making
+    def _make_and_keep(self, principal: Principal, row: PackageRow, name: str, account: str) -> Package:
+        """``name`` stands in the manifest, ``account`` in the audit trail: whoever asked for it."""
+        assessment = self._assessments.get(principal, row.assessment)
+        self._evidence.seal_pending()
+        package = self._make(principal, row, assessment, name)
+        self._keep(principal, row, package, account)
+        return package
+
+    def _make(self, principal: Principal, row: PackageRow, assessment: Assessment, name: str) -> Package:
+        filters, profile = _filters(row.filters), self.profiles.get(str(row.filters["masking"]))
+        every, results = self._chosen(principal, assessment, filters)
         system = self._systems.get(principal, assessment.system)
         sealed = self._records(assessment, results)
         given = ReportInput(
@@ -131,7 +223,7 @@ class PackageService:
         files = content(
             given, sealed, b"".join(map(certificate_pem, self._sealer.certificates().intermediates)), profile
         )
-        manifest = self._manifest(principal, given, sealed, files, profile)
+        manifest = self._manifest(row.id, name, given, sealed, files, profile)
         return self._seal(manifest, files)
 
     def _records(self, assessment: Assessment, results: Sequence[Result]) -> list[SealedRecord]:
@@ -152,7 +244,8 @@ class PackageService:
 
     def _manifest(
         self,
-        principal: Principal,
+        package_id: str,
+        name: str,
         given: ReportInput,
         sealed: Sequence[SealedRecord],
         files: Mapping[str, bytes],
@@ -160,9 +253,9 @@ class PackageService:
     ) -> Manifest:
         collected = [iso_utc(entry.record.collected_at) for entry in sealed]
         manifest = Manifest(
-            id=new_id("pkg"),
+            id=package_id,
             made_at=iso_utc(self._clock.now()),
-            made_by=principal.name,
+            made_by=name,
             system=_system(given.system),
             assessment={
                 "id": given.assessment.id,
@@ -204,31 +297,39 @@ class PackageService:
             N_("The sealing key changed while the package was made."), mend=N_("Export it again.")
         )
 
-    def _keep(self, principal: Principal, assessment: Assessment, package: Package) -> None:
+    def _keep(self, principal: Principal, row: PackageRow, package: Package, account: str) -> None:
         details = {
-            "assessment": assessment.id,
+            "assessment": row.assessment,
+            "asked_by": account,
             "sha256": package.sha256,
             "filters": dict(package.manifest.filters),
             "masking": package.manifest.masking,
             "count": dict(package.manifest.count),
         }
-        row = {
-            "id": package.id,
-            "assessment": assessment.id,
-            "sha256": package.sha256,
+        made = {
+            "state": str(PackageState.READY),
+            "sha256": self._blobs.put(package.data),
             "size": len(package.data),
-            "filters": {**package.manifest.filters, "masking": package.manifest.masking},
             "made_at": self._clock.now(),
-            "made_by": principal.id,
-            "unit": assessment.unit,
         }
         with self._database.begin() as uow:
-            store.put_package(uow.connection, row)
+            store.change_package(uow.connection, row.id, made)
+            uow.audit(principal, AuditAction.POLICIES_EXPORT, row.id, unit=row.unit, details=details)
+            event = {"assessment": row.assessment, "sha256": package.sha256}
+            uow.emit(Event(EventKind.POLICIES_PACKAGE_EXPORTED, row.id, event, row.unit))
+
+    def _fail(self, principal: Principal, row: PackageRow, error: WeichengError) -> None:
+        values = {"state": str(PackageState.FAILED), "error": error.text()}
+        with self._database.begin() as uow:
+            store.change_package(uow.connection, row.id, values)
             uow.audit(
-                principal, AuditAction.POLICIES_EXPORT, package.id, unit=assessment.unit, details=details
+                principal,
+                AuditAction.POLICIES_EXPORT,
+                row.id,
+                unit=row.unit,
+                outcome="failure",
+                details={"assessment": row.assessment, "error": error.text()},
             )
-            event = {"assessment": assessment.id, "sha256": package.sha256}
-            uow.emit(Event(EventKind.POLICIES_PACKAGE_EXPORTED, package.id, event, assessment.unit))
 
 
 def verify(data: bytes, anchors_pem: bytes) -> PackageReport:
@@ -263,3 +364,14 @@ def _plain(filters: Filters) -> dict[str, Any]:
         name: [str(entry) for entry in value] if isinstance(value, tuple) else value
         for name, value in asdict(filters).items()
     }
+
+
+def _filters(kept: Mapping[str, Any]) -> Filters:
+    """The filters of a kept row."""
+    return Filters(
+        controls=tuple(kept["controls"]),
+        outcomes=tuple(Outcome(outcome) for outcome in kept["outcomes"]),
+        objects=tuple(kept["objects"]),
+        sample=kept["sample"],
+        seed=kept["seed"],
+    )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from io import BytesIO, StringIO
 
+from kernel.edges.cells import guarded
 from kernel.i18n import N_, translate
 from policies.assessment.model import OUTCOME_TEXTS, Result, ResultState
 from policies.catalogue.model import Automation, Catalogue
@@ -43,26 +44,20 @@ _LANGUAGE = "zh_CN"
 
 def rows(results: Sequence[Result], catalogue: Catalogue) -> list[list[str]]:
     """One row a result under HEADS, in Chinese."""
-    places = {
-        item.id: (group, point, item)
-        for group in catalogue.classes
-        for point in group.points
-        for item in point.items
-    }
     listed = []
     for result in results:
-        group, point, item = places[result.item]
+        place = catalogue.place(result.item)
         listed.append(
             [
                 result.unit_id,
                 result.item,
-                group.title.zh,
-                point.title.zh,
-                item.text.zh,
+                place.group.title.zh,
+                place.point.title.zh,
+                place.item.text.zh,
                 result.object_name,
                 translate(OUTCOME_TEXTS[result.outcome], _LANGUAGE),
                 translate(STATE_TEXTS[result.state], _LANGUAGE),
-                translate(AUTOMATION_TEXTS[item.automation], _LANGUAGE),
+                translate(AUTOMATION_TEXTS[place.item.automation], _LANGUAGE),
                 "; ".join(reasons(result)),
                 " ".join(result.evidence),
                 result.note,
@@ -82,7 +77,7 @@ def as_csv(listed: Sequence[Sequence[str]]) -> bytes:
     target = StringIO()
     writer = csv.writer(target, lineterminator="\r\n")
     writer.writerow([translate(head, _LANGUAGE) for head in HEADS])
-    writer.writerows([[_guard(cell) for cell in row] for row in listed])
+    writer.writerows([[guarded(cell) for cell in row] for row in listed])
     return b"\xef\xbb\xbf" + target.getvalue().encode()
 
 
@@ -97,7 +92,7 @@ def as_xlsx(listed: Sequence[Sequence[str]], made_at: datetime) -> bytes:
     sheet.title = translate(N_("control items"), _LANGUAGE)
     sheet.append([translate(head, _LANGUAGE) for head in HEADS])
     for row in listed:
-        sheet.append([_guard(_printable(cell)) for cell in row])
+        sheet.append([guarded(_printable(cell)) for cell in row])
     for cell in sheet[1]:
         cell.font = Font(bold=True)
     for letter, width in zip(
@@ -127,10 +122,6 @@ def _without_times(data: bytes, made_at: datetime) -> bytes:
             entry.compress_type = zipfile.ZIP_DEFLATED
             copy.writestr(entry, inner)
     return target.getvalue()
-
-
-def _guard(cell: str) -> str:
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
 
 
 def _printable(cell: str) -> str:

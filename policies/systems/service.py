@@ -87,6 +87,7 @@ class SystemsService:
         document: str,
         filing_number: str = "",
         filed_on: date | None = None,
+        reason: str = "",
     ) -> System:
         """Take the next step, resting on a paper (``document``: its reference). Who proposed a system can not approve it.
 
@@ -113,13 +114,8 @@ class SystemsService:
                 filing_number=filing_number.strip() or old.filing_number,
                 filed_on=filed_on or old.filed_on,
             )
-            self._put(uow, principal, AuditAction.POLICIES_SYSTEM_MOVE, system, document)
+            self._put(uow, principal, AuditAction.POLICIES_SYSTEM_MOVE, system, reason or document)
         return system
-
-    def all(self, principal: Principal) -> list[System]:
-        self._access.require(principal, Permission.POLICIES_READ)
-        with self._database.read() as connection:
-            return store.list_systems(connection, self._access.visible_units(principal))
 
     def get(self, principal: Principal, id_or_name: str) -> System:
         """NotFound also for a system of a unit the principal does not see."""

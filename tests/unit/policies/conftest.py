@@ -18,6 +18,7 @@ from kernel.store import Database
 from policies.assessment.conclusion import Template, template_from
 from policies.assessment.service import AssessmentService
 from policies.catalogue.model import Catalogue, catalogue_from
+from policies.lists import PolicyLists
 from policies.package.masking import profile_from
 from policies.package.service import PackageService
 from policies.registry import PolicyData, load
@@ -98,6 +99,7 @@ def policies(
     access: Access,
     register: Register,
     evidence: EvidenceService,
+    blobs: MemoryBlobs,
     sealer: LocalSealer,
     data: PolicyData,
     catalogue: Catalogue,
@@ -107,10 +109,25 @@ def policies(
     assessments = AssessmentService(database, clock, access, register, evidence, systems, catalogue, template)
     profiles = {profile.id: profile for profile in (profile_from(d.value) for d in data.part("masking"))}
     packages = PackageService(
-        database, clock, access, evidence, sealer, systems, assessments, profiles, "卫城市", "Asia/Shanghai"
+        database,
+        clock,
+        access,
+        evidence,
+        blobs,
+        sealer,
+        systems,
+        assessments,
+        profiles,
+        "卫城市",
+        "Asia/Shanghai",
     )
     return PoliciesService(
-        data, systems, assessments, packages, SuiteEvidence(database, access, evidence, Facts())
+        data,
+        systems,
+        assessments,
+        packages,
+        PolicyLists(database, clock, access, catalogue),
+        SuiteEvidence(database, access, evidence, Facts()),
     )
 
 

@@ -16,6 +16,7 @@ from kernel.evidence.model import Attachment, EvidenceKind
 from kernel.evidence.service import EvidenceService
 from kernel.identity.model import Principal
 from kernel.store import Database
+from kernel.store.listing import Ask
 from policies.assessment.conclusion import Template, conclude
 from policies.assessment.model import (
     REMEDIATION_TRANSITIONS,
@@ -215,7 +216,7 @@ def test_whoever_may_not_confirm_is_refused(
         policies.assessments.confirm(county, result.id, note="x")
     with pytest.raises(NotFound):
         policies.assessments.results(county, assessment)
-    assert policies.assessments.all(county) == []
+    assert policies.lists.assessments(county, Ask()).items == ()
 
 
 def test_a_shortcoming_gets_an_owner_and_a_date_and_is_accepted_at_the_end(

@@ -16,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from kernel.errors import Invalid, NotFound, NotPermitted, Unavailable
 from kernel.evidence.service import EvidenceService
 from kernel.identity.model import Principal
+from kernel.store.listing import Ask
 from policies.assessment.model import Outcome
 from policies.package import oscal
 from policies.package.archive import read_zip, write_zip
@@ -321,8 +322,8 @@ def test_export_is_audited_and_needs_the_right(
     sealer: LocalSealer,
     evidence: EvidenceService,
 ) -> None:
-    kept = policies.packages.all(assessor)
-    assert [row["assessment"] for row in kept] == [assessment]
+    kept = policies.lists.packages(assessor, Ask()).items
+    assert [row.assessment for row in kept] == [assessment]
     for nobody in (network_admin, auditor):
         with pytest.raises(NotPermitted):
             policies.packages.export(nobody, assessment)

@@ -8,6 +8,7 @@ from kernel.assets.model import Asset, AssetKind
 from kernel.assets.service import Register
 from kernel.errors import Conflict, Invalid, NotFound, NotPermitted
 from kernel.identity.model import Principal
+from kernel.store.listing import Ask
 from policies.service import PoliciesService
 from policies.systems.model import (
     LEVELS,
@@ -123,10 +124,10 @@ def test_a_system_needs_a_name_an_owner_and_assets_of_the_register(
 def test_a_system_is_seen_from_its_unit_upwards(
     policies: PoliciesService, system: System, assessor: Principal, registrar: Principal
 ) -> None:
-    assert [found.id for found in policies.systems.all(assessor)] == [system.id]
+    assert [found.id for found in policies.lists.systems(assessor, Ask()).items] == [system.id]
     below = Principal("usr_b", "b", assessor.roles, "u_county", "password")
-    assert policies.systems.all(below) == []
+    assert policies.lists.systems(below, Ask()).items == ()
     with pytest.raises(NotFound):
         policies.systems.get(below, system.id)
     with pytest.raises(NotPermitted):
-        policies.systems.all(registrar)
+        policies.lists.systems(registrar, Ask())
