@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,7 +12,8 @@ from kernel.assets.service import Register
 from kernel.edges.cli import Output, group, pass_app, reason_option
 from kernel.i18n import N_
 from kernel.identity.model import Principal
-from monitor.model import SEVERITIES, Finding, FindingKind, FindingState
+from kernel.store.listing import MOST, Ask, every
+from monitor.model import SEVERITIES, STANDING, Finding, FindingKind
 from monitor.service import MonitorService
 
 commands = group("monitor", N_("Devices: poll, topology, traps, active checks."))
@@ -83,15 +85,16 @@ def poll(app: MonitorApp, names: tuple[str, ...]) -> int:
 def status(app: MonitorApp) -> None:
     rows = [
         {
-            "device": one.asset.name,
-            "address": one.asset.address,
+            "device": one.name,
+            "address": one.address,
             "state": one.device.state,
             "since": one.device.since,
             "problem": one.device.problem or "",
             **one.device.facts.get("metrics", {}),
+            "availability": one.availability,
             "thresholds": [f"{crossing.threshold} {crossing.object}".strip() for crossing in one.crossed],
         }
-        for one in app.monitor.polling.status(app.principal)
+        for one in every(partial(app.monitor.polling.page, app.principal))
     ]
     app.out.rows(
         rows,
@@ -167,12 +170,14 @@ def tls(app: MonitorApp, names: tuple[str, ...], fail_on: str | None) -> int:
 @commands.command("certificates", help=N_("What the TLS endpoints presented last."))
 @pass_app
 def certificates(app: MonitorApp) -> None:
-    rows = [{**row, **(row["facts"] or {})} for row in app.monitor.endpoints.certificates(app.principal)]
+    listed = every(partial(app.monitor.endpoints.page, app.principal))
+    rows = [{**vars(one), **one.facts} for one in listed]
     app.out.rows(
         rows,
         (
             N_("name"),
             N_("endpoint"),
+            N_("state"),
             N_("tls"),
             N_("subject"),
             N_("issuer"),
@@ -184,14 +189,11 @@ def certificates(app: MonitorApp) -> None:
 
 
 @commands.command("traps", help=N_("Traps and informs, newest first."))
-@click.option("--limit", type=click.IntRange(1, 1000), default=50, help=N_("At most so many."))
+@click.option("--limit", type=click.IntRange(1, MOST), default=50, help=N_("At most so many."))
 @pass_app
 def traps(app: MonitorApp, limit: int) -> None:
-    names = _names(app)
-    rows = [
-        {**one.__dict__, "device": names.get(one.asset, "")}
-        for one in app.monitor.notifications.list(app.principal, limit=limit)
-    ]
+    found = app.monitor.notifications.page(app.principal, Ask(limit=limit)).items
+    rows = [{**vars(one.trap), "device": one.device} for one in found]
     app.out.rows(
         rows,
         (
@@ -213,9 +215,10 @@ def traps(app: MonitorApp, limit: int) -> None:
 @_fail_on
 @pass_app
 def findings(app: MonitorApp, everything: bool, kind: str | None, fail_on: str | None) -> int:
-    kinds = (FindingKind(kind),) if kind else None
-    states: dict[str, Any] = {"states": tuple(FindingState)} if everything else {}
-    return _show_findings(app, app.monitor.findings.list(app.principal, kinds=kinds, **states), fail_on)
+    states = () if everything else tuple(map(str, STANDING))
+    asked = Ask(filters={"state": states}).narrowed(kind=kind)
+    found = every(partial(app.monitor.findings.page, app.principal), asked)
+    return _show_findings(app, [one.finding for one in found], fail_on)
 
 
 @commands.command("acknowledge", help=N_("Take a finding on."))

@@ -6,20 +6,18 @@ from kernel.events import Event, EventKind
 from kernel.jobs.queue import Handler, JobContext
 from kernel.store import UnitOfWork
 from monitor.service import MonitorService
+from monitor.services.base import Work
 
-POLL, TOPOLOGY, TLS, RECORD, PRUNE = (
-    "monitor.poll",
-    "monitor.topology",
-    "monitor.tls",
-    "monitor.record",
-    "monitor.prune",
-)
+PRUNE = "monitor.prune"
 SCHEDULES: Mapping[str, tuple[str, str]] = {
-    POLL: ("*/5 * * * *", POLL),
-    TOPOLOGY: ("2-59/15 * * * *", TOPOLOGY),
-    TLS: ("20 */6 * * *", TLS),
-    RECORD: ("40 3 * * *", RECORD),
-    PRUNE: ("50 3 * * *", PRUNE),
+    str(kind): (cron, str(kind))
+    for kind, cron in (
+        (Work.POLL, "*/5 * * * *"),
+        (Work.TOPOLOGY, "2-59/15 * * * *"),
+        (Work.TLS, "20 */6 * * *"),
+        (Work.RECORD, "40 3 * * *"),
+        (PRUNE, "50 3 * * *"),
+    )
 }
 
 
@@ -53,7 +51,13 @@ def handlers(service: MonitorService) -> dict[str, Handler]:
         with context.finish(service.prune()):
             pass
 
-    return {POLL: poll, TOPOLOGY: topology, TLS: tls, RECORD: record, PRUNE: prune}
+    return {
+        str(Work.POLL): poll,
+        str(Work.TOPOLOGY): topology,
+        str(Work.TLS): tls,
+        str(Work.RECORD): record,
+        PRUNE: prune,
+    }
 
 
 def subscriptions(

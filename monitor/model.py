@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from kernel.assets import AssetKind
 from kernel.errors import Conflict
 from kernel.i18n import N_
 
@@ -37,25 +38,19 @@ class DeviceState(StrEnum):
 
 
 DOWN_AFTER = 2  # polls in a row without an answer
-_S = DeviceState
-DEVICE_TRANSITIONS: Mapping[DeviceState, frozenset[DeviceState]] = {
-    _S.UNKNOWN: frozenset({_S.UP, _S.DEGRADED, _S.DOWN}),
-    _S.UP: frozenset({_S.DEGRADED, _S.DOWN, _S.UNKNOWN}),
-    _S.DEGRADED: frozenset({_S.UP, _S.DOWN, _S.UNKNOWN}),
-    _S.DOWN: frozenset({_S.UP, _S.DEGRADED, _S.UNKNOWN}),
-}
+POLLED_KINDS = (AssetKind.DEVICE, AssetKind.GATEWAY)
 
 
 def next_state(state: DeviceState, *, problem: Problem | None, failures: int, crossed: bool) -> DeviceState:
-    """The state after a poll; ``failures`` counts polls in a row without an answer, this one included.
+    """The state after a poll, whichever it was; ``failures`` counts polls in a row without an answer, this one included.
 
     One lost answer changes nothing, so that a single lost datagram raises no alarm.
     """
     if problem in (Problem.AUTHENTICATION, Problem.CREDENTIAL):
-        return _S.UNKNOWN
+        return DeviceState.UNKNOWN
     if problem is not None:
-        return _S.DOWN if failures >= DOWN_AFTER else state
-    return _S.DEGRADED if crossed else _S.UP
+        return DeviceState.DOWN if failures >= DOWN_AFTER else state
+    return DeviceState.DEGRADED if crossed else DeviceState.UP
 
 
 @dataclass(frozen=True)
@@ -193,6 +188,7 @@ class FindingState(StrEnum):
     VERIFIED = "verified"
 
 
+STANDING = (FindingState.OPEN, FindingState.ACKNOWLEDGED, FindingState.EXCEPTED)
 _F = FindingState
 FINDING_TRANSITIONS: Mapping[FindingState, frozenset[FindingState]] = {
     _F.OPEN: frozenset({_F.ACKNOWLEDGED, _F.EXCEPTED, _F.FIXED}),

@@ -1,7 +1,7 @@
 """Tables of monitoring and the statements on them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -11,17 +11,21 @@ from sqlalchemy import (
     Column,
     Connection,
     Float,
+    Index,
     Integer,
     Row,
     String,
     Table,
     Text,
     UniqueConstraint,
+    func,
     select,
 )
 
 from kernel.store import Json, UtcDateTime, metadata
 from monitor.model import (
+    SEVERITIES,
+    STANDING,
     Counters,
     Device,
     DeviceState,
@@ -116,7 +120,10 @@ findings = Table(
     Column("last_seen", UtcDateTime, nullable=False),
     Column("excepted_until", UtcDateTime),
     Column("reason", Text, nullable=False),
+    Column("weight", Integer, nullable=False),  # 1 to 5 by severity while it stands, 0 once it is mended
     UniqueConstraint("kind", "asset", "subject"),
+    Index("ix_monitor_findings_weight_id", "weight", "id"),
+    Index("ix_monitor_findings_unit_state", "unit", "state"),
 )
 
 certificates = Table(
@@ -130,6 +137,8 @@ certificates = Table(
     Column("problem", String(200), nullable=False),
     Column("facts", Json),
     Column("checked_at", UtcDateTime, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("not_after", UtcDateTime),
 )
 
 traps = Table(
@@ -184,10 +193,11 @@ def write_interfaces(connection: Connection, asset: str, listed: Sequence[Interf
         connection.execute(interfaces.insert(), [{"asset": asset, **_interface_row(one)} for one in listed])
 
 
-def read_neighbours(connection: Connection) -> dict[str, tuple[Neighbour, ...]]:
-    """Asset -> its neighbours."""
+def read_neighbours(connection: Connection, asset: str | None = None) -> dict[str, tuple[Neighbour, ...]]:
+    """Asset -> its neighbours, of all or of one."""
     found: dict[str, list[Neighbour]] = {}
-    for row in connection.execute(select(neighbours).order_by(neighbours.c.id)):
+    query = select(neighbours).order_by(neighbours.c.id)
+    for row in connection.execute(query if asset is None else query.where(neighbours.c.asset == asset)):
         neighbour = Neighbour(row.local_port, row.chassis, row.port, row.name, tuple(row.addresses))
         found.setdefault(row.asset, []).append(neighbour)
     return {asset: tuple(listed) for asset, listed in found.items()}
@@ -217,12 +227,19 @@ def delete_samples(connection: Connection, before: datetime) -> int:
     return connection.execute(samples.delete().where(samples.c.at < before)).rowcount
 
 
-def read_crossings(connection: Connection, asset: str | None = None) -> dict[tuple[str, str, str], Crossing]:
-    query = select(crossings)
-    if asset is not None:
-        query = query.where(crossings.c.asset == asset)
-    listed = [Crossing(**row._mapping) for row in connection.execute(query)]
-    return {crossing.key: crossing for crossing in listed}
+def mean_by_asset(
+    connection: Connection, listed: Sequence[str], metric: str, since: datetime
+) -> dict[str, float]:
+    """Mean of a device's own metric since then, by asset."""
+    wanted = (samples.c.asset.in_(listed)) & (samples.c.metric == metric) & (samples.c.object == "")
+    query = select(samples.c.asset, func.avg(samples.c.value)).where(wanted, samples.c.at >= since)
+    return {row[0]: row[1] for row in connection.execute(query.group_by(samples.c.asset))}
+
+
+def read_crossings(connection: Connection, listed: Sequence[str]) -> dict[tuple[str, str, str], Crossing]:
+    query = select(crossings).where(crossings.c.asset.in_(listed))
+    found = [Crossing(**row._mapping) for row in connection.execute(query)]
+    return {crossing.key: crossing for crossing in found}
 
 
 def write_crossings(connection: Connection, listed: Sequence[Crossing]) -> None:
@@ -238,24 +255,25 @@ def read_findings(
     connection: Connection,
     *,
     kinds: Iterable[FindingKind] | None = None,
+    asset: str | None = None,
     states: Iterable[FindingState] | None = None,
-    units: frozenset[str] | None = None,
 ) -> list[Finding]:
+    """Those of all units that a check lays its observations over."""
     query = select(findings).order_by(findings.c.first_seen, findings.c.id)
     if kinds is not None:
         query = query.where(findings.c.kind.in_([str(kind) for kind in kinds]))
+    if asset is not None:
+        query = query.where(findings.c.asset == asset)
     if states is not None:
         query = query.where(findings.c.state.in_([str(state) for state in states]))
-    if units is not None:
-        query = query.where(findings.c.unit.in_(sorted(units)))
-    return [_finding(row) for row in connection.execute(query)]
+    return [finding_of(row) for row in connection.execute(query)]
 
 
 def read_finding(connection: Connection, finding_id: str) -> Finding | None:
     row = connection.execute(
         select(findings).where(findings.c.id == finding_id).with_for_update()
     ).one_or_none()
-    return _finding(row) if row else None
+    return finding_of(row) if row else None
 
 
 def insert_finding(connection: Connection, finding: Finding) -> None:
@@ -272,11 +290,6 @@ def write_certificate(connection: Connection, row: Mapping[str, Any]) -> None:
     connection.execute(certificates.insert().values(**row))
 
 
-def read_certificates(connection: Connection) -> list[dict[str, Any]]:
-    query = select(certificates).order_by(certificates.c.endpoint)
-    return [dict(row._mapping) for row in connection.execute(query)]
-
-
 def count_repeat(connection: Connection, digest: str, since: datetime, now: datetime) -> bool:
     """Count the same notification up; False when none came since."""
     same = (traps.c.digest == digest) & (traps.c.last_at >= since)
@@ -289,31 +302,21 @@ def insert_trap(connection: Connection, record: TrapRecord, digest: str) -> None
     connection.execute(traps.insert().values(**row, digest=digest))
 
 
-def read_traps(connection: Connection, since: datetime, limit: int) -> list[TrapRecord]:
-    """Newest first."""
-    query = select(traps).where(traps.c.last_at >= since).order_by(traps.c.last_at.desc(), traps.c.id.desc())
-    fields = [column for column in traps.c if column.name != "digest"]
-    rows = connection.execute(query.with_only_columns(*fields).limit(limit))
-    return [TrapRecord(**row._mapping) for row in rows]
-
-
 def delete_traps(connection: Connection, before: datetime) -> int:
     return connection.execute(traps.delete().where(traps.c.last_at < before)).rowcount
 
 
 # --- rows
 def _device(row: Row[Any]) -> Device:
-    fields = dict(row._mapping)
-    fields["state"] = DeviceState(row.state)
-    fields["problem"] = Problem(row.problem) if row.problem else None
-    return Device(**fields)
+    state, problem = DeviceState(row.state), Problem(row.problem) if row.problem else None
+    return Device(**dict(row._mapping) | {"state": state, "problem": problem})
 
 
 def _interface(row: Row[Any]) -> Interface:
-    fields = {name: value for name, value in row._mapping.items() if name != "asset"}
+    values = {name: value for name, value in row._mapping.items() if name != "asset"}
     if row.counters:
-        fields["counters"] = Counters(**{**row.counters, "at": datetime.fromisoformat(row.counters["at"])})
-    return Interface(**fields)
+        values["counters"] = Counters(**{**row.counters, "at": datetime.fromisoformat(row.counters["at"])})
+    return Interface(**values)
 
 
 def _interface_row(interface: Interface) -> dict[str, Any]:
@@ -323,8 +326,8 @@ def _interface_row(interface: Interface) -> dict[str, Any]:
     return row
 
 
-def _finding(row: Row[Any]) -> Finding:
-    fields = dict(row._mapping)
+def finding_of(row: Row[Any]) -> Finding:
+    fields = {name: row._mapping[name] for name in _FINDING_FIELDS}
     return Finding(**fields | {"kind": FindingKind(row.kind), "state": FindingState(row.state)})
 
 
@@ -333,4 +336,13 @@ def _finding_row(finding: Finding) -> dict[str, Any]:
         "kind": str(finding.kind),
         "state": str(finding.state),
         "details": dict(finding.details),
+        "weight": SEVERITIES.index(finding.severity) + 1 if finding.state in STANDING else 0,
     }
+
+
+def trap_of(row: Row[Any]) -> TrapRecord:
+    return TrapRecord(**{name: row._mapping[name] for name in _TRAP_FIELDS})
+
+
+_FINDING_FIELDS = tuple(one.name for one in fields(Finding))
+_TRAP_FIELDS = tuple(one.name for one in fields(TrapRecord))

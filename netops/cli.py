@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +11,7 @@ import click
 from kernel.edges.cli import Output, group, pass_app, reason_option
 from kernel.i18n import N_, current_language
 from kernel.identity.model import Principal
+from kernel.store.listing import Ask, every
 from netops.service import NetopsService
 
 commands = group("netops", N_("Device configurations: collect, compare, check."))
@@ -29,7 +31,15 @@ _RESULTS = (
     N_("seconds"),
     N_("error"),
 )
-_VERSIONS = (N_("version"), N_("at"), N_("author"), N_("source"), N_("digest"))
+_VERSIONS = (
+    N_("version"),
+    N_("at"),
+    N_("author"),
+    N_("source"),
+    N_("added"),
+    N_("removed"),
+    N_("digest"),
+)
 _FINDINGS = (
     N_("id"),
     N_("severity"),
@@ -87,15 +97,17 @@ def collect(app: NetopsApp, devices: tuple[str, ...], accept_shrink: bool, fail_
 @pass_app
 def devices(app: NetopsApp) -> None:
     columns = (N_("device"), N_("state"), N_("version"), N_("at"), N_("error"))
-    app.out.rows(app.netops.archive.devices(app.principal), columns)
+    found = every(partial(app.netops.devices.page, app.principal))
+    app.out.rows([_device_row(device) for device in found], columns)
 
 
 @commands.command("versions", help=N_("The versions of a device's configuration, newest first."))
 @click.argument("device")
 @pass_app
 def versions(app: NetopsApp, device: str) -> None:
-    found = app.netops.archive.versions(app.principal, device)
-    app.out.rows([vars(version) | {"version": version.id} for version in found], _VERSIONS)
+    asked = Ask().narrowed(device=app.netops.devices.get(app.principal, device).name)
+    found = every(partial(app.netops.versions.page, app.principal), asked)
+    app.out.rows([_version_row(version) for version in found], _VERSIONS)
 
 
 @commands.command("show", help=N_("Show a version, secrets masked; the newest by default."))
@@ -171,10 +183,11 @@ def check(app: NetopsApp, file: Any, platform: str, fail_on: str | None) -> int:
 def findings(
     app: NetopsApp, device: str | None, rule: str | None, states: tuple[str, ...], fail_on: str | None
 ) -> int:
-    from netops.compliance.model import PRESENT, FindingState
+    from netops.compliance.model import PRESENT
 
-    wanted = [FindingState(state) for state in states] or PRESENT
-    found = app.netops.findings.find(app.principal, device=device, rule=rule, states=wanted)
+    wanted = states or tuple(sorted(PRESENT))
+    asked = Ask(filters={"state": wanted}).narrowed(device=device, rule=rule)
+    found = list(every(partial(app.netops.findings.page, app.principal), asked))
     app.out.rows([_finding_row(item, app.out.form) | _kept_columns(item) for item in found], _FINDINGS)
     return EXIT_FINDINGS if _reaches({item.severity.value: 1 for item in found}, fail_on) else 0
 
@@ -226,8 +239,7 @@ def trust(app: NetopsApp, device: str, fingerprint: str, reason: str) -> None:
 @click.option("--platform", help=N_("Only rules of this platform."))
 @pass_app
 def rules(app: NetopsApp, platform: str | None) -> None:
-    book = app.netops.rules
-    chosen = book.for_platform(platform) if platform else book.rules
+    chosen = every(partial(app.netops.rules.page, app.principal), Ask().narrowed(platform=platform))
     language = current_language()
     rows = [
         {
@@ -248,6 +260,32 @@ def verify(app: NetopsApp) -> int:
     report = app.netops.archive.verify(app.principal)
     app.out.record({"versions": report.versions, "faults": list(report.faults)})
     return EXIT_INTEGRITY if report.faults else 0
+
+
+def _device_row(device: Any) -> dict[str, Any]:
+    return {
+        "device": device.name,
+        "state": device.state.value,
+        "version": device.version[:12],
+        "at": device.at,
+        "error": device.error.text(current_language()) if device.error else "",
+        "platform": device.platform,
+        "zone": device.zone,
+        "findings": {severity.value: number for severity, number in device.findings.items()},
+    }
+
+
+def _version_row(version: Any) -> dict[str, Any]:
+    return {
+        "version": version.version,
+        "at": version.collected_at,
+        "author": version.actor,
+        "source": version.source,
+        "digest": version.digest,
+        "lines": version.lines,
+        "added": version.added,
+        "removed": version.removed,
+    }
 
 
 def _result_row(result: Any) -> dict[str, Any]:

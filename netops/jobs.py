@@ -1,13 +1,13 @@
-"""Background work: collections, on demand and by schedule, and the end of exceptions."""
+"""Background work: collections, on demand and by schedule, the end of exceptions, the archive verified."""
 
 from collections.abc import Mapping
 from contextlib import suppress
 
 from kernel.jobs.queue import Handler, JobContext
-from netops.collection.model import Source
+from netops.archive.model import VERIFY
+from netops.collection.model import COLLECT, Source
 from netops.service import NetopsService
 
-COLLECT = "netops.collect"
 EXPIRE = "netops.expire"
 SCHEDULES: Mapping[str, tuple[str, str]] = {
     "netops.collect.nightly": ("30 1 * * *", COLLECT),
@@ -43,4 +43,9 @@ def handlers(service: NetopsService) -> dict[str, Handler]:
     def expire(context: JobContext) -> None:
         service.findings.expire(context.principal)
 
-    return {COLLECT: collect, EXPIRE: expire}
+    def verify(context: JobContext) -> None:
+        report = service.archive.verify(context.principal)
+        with context.finish({"versions": report.versions, "faults": list(report.faults)}):
+            pass
+
+    return {COLLECT: collect, EXPIRE: expire, VERIFY: verify}

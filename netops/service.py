@@ -6,29 +6,32 @@ from dataclasses import dataclass
 from kernel.errors import Invalid
 from kernel.i18n import N_
 from netops.archive.service import ArchiveService
+from netops.archive.versions import VersionService
+from netops.collection.devices import DeviceService
 from netops.collection.service import CollectionService
 from netops.compliance.checks import Circumstances
 from netops.compliance.detect import Checker
 from netops.compliance.model import CheckReport
-from netops.compliance.rules import RuleBook
-from netops.compliance.service import FindingService
+from netops.compliance.service import FindingService, RuleService
 from netops.config.text import as_file
 from netops.vendors import Vendor
 
 
 @dataclass(frozen=True)
 class NetopsService:
-    """Device configurations: ``collection`` fetches, ``archive`` keeps, ``findings`` judges."""
+    """Device configurations: ``collection`` fetches, ``archive`` keeps, ``findings`` and ``rules`` judge.
 
+    ``devices`` and ``versions`` are what people look through.
+    """
+
+    devices: DeviceService
+    versions: VersionService
     collection: CollectionService
     archive: ArchiveService
     findings: FindingService
+    rules: RuleService
     checker: Checker
     vendors: Mapping[str, Vendor]
-
-    @property
-    def rules(self) -> RuleBook:
-        return self.checker.book
 
     def check_text(self, text: str, platform: str, circumstances: Circumstances | None = None) -> CheckReport:
         """Check a configuration that somebody hands in: nothing is stored, no permission needed, no device asked."""

@@ -9,12 +9,14 @@ from kernel.i18n import N_
 from kernel.secrets import write_private
 from netops.archive.git import GitArchive
 from netops.archive.service import ArchiveService
+from netops.archive.versions import VersionService
+from netops.collection.devices import DeviceService
 from netops.collection.netmiko_collector import NetmikoCollector
 from netops.collection.service import CollectionService
 from netops.collection.targets import Targets
 from netops.compliance.detect import Checker
 from netops.compliance.rules import load_rules
-from netops.compliance.service import FindingService
+from netops.compliance.service import FindingService, RuleService
 from netops.config.masking import Masker
 from netops.service import NetopsService
 from netops.vendors import load_vendors
@@ -54,7 +56,24 @@ def build(floor: Floor) -> NetopsService:
         blobs=floor.blobs,
         box=floor.box,
     )
-    return NetopsService(collection, reading, findings, checker, vendors)
+    versions = VersionService(
+        database=floor.database,
+        access=floor.access,
+        register=floor.register,
+        archive=archive,
+        targets=targets,
+        checker=checker,
+    )
+    return NetopsService(
+        devices=DeviceService(floor.database, floor.access),
+        versions=versions,
+        collection=collection,
+        archive=reading,
+        findings=findings,
+        rules=RuleService(floor.access, checker.book),
+        checker=checker,
+        vendors=vendors,
+    )
 
 
 def _masking_key(path: Path) -> bytes:

@@ -13,6 +13,7 @@ from console.commands.range import ROOT
 from console.compose.monitor import build_trap_receiver
 from console.demo.model import RANGE, Check, Demo, StepResult
 from kernel.i18n import N_, translate
+from kernel.store.listing import MOST, Ask
 from monitor.adapters.traps import TrapReceiver
 from monitor.model import Finding, FindingKind, TrapRecord
 from monitor.picture import topology_svg
@@ -46,7 +47,7 @@ def run(demo: Demo) -> StepResult:
         sent = [_send(demo, receiver.port, trap) for trap in TRAPS]
         _wait_for(receiver, len(TRAPS))
         counts = receiver.counts
-    received = service.notifications.list(admin)
+    received = [one.trap for one in service.notifications.page(admin, Ask(limit=MOST)).items]
     findings = (*network.findings, *endpoints.findings)
     names = {asset.id: asset.name for asset in network.view.assets}
     figures = {

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import yaml
 from console.demo.model import RANGE, Check, Demo, StepResult
 from kernel.i18n import N_, translate
 from kernel.secrets import write_private
+from kernel.store.listing import Ask, every
 from netops.archive.git import branch_of
 from netops.archive.names import archive_name
 from netops.collection.model import DeviceState, RunReport
-from netops.compliance.model import Finding
+from netops.compliance.model import PRESENT, Finding
 
 ARCHIVE = Path("netops") / "archive.git"
 
@@ -24,7 +26,7 @@ def run(demo: Demo) -> StepResult:
     admin, netops = demo.people["network_admin"], demo.app.netops
     report = netops.collection.collect(admin, progress=lambda _done, _all, text: demo.progress(text))
     again = netops.collection.collect(admin)
-    findings = netops.findings.find(admin)
+    findings = list(every(partial(netops.findings.page, admin), Ask(filters={"state": tuple(PRESENT)})))
     archive = netops.archive.verify(demo.people["dr_admin"])
     figures = {
         "devices": len(report.results),
@@ -33,7 +35,7 @@ def run(demo: Demo) -> StepResult:
         "lines": sum(result.lines for result in report.results),
         "lines_not_understood": sum(result.unread for result in report.results),
         "versions": archive.versions,
-        "rules": len(netops.rules.rules),
+        "rules": netops.rules.page(admin, Ask()).total,
         "findings": [_shown(finding) for finding in findings],
     }
     folder = demo.floor.settings.data_dir / ARCHIVE

@@ -5,15 +5,29 @@ from datetime import datetime
 from typing import Any
 
 from kernel.assets import Asset
+from kernel.assets.store import assets
 from kernel.audit.model import AuditAction
+from kernel.errors import NotFound
+from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
+from kernel.store.listing import Ask, Page
 from monitor import store
 from monitor.certificates import endpoint_name, facts_of, judge
-from monitor.model import ENDPOINT_KINDS, CertificateFacts, EndpointReading, Finding, Observation, Sample
+from monitor.listings import ENDPOINTS
+from monitor.model import (
+    ENDPOINT_KINDS,
+    CertificateFacts,
+    EndpointReading,
+    Finding,
+    FindingKind,
+    Observation,
+    Sample,
+)
 from monitor.ports import EndpointAddress, EndpointProbe
-from monitor.services.base import Base
+from monitor.services.base import Base, Work
 from monitor.services.findings import Findings
+from monitor.standing import EndpointStanding, EndpointState
 
 
 @dataclass(frozen=True)
@@ -46,12 +60,12 @@ class Endpoints:
     def check(self, principal: Principal, names: tuple[str, ...] = ()) -> EndpointCheck:
         """Check every endpoint of the principal's units, or the named ones."""
         self._base.access.require(principal, Permission.MONITOR_CHECK)
-        assets = self._base.endpoints(principal, names)
-        readings = self._probe.probe([_address(asset) for asset in assets])
+        chosen = self._base.endpoints(principal, names)
+        readings = self._probe.probe([_address(asset) for asset in chosen])
         now = self._base.clock.now()
-        endpoints = [_endpoint(asset, readings[_address(asset)], now) for asset in assets]
+        endpoints = [_endpoint(asset, readings[_address(asset)], now) for asset in chosen]
         observations = [fault for one in endpoints for fault in _faults(one, now)]
-        by_id = {asset.id: asset for asset in assets}
+        by_id = {asset.id: asset for asset in chosen}
         with self._base.database.begin() as uow:
             for endpoint in endpoints:
                 store.write_certificate(uow.connection, _row(endpoint, now))
@@ -63,13 +77,26 @@ class Endpoints:
             uow.audit(principal, AuditAction.MONITOR_ENDPOINTS, "monitor", details=details)
         return EndpointCheck(tuple(endpoints), done.present)
 
-    def certificates(self, principal: Principal) -> list[dict[str, Any]]:
-        """What the endpoints of the principal's units presented last: the certificate inventory."""
-        self._base.seen_units(principal)
-        seen = {asset.id: asset.name for asset in self._base.endpoints(principal)}
+    def request(self, principal: Principal, names: tuple[str, ...] = ()) -> str:
+        """Have a worker check every endpoint of the principal's units, or the named ones; the job's id."""
+        self._base.access.require(principal, Permission.MONITOR_CHECK)
+        return self._base.request(principal, Work.TLS, self._base.endpoints(principal, names))
+
+    def page(self, principal: Principal, ask: Ask) -> Page[EndpointStanding]:
+        """Endpoints of the principal's units with what they presented last, the first to expire first."""
+        scope = self._base.scope(principal, assets.c.unit)
         with self._base.database.read() as connection:
-            rows = store.read_certificates(connection)
-        return [{"name": seen[row["asset"]], **row} for row in rows if row["asset"] in seen]
+            return ENDPOINTS.page(connection, ask, *scope)
+
+    def get(self, principal: Principal, name: str) -> EndpointStanding:
+        """One endpoint by the id or name of its entry; NotFound also when it is another unit's."""
+        scope = self._base.scope(principal, assets.c.unit)
+        wanted = ENDPOINTS.query.where((assets.c.id == name) | (assets.c.name == name), *scope)
+        with self._base.database.read() as connection:
+            row = connection.execute(wanted).first()
+        if row is None:
+            raise NotFound(N_("There is no TLS endpoint %(name)s."), name=name[:60])
+        return ENDPOINTS.row(row)
 
 
 def _address(asset: Asset) -> EndpointAddress:
@@ -96,6 +123,21 @@ def _samples(endpoint: Endpoint, now: datetime) -> list[Sample]:
     ]
 
 
+_JUDGED = {
+    FindingKind.EXPIRED_CERTIFICATE: EndpointState.EXPIRED,
+    FindingKind.CERTIFICATE_NOT_YET_VALID: EndpointState.NOT_YET_VALID,
+    FindingKind.EXPIRING_CERTIFICATE: EndpointState.EXPIRING,
+    FindingKind.UNREACHABLE_SERVICE: EndpointState.UNREACHABLE,
+}
+
+
+def _state(endpoint: Endpoint, now: datetime) -> EndpointState:
+    faults = _faults(endpoint, now)
+    if faults:
+        return _JUDGED[faults[0].kind]
+    return EndpointState.VALID if endpoint.facts else EndpointState.NONE
+
+
 def _row(endpoint: Endpoint, now: datetime) -> dict[str, Any]:
     facts = asdict(endpoint.facts) if endpoint.facts else None
     if facts is not None:
@@ -111,4 +153,6 @@ def _row(endpoint: Endpoint, now: datetime) -> dict[str, Any]:
         "problem": reading.problem,
         "facts": facts,
         "checked_at": now,
+        "state": str(_state(endpoint, now)),
+        "not_after": endpoint.facts.not_after if endpoint.facts else None,
     }

@@ -13,9 +13,12 @@ from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.ids import new_id
 from kernel.store import UnitOfWork
+from kernel.store.listing import Ask, Page
 from monitor import store
+from monitor.listings import FINDINGS
 from monitor.model import (
     SEVERITY,
+    STANDING,
     Finding,
     FindingKind,
     FindingState,
@@ -24,8 +27,7 @@ from monitor.model import (
     state_when_seen,
 )
 from monitor.services.base import Base
-
-STANDING = (FindingState.OPEN, FindingState.ACKNOWLEDGED, FindingState.EXCEPTED)
+from monitor.standing import NamedFinding
 
 
 @dataclass(frozen=True)
@@ -42,22 +44,26 @@ class Reconciled:
 
 
 class Findings:
-    """Lists and moves findings."""
+    """Looks through findings and moves them."""
 
     def __init__(self, base: Base) -> None:
         self._base = base
 
-    def list(
-        self,
-        principal: Principal,
-        *,
-        kinds: Iterable[FindingKind] | None = None,
-        states: Iterable[FindingState] | None = STANDING,
-    ) -> Sequence[Finding]:
-        """Findings of the principal's units, oldest first; those that stand unless ``states`` says otherwise."""
-        units = self._base.seen_units(principal)
+    def page(self, principal: Principal, ask: Ask) -> Page[NamedFinding]:
+        """Findings of the principal's units: what stands first, the heaviest first."""
+        scope = self._base.scope(principal, store.findings.c.unit)
         with self._base.database.read() as connection:
-            return store.read_findings(connection, kinds=kinds, states=states, units=units)
+            return FINDINGS.page(connection, ask, *scope)
+
+    def get(self, principal: Principal, finding_id: str) -> NamedFinding:
+        """One finding; NotFound also when it is another unit's."""
+        scope = self._base.scope(principal, store.findings.c.unit)
+        wanted = FINDINGS.query.where(store.findings.c.id == finding_id, *scope)
+        with self._base.database.read() as connection:
+            row = connection.execute(wanted).one_or_none()
+        if row is None:
+            raise NotFound(N_("There is no finding %(id)s."), id=finding_id[:60])
+        return FINDINGS.row(row)
 
     def acknowledge(self, principal: Principal, finding_id: str, reason: str) -> Finding:
         """Somebody is on it."""
@@ -110,7 +116,7 @@ class Findings:
 
     def forget(self, uow: UnitOfWork, asset: str) -> int:
         """What stands against an entry that has retired is no longer a fault; returns how many findings that closes."""
-        listed = [one for one in store.read_findings(uow.connection, states=STANDING) if one.asset == asset]
+        listed = store.read_findings(uow.connection, asset=asset, states=STANDING)
         for finding in listed:
             store.update_finding(uow.connection, replace(finding, state=FindingState.FIXED))
         return len(listed)

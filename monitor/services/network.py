@@ -7,7 +7,7 @@ from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from monitor import store
 from monitor.model import TOPOLOGY_KINDS, Device, Finding, Neighbour
-from monitor.services.base import Base
+from monitor.services.base import Base, Work
 from monitor.services.findings import Findings
 from monitor.topology import NetworkView, Sighting, compare
 
@@ -49,6 +49,11 @@ class Network:
             }
             uow.audit(principal, AuditAction.MONITOR_TOPOLOGY, "monitor", details=details)
         return NetworkCheck(view, done.present)
+
+    def request(self, principal: Principal) -> str:
+        """Have a worker compare; the job's id."""
+        self._base.access.require(principal, Permission.MONITOR_CHECK)
+        return self._base.request(principal, Work.TOPOLOGY)
 
     def _compare(self) -> NetworkView:
         register = self._base.register

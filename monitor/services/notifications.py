@@ -1,14 +1,20 @@
 """Traps and informs: named, told apart from repetitions, kept, announced (MON-1)."""
 
-from datetime import datetime, timedelta
+from sqlalchemy import ColumnElement, Connection, select
 
+from kernel.assets.store import assets
 from kernel.canonical import canonical_json, sha256_hex
+from kernel.errors import NotFound
 from kernel.events import Event, EventKind
+from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.ids import new_id
+from kernel.store.listing import Ask, Page
 from monitor import store
+from monitor.listings import TRAPS
 from monitor.model import REPEAT_WINDOW, Trap, TrapRecord
 from monitor.services.base import Base
+from monitor.standing import NamedTrap
 from monitor.trapnames import name_of, varbinds_of
 
 
@@ -44,18 +50,28 @@ class Notifications:
             unit = sender.unit if sender else None
             uow.emit(Event(EventKind.MONITOR_TRAP_RECEIVED, asset or trap.source, data, unit, severity))
 
-    def list(
-        self, principal: Principal, *, since: datetime | None = None, limit: int = 200
-    ) -> "list[TrapRecord]":
-        """Notifications of the principal's units, newest first; those of unknown senders for who sees all units only."""
+    def page(self, principal: Principal, ask: Ask) -> Page[NamedTrap]:
+        """Notifications of the principal's units, newest first; those of unknown senders only for who sees all units."""
         units = self._base.seen_units(principal)
-        assets = {asset.id: asset for asset in self._base.register.assets()}
-        whole = units is None or all(asset.unit in units for asset in assets.values())
-        begin = since or self._base.clock.now() - timedelta(days=7)
         with self._base.database.read() as connection:
-            records = store.read_traps(connection, begin, max(1, min(limit, 1000)))
-        return [
-            record
-            for record in records
-            if whole or (record.asset in assets and units and assets[record.asset].unit in units)
-        ]
+            return TRAPS.page(connection, ask, *_scope(connection, units))
+
+    def get(self, principal: Principal, trap_id: str) -> NamedTrap:
+        """One notification; NotFound also when it is another unit's."""
+        units = self._base.seen_units(principal)
+        with self._base.database.read() as connection:
+            wanted = TRAPS.query.where(store.traps.c.id == trap_id, *_scope(connection, units))
+            row = connection.execute(wanted).one_or_none()
+        if row is None:
+            raise NotFound(N_("There is no notification %(id)s."), id=trap_id[:60])
+        return TRAPS.row(row)
+
+
+def _scope(connection: Connection, units: frozenset[str] | None) -> tuple[ColumnElement[bool], ...]:
+    """Keeps to ``units``, except for whom every unit with entries in the register is among them."""
+    if units is None:
+        return ()
+    others = select(assets.c.id).where(assets.c.unit.not_in(sorted(units))).limit(1)
+    if connection.execute(others).first() is None:
+        return ()
+    return (assets.c.unit.in_(sorted(units)),)

@@ -4,7 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
+
 from kernel.assets import Asset
+from kernel.assets.store import assets
 from kernel.audit.model import AuditAction
 from kernel.errors import NotFound
 from kernel.events import Event, EventKind
@@ -13,15 +16,19 @@ from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.secrets import Credential, Credentials
 from kernel.store import UnitOfWork
+from kernel.store.listing import Ask, Page
 from monitor import store
 from monitor.counters import with_rates
+from monitor.listings import DEVICES
 from monitor.mib import query_for, read
-from monitor.model import Device, DeviceState, Interface, Problem, Reading, Sample, next_state
+from monitor.model import Device, DeviceState, Interface, Neighbour, Problem, Reading, Sample, next_state
 from monitor.platforms import platform_of
 from monitor.ports import Agent, Answer, Query, SnmpClient
-from monitor.services.base import DEFAULT_SNMP_PORT, Base
+from monitor.services.base import DEFAULT_SNMP_PORT, Base, Work
+from monitor.standing import Status
 from monitor.thresholds import Crossing, Threshold, interface_samples, judge
 
+ANSWERED = "answered"  # the metric: 1 for a poll with an answer, 0 for one without
 _AT_ONCE = 200  # devices between two reports of progress
 _STATE_SEVERITY = {
     DeviceState.UP: "info",
@@ -43,15 +50,6 @@ class Polled:
     version: str = ""  # SNMP version of the question: v3 or v2c
 
 
-@dataclass(frozen=True)
-class Status:
-    """A device as it stands: its stored state and the thresholds it has crossed."""
-
-    asset: Asset
-    device: Device
-    crossed: tuple[Crossing, ...] = ()
-
-
 class Polling:
     """Asks agents and remembers what they said."""
 
@@ -68,11 +66,11 @@ class Polling:
     ) -> list[Polled]:
         """Poll all devices of the principal's units, or the named ones; one that does not answer stops no other."""
         self._base.access.require(principal, Permission.MONITOR_CHECK)
-        assets = self._base.polled(principal, names)
+        chosen = self._base.polled(principal, names)
         results: list[Polled] = []
-        for start in range(0, len(assets), _AT_ONCE):
-            results += self._poll_some(assets[start : start + _AT_ONCE])
-            progress(len(results), len(assets))
+        for start in range(0, len(chosen), _AT_ONCE):
+            results += self._poll_some(chosen[start : start + _AT_ONCE])
+            progress(len(results), len(chosen))
         answered = sum(result.device.problem is None for result in results)
         details = {"polled": len(results), "answered": answered}
         with self._base.database.begin() as uow:
@@ -81,20 +79,47 @@ class Polling:
             )
         return results
 
-    def status(self, principal: Principal) -> list[Status]:
-        """Every monitored device the principal sees, never polled ones too."""
-        self._base.seen_units(principal)
+    def request(self, principal: Principal, names: tuple[str, ...] = ()) -> str:
+        """Have a worker poll all devices of the principal's units, or the named ones; the job's id."""
+        self._base.access.require(principal, Permission.MONITOR_CHECK)
+        return self._base.request(principal, Work.POLL, self._base.polled(principal, names))
+
+    def page(self, principal: Principal, ask: Ask) -> Page[Status]:
+        """Monitored devices of the principal's units, never polled ones too."""
+        scope = self._base.scope(principal, assets.c.unit)
         with self._base.database.read() as connection:
-            devices = store.read_devices(connection)
-            crossed = [crossing for crossing in store.read_crossings(connection).values() if crossing.crossed]
-        return [
-            Status(
-                asset,
-                devices.get(asset.id, Device(asset.id)),
-                tuple(crossing for crossing in crossed if crossing.asset == asset.id),
-            )
-            for asset in self._base.polled(principal)
-        ]
+            page = DEVICES.page(connection, ask, *scope)
+            return replace(page, items=self._complete(connection, page.items))
+
+    def get(self, principal: Principal, name: str) -> Status:
+        """One device by id or name; NotFound also when it is another unit's."""
+        scope = self._base.scope(principal, assets.c.unit)
+        named = (assets.c.id == name) | (assets.c.name == name)
+        with self._base.database.read() as connection:
+            row = connection.execute(DEVICES.query.where(named, *scope)).first()
+            if row is None:
+                raise NotFound(N_("There is no entry %(value)s in the register."), value=name[:60])
+            return self._complete(connection, [DEVICES.row(row)])[0]
+
+    def _complete(self, connection: Connection, listed: Sequence[Status]) -> tuple[Status, ...]:
+        """With crossed thresholds and the last day's availability."""
+        ids = [one.id for one in listed]
+        crossed: dict[str, list[Crossing]] = {}
+        for crossing in store.read_crossings(connection, ids).values():
+            if crossing.crossed:
+                crossed.setdefault(crossing.asset, []).append(crossing)
+        since = self._base.clock.now() - timedelta(days=1)
+        answered = store.mean_by_asset(connection, ids, ANSWERED, since)
+        return tuple(
+            replace(one, crossed=tuple(crossed.get(one.id, ())), availability=answered.get(one.id))
+            for one in listed
+        )
+
+    def neighbours(self, principal: Principal, name: str) -> tuple[Neighbour, ...]:
+        """What the device's last poll told of its neighbours."""
+        asset = self._visible(principal, name)
+        with self._base.database.read() as connection:
+            return store.read_neighbours(connection, asset.id).get(asset.id, ())
 
     def interfaces(self, principal: Principal, name: str) -> list[Interface]:
         """A device's interfaces in the order of ifIndex."""
@@ -123,10 +148,10 @@ class Polling:
         return asset
 
     # --- one round
-    def _poll_some(self, assets: Sequence[Asset]) -> list[Polled]:
+    def _poll_some(self, chosen: Sequence[Asset]) -> list[Polled]:
         questions: dict[str, tuple[Agent, Query]] = {}
         answers: dict[str, Answer] = {}
-        for asset in assets:
+        for asset in chosen:
             try:
                 credential = self._credentials.get(str(asset.attributes.get("credential", "")))
             except NotFound:
@@ -138,7 +163,7 @@ class Polling:
         versions = {
             key: "v3" if agent.credential.snmp_user else "v2c" for key, (agent, _) in questions.items()
         }
-        return [self._keep(asset, answers[asset.id], at, versions.get(asset.id, "")) for asset in assets]
+        return [self._keep(asset, answers[asset.id], at, versions.get(asset.id, "")) for asset in chosen]
 
     def _keep(self, asset: Asset, answer: Answer, at: datetime, version: str) -> Polled:
         """Store what one device said, in one transaction with what follows from it."""
@@ -146,8 +171,9 @@ class Polling:
         with self._base.database.begin() as uow:
             before = store.read_device(uow.connection, asset.id) or Device(asset.id)
             crossings: Mapping[tuple[str, str, str], Crossing] = store.read_crossings(
-                uow.connection, asset.id
+                uow.connection, [asset.id]
             )
+            store.insert_samples(uow.connection, _answered(asset, answer, at))
             if reading is not None:
                 crossings = self._keep_reading(uow, asset, reading, answer, at, crossings)
             crossed = any(crossing.crossed for crossing in crossings.values())
@@ -213,6 +239,13 @@ class Polling:
 def _agent(asset: Asset, credential: Credential) -> Agent:
     port = int(asset.attributes.get("snmp_port", DEFAULT_SNMP_PORT))
     return Agent(asset.id, asset.address, port, credential)
+
+
+def _answered(asset: Asset, answer: Answer, at: datetime) -> list[Sample]:
+    """1 or 0: whether it answered; nothing when our own credential kept us from asking rightly."""
+    if answer.problem in (Problem.CREDENTIAL, Problem.AUTHENTICATION):
+        return []
+    return [Sample(asset.id, "", ANSWERED, at, 1.0 if answer.answered else 0.0)]
 
 
 def _after(

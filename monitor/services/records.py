@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from functools import partial
 
 from kernel.canonical import canonical_json
 from kernel.evidence.model import Attachment, EvidenceKind
@@ -10,9 +10,10 @@ from kernel.evidence.service import EvidenceService
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store import UnitOfWork
+from kernel.store.listing import every
 from monitor.model import FindingKind
 from monitor.picture import topology_svg
-from monitor.services.base import Base
+from monitor.services.base import Base, Work
 from monitor.services.endpoints import Endpoints
 from monitor.services.network import Network
 from monitor.services.polling import Polling
@@ -42,6 +43,11 @@ class Records:
         with self._base.database.begin() as uow:
             return [self._write(uow, *record) for record in written]
 
+    def request(self, principal: Principal) -> str:
+        """Have a worker write them; the job's id."""
+        self._base.access.require(principal, Permission.MONITOR_CHECK)
+        return self._base.request(principal, Work.RECORD)
+
     def _write(
         self,
         uow: UnitOfWork,
@@ -55,10 +61,10 @@ class Records:
         )
 
     def _availability(self, principal: Principal) -> Written:
-        listed = self._polling.status(principal)
+        listed = list(every(partial(self._polling.page, principal)))
         answered = [one for one in listed if one.device.answered_at and one.device.problem is None]
         unanswered = [
-            {"device": one.asset.name, "problem": str(one.device.problem or "never polled")}
+            {"device": one.name, "problem": str(one.device.problem or "never polled")}
             for one in listed
             if one not in answered
         ]
@@ -70,7 +76,7 @@ class Records:
             "version": "none" if not versions else versions.pop() if len(versions) == 1 else "mixed",
         }
         rows = [
-            {"device": one.asset.name, "state": str(one.device.state), "facts": dict(one.device.facts)}
+            {"device": one.name, "state": str(one.device.state), "facts": dict(one.device.facts)}
             for one in listed
         ]
         return EvidenceKind.DEVICES_POLLED, SUBJECT, summary, [_json("devices.json", rows)]
@@ -103,20 +109,20 @@ class Records:
     def _certificates(self, principal: Principal) -> list[Written]:
         written: list[Written] = []
         now = self._base.clock.now()
-        for row in self._endpoints.certificates(principal):
-            facts = row["facts"]
-            if facts is None:
+        for one in every(partial(self._endpoints.page, principal)):
+            facts = one.facts
+            if one.not_after is None:
                 continue
-            left = (datetime.fromisoformat(facts["not_after"]) - now).total_seconds() / 86_400
+            left = (one.not_after - now).total_seconds() / 86_400
             summary: dict[str, object] = {
-                "name": row["name"],
-                "endpoint": row["endpoint"],
-                "tls": row["tls"],
+                "name": one.name,
+                "endpoint": one.endpoint,
+                "tls": one.tls,
                 "expired": left < 0,
                 "days_left": int(left),
                 **{name: facts[name] for name in ("subject", "issuer", "serial", "not_after", "fingerprint")},
             }
-            written.append((EvidenceKind.ENDPOINT_CHECKED, row["asset"], summary, []))
+            written.append((EvidenceKind.ENDPOINT_CHECKED, one.id, summary, []))
         return written
 
 

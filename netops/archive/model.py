@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+VERIFY = "netops.verify"  # the kind of job that verifies the archive
+
 
 @dataclass(frozen=True)
 class Version:

@@ -1,6 +1,4 @@
-"""Reading the archive: versions, texts, differences, the original for a restore, verification."""
-
-from collections.abc import Mapping
+"""Reading the archive: texts, differences, the original for a restore, verification."""
 
 from kernel.assets.model import Asset
 from kernel.assets.service import Register
@@ -11,9 +9,10 @@ from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
+from kernel.jobs.model import JobRequest
 from kernel.secrets import SecretBox
 from kernel.store import Database
-from netops.archive.model import ArchiveReport, Version
+from netops.archive.model import VERIFY, ArchiveReport
 from netops.archive.names import archive_name
 from netops.archive.ports import Archive
 from netops.collection import store
@@ -38,11 +37,6 @@ class ArchiveService:
         self._archive = archive
         self._blobs = blobs
         self._box = box
-
-    def versions(self, principal: Principal, device: str, limit: int = 100) -> list[Version]:
-        """Newest first: when, by whom, why."""
-        asset = self._readable(principal, device)
-        return self._archive.history(archive_name(asset.name), limit)
 
     def text(self, principal: Principal, device: str, version: str = "") -> str:
         """A version's masked text; the newest by default."""
@@ -83,13 +77,13 @@ class ArchiveService:
         sealed = self._blobs.get(row.original).decode()
         return self._box.open(sealed, context=f"netops:{asset.id}").decode()
 
-    def devices(self, principal: Principal) -> list[Mapping[str, object]]:
-        """The newest result of every device of the principal's units."""
-        self._access.require(principal, Permission.NETOPS_CONFIG_READ)
-        visible = self._access.visible_units(principal)
-        with self._database.read() as connection:
-            rows = store.last_results(connection)
-        return [dict(row._mapping) for row in rows if visible is None or row.unit in visible]
+    def request_verify(self, principal: Principal) -> str:
+        """Have a worker verify the archive; the job's id, the same one while it is waiting or running."""
+        self._access.require(principal, Permission.NETOPS_ARCHIVE_VERIFY)
+        with self._database.begin() as uow:
+            job = uow.enqueue(JobRequest(VERIFY, key=VERIFY, requested_by=principal.id))
+            uow.audit(principal, AuditAction.JOB_ENQUEUE, job, details={"kind": VERIFY})
+        return job
 
     def verify(self, principal: Principal) -> ArchiveReport:
         """Read every version and check its digest, and that every version the database knows is there; audited."""
@@ -129,5 +123,6 @@ class ArchiveService:
     def _readable(self, principal: Principal, device: str) -> Asset:
         self._access.require(principal, Permission.NETOPS_CONFIG_READ)
         asset = self._register.asset(device)
-        self._access.require(principal, Permission.NETOPS_CONFIG_READ, unit=asset.unit)
+        if not self._access.covers(principal, asset.unit):
+            raise NotFound(N_("There is no device %(name)s."), name=device[:60])
         return asset

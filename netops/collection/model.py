@@ -8,7 +8,10 @@ from enum import StrEnum
 from kernel.errors import ErrorCode, WeichengError
 from kernel.i18n import N_
 from kernel.secrets import Credential
+from netops.compliance.model import Severity
 from netops.vendors import Vendor
+
+COLLECT = "netops.collect"  # the kind of job that collects
 
 
 class Source(StrEnum):
@@ -19,8 +22,9 @@ class Source(StrEnum):
 
 
 class DeviceState(StrEnum):
-    """What a run did for one device."""
+    """What the last run did for a device; ``never``: none has tried it yet."""
 
+    NEVER = "never"
     FIRST = "first"
     CHANGED = "changed"
     UNCHANGED = "unchanged"
@@ -181,3 +185,54 @@ class RunReport:
     @property
     def failed(self) -> tuple[DeviceResult, ...]:
         return tuple(result for result in self.results if result.state is DeviceState.FAILED)
+
+
+@dataclass(frozen=True)
+class DeviceStanding:
+    """A registered device as its configuration is looked after: the last attempt, the newest version, what is wrong.
+
+    ``error`` is why the last attempt failed; ``findings`` counts those that are there by severity; ``host_key`` only when one
+    device is asked for.
+    """
+
+    id: str
+    name: str
+    unit: str
+    zone: str
+    zone_name: str
+    address: str
+    platform: str
+    state: DeviceState
+    at: datetime | None
+    version: str
+    version_at: datetime | None
+    error: WeichengError | None = None
+    findings: Mapping[Severity, int] = field(default_factory=dict)
+    host_key: HostKey | None = None
+
+
+@dataclass(frozen=True)
+class KeptVersion:
+    """A version as the database knows it. ``id`` is unique over all devices; ``added`` and ``removed`` count lines against the
+    version before, None for a first one; ``actor`` is who had it collected, by name.
+    """
+
+    device_id: str
+    device: str
+    unit: str
+    platform: str
+    version: str
+    digest: str
+    lines: int
+    unread: int
+    added: int | None
+    removed: int | None
+    source: str
+    actor: str
+    collected_at: datetime
+    seen_at: datetime
+    legacy_ssh: bool = False
+
+    @property
+    def id(self) -> str:
+        return f"{self.device_id}.{self.version}"

@@ -14,8 +14,9 @@ from typing import Any
 from kernel.assets.model import Asset
 from kernel.audit.model import AuditAction
 from kernel.blobs import BlobStore
+from kernel.canonical import canonical_json, sha256_hex
 from kernel.clock import Clock
-from kernel.errors import Invalid, Unavailable, WeichengError
+from kernel.errors import Invalid, NotFound, Unavailable, WeichengError
 from kernel.events import Event, EventKind
 from kernel.evidence.service import EvidenceService
 from kernel.i18n import N_
@@ -23,14 +24,17 @@ from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.ids import new_id
+from kernel.jobs.model import JobRequest
 from kernel.secrets import SecretBox
 from kernel.store import Database, UnitOfWork
 from netops.archive.model import Version
 from netops.archive.names import archive_name
 from netops.archive.ports import Archive
+from netops.archive.review import counted
 from netops.collection import store
 from netops.collection.evidence import record_checked, record_collected
 from netops.collection.model import (
+    COLLECT,
     DeviceResult,
     DeviceState,
     Fetched,
@@ -133,6 +137,30 @@ class CollectionService:
                 progress(len(kept), len(assets), f"{item.result.device}: {item.result.state.value}")
         return self._finish(run, sorted(kept, key=lambda item: item.result.device), finish)
 
+    def request(
+        self, principal: Principal, devices: Sequence[str] = (), *, accept_shrink: bool = False
+    ) -> str:
+        """Have a worker collect the named devices (none: all of the principal's units); the job's id.
+
+        While the same is waiting or running, asking again gives the same job.
+        """
+        self._access.require(principal, Permission.NETOPS_CONFIG_COLLECT)
+        chosen = [asset.id for asset in self._targets.chosen(principal, devices)]
+        if not chosen:  # an empty list would mean every device there is
+            raise NotFound(
+                N_("There is no device to collect from."),
+                mend=N_("Register devices with a platform and an address."),
+            )
+        payload = {"devices": chosen, "source": Source.ON_DEMAND.value, "accept_shrink": accept_shrink}
+        key = f"{COLLECT}:{sha256_hex(canonical_json(payload))}"
+        unit = self._targets.device(chosen[0]).unit if len(chosen) == 1 else principal.unit or None
+        wanted = JobRequest(COLLECT, payload, key=key, unit=unit, requested_by=principal.id)
+        with self._database.begin() as uow:
+            job = uow.enqueue(wanted)
+            details = {"kind": COLLECT, "devices": len(chosen)}
+            uow.audit(principal, AuditAction.JOB_ENQUEUE, job, unit=unit, details=details)
+        return job
+
     def trust(self, principal: Principal, device: str, fingerprint: str, *, reason: str) -> None:
         """Pin another host key after somebody has made sure that it is the device's (``SHA256:…`` as OpenSSH shows it)."""
         self._access.require(principal, Permission.NETOPS_HOSTKEY_TRUST)
@@ -191,8 +219,10 @@ class CollectionService:
         ).version
         known = self._known(asset, version.id)
         original = known.original if known else self._seal(asset, config)
+        changed_lines = (None, None) if known else self._changed_lines(asset, version.id)
         with self._database.begin() as uow:
-            state = self._keep_version(uow, run, asset, version, original, report)
+            row = _version_row(run, asset, version, original, report, self._clock.now(), changed_lines)
+            state = self._keep_version(uow, asset, row)
             if fetched.target.pinned is None or not fetched.target.pinned.kind:
                 store.pin_key(uow, asset.id, fetched.host_key, run.principal.id, self._clock.now())
             place = Place(asset.id, asset.name, asset.unit, version.id)
@@ -208,14 +238,19 @@ class CollectionService:
         with self._database.read() as connection:
             return store.find_version(connection, asset.id, version)
 
-    def _keep_version(
-        self, uow: UnitOfWork, run: Run, asset: Asset, version: Version, original: str, report: CheckReport
-    ) -> DeviceState:
+    @staticmethod
+    def _keep_version(uow: UnitOfWork, asset: Asset, row: Mapping[str, Any]) -> DeviceState:
         is_first = store.newest_version(uow.connection, asset.id) is None
-        is_new = store.keep_version(
-            uow, _version_row(run, asset, version, original, report, self._clock.now())
-        )
+        is_new = store.keep_version(uow, row)
         return DeviceState.FIRST if is_first else DeviceState.CHANGED if is_new else DeviceState.UNCHANGED
+
+    def _changed_lines(self, asset: Asset, version: str) -> tuple[int | None, int | None]:
+        """Lines added and removed since the version before; None for a first one."""
+        with self._database.read() as connection:
+            before = store.newest_version(connection, asset.id)
+        if before is None:
+            return None, None
+        return counted(self._archive.diff(archive_name(asset.name), before.id, version))
 
     def _check_size(self, run: Run, asset: Asset, config: CleanConfig) -> None:
         if run.accept_shrink:
@@ -306,13 +341,19 @@ def _severity(result: DeviceResult) -> str:
 
 
 def _version_row(
-    run: Run, asset: Asset, version: Version, original: str, report: CheckReport, now: datetime
+    run: Run,
+    asset: Asset,
+    version: Version,
+    original: str,
+    report: CheckReport,
+    now: datetime,
+    changed_lines: tuple[int | None, int | None],
 ) -> dict[str, Any]:
     return {
         "id": version.id, "device_id": asset.id, "device": asset.name, "unit": asset.unit, "platform": asset.platform,
         "digest": version.digest, "original": original, "lines": report.lines, "unread": len(report.unread),
         "legacy_ssh": is_legacy(asset), "source": run.source.value, "actor": run.principal.id, "collected_at": version.at,
-        "seen_at": now,
+        "seen_at": now, "added": changed_lines[0], "removed": changed_lines[1],
     }  # fmt: skip
 
 

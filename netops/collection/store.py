@@ -4,7 +4,19 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Integer, Row, String, Table, Text, func, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    Row,
+    ScalarSelect,
+    String,
+    Table,
+    Text,
+    select,
+)
 
 from kernel.errors import WeichengError
 from kernel.store import Json, UnitOfWork, UtcDateTime, insert_if_absent, metadata
@@ -25,8 +37,11 @@ versions = Table(
     Column("legacy_ssh", Boolean, nullable=False),
     Column("source", String(20), nullable=False),
     Column("actor", String(80), nullable=False),
-    Column("collected_at", UtcDateTime, nullable=False),
+    Column("collected_at", UtcDateTime, nullable=False, index=True),
     Column("seen_at", UtcDateTime, nullable=False),
+    Column("added", Integer),  # lines against the version before; NULL for a first version
+    Column("removed", Integer),
+    Index("ix_netops_versions_device_id_collected_at", "device_id", "collected_at"),
 )
 
 host_keys = Table(
@@ -65,6 +80,20 @@ results = Table(
     Column("error_code", String(20)),
     Column("error_params", Json),
     Column("at", UtcDateTime, nullable=False),
+)
+
+# how each device stands: its last attempt and its newest version, so that a list need not search all runs
+standings = Table(
+    "netops_standings",
+    metadata,
+    Column("device_id", String(80), primary_key=True),
+    Column("state", String(20), nullable=False, index=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("version", String(64)),
+    Column("version_at", UtcDateTime),
+    Column("error", Text, nullable=False),
+    Column("mend", Text, nullable=False),
+    Column("error_params", Json, nullable=False),
 )
 
 
@@ -106,6 +135,27 @@ def insert_result(
             at=at,
         )
     )
+    _stand(uow, device_id, result, at)
+
+
+def _stand(uow: UnitOfWork, device_id: str, result: DeviceResult, at: datetime) -> None:
+    error = result.error
+    row: dict[str, Any] = {
+        "state": result.state.value,
+        "at": at,
+        "error": error.message if error else "",
+        "mend": error.mend if error else "",
+        "error_params": _plain(error.params) if error else {},
+    }
+    if result.version:
+        row |= {"version": result.version, "version_at": _collected_at(device_id, result.version)}
+    if not insert_if_absent(uow.connection, standings, {"device_id": device_id, **row}):
+        uow.execute(standings.update().where(standings.c.device_id == device_id).values(row))
+
+
+def _collected_at(device_id: str, version: str) -> ScalarSelect[Any]:
+    known = (versions.c.id == version) & (versions.c.device_id == device_id)
+    return select(versions.c.collected_at).where(known).scalar_subquery()
 
 
 def keep_version(uow: UnitOfWork, row: Mapping[str, Any]) -> bool:
@@ -151,17 +201,6 @@ def pin_key(uow: UnitOfWork, device_id: str, key: HostKey, actor: str, at: datet
         "pinned_by": actor,
     }
     uow.execute(host_keys.insert().values(row))
-
-
-def last_results(connection: Connection) -> list[Row[Any]]:
-    """The newest result of every device."""
-    newest = (
-        select(results.c.device_id, func.max(results.c.at).label("at"))
-        .group_by(results.c.device_id)
-        .subquery()
-    )
-    joined = results.join(newest, (results.c.device_id == newest.c.device_id) & (results.c.at == newest.c.at))
-    return list(connection.execute(select(results).select_from(joined).order_by(results.c.device)))
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:

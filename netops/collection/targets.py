@@ -60,9 +60,13 @@ class Targets:
             raise NotFound(N_("%(name)s is no device."), name=name)
         return asset
 
+    def vendor(self, platform: str) -> Vendor | None:
+        """What is known of a platform."""
+        return self._vendors.get(platform)
+
     def target(self, asset: Asset) -> Target:
         """Invalid when the platform is not known, NotFound when the credential is not stored."""
-        vendor = self._vendors.get(asset.platform)
+        vendor = self.vendor(asset.platform)
         if vendor is None:
             raise Invalid(
                 N_("The platform %(platform)s is not known."),

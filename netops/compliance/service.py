@@ -1,6 +1,6 @@
 """Findings: kept in step with the configurations, and decided on by people."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,8 +15,10 @@ from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.ids import new_id
 from kernel.store import Database, UnitOfWork
+from kernel.store.listing import Ask, Page, page_of
 from netops.compliance import store
-from netops.compliance.model import PRESENT, Deviation, Finding, FindingState, Move, moved
+from netops.compliance.model import Deviation, Finding, FindingState, Move, moved
+from netops.compliance.rules import Rule, RuleBook
 
 LONGEST_EXCEPTION = timedelta(days=366)
 
@@ -38,6 +40,34 @@ class Synced:
     opened: tuple[Finding, ...]
     fixed: tuple[Finding, ...]
     present: tuple[Finding, ...]
+
+
+class RuleService:
+    """The baseline rules in force, to look at."""
+
+    def __init__(self, access: Access, book: RuleBook) -> None:
+        self._access = access
+        self._book = book
+
+    def page(self, principal: Principal, ask: Ask) -> Page[Rule]:
+        """Rules by id; the filter ``platform`` takes those that run on it."""
+        self._access.require(principal, Permission.NETOPS_FINDING_READ)
+        platforms = ask.filters.get("platform", ())
+        rules = [rule for rule in self._book.rules if not platforms or set(platforms) & set(rule.platforms)]
+        return page_of(
+            rules,
+            replace(ask, filters={name: ask.filters[name] for name in ask.filters if name != "platform"}),
+            key=lambda rule: rule.id,
+            text=lambda rule: (rule.id, rule.title.zh, rule.title.en, *rule.controls),
+            filters={"severity": lambda rule: rule.severity.value},
+            orders={"rule": lambda rule: rule.id, "severity": lambda rule: rule.severity.rank},
+            default="rule",
+            facets=("severity",),
+        )
+
+    def get(self, principal: Principal, rule_id: str) -> Rule:
+        self._access.require(principal, Permission.NETOPS_FINDING_READ)
+        return self._book.get(rule_id)
 
 
 class FindingService:
@@ -103,19 +133,13 @@ class FindingService:
         return fixed
 
     # --- by people
-    def find(
-        self,
-        principal: Principal,
-        *,
-        device: str | None = None,
-        rule: str | None = None,
-        states: Iterable[FindingState] | None = PRESENT,
-    ) -> list[Finding]:
-        """Findings of the principal's units, heaviest first; ``states`` None means all."""
+    def page(self, principal: Principal, ask: Ask) -> Page[Finding]:
+        """Findings of the principal's units: what is there first, the heaviest first."""
         self._access.require(principal, Permission.NETOPS_FINDING_READ)
         units = self._access.visible_units(principal)
+        scope = () if units is None else (store.findings.c.unit.in_(sorted(units)),)
         with self._database.read() as connection:
-            return store.find(connection, units=units, device=device, rule=rule, states=states)
+            return store.LISTING.page(connection, ask, *scope)
 
     def get(self, principal: Principal, finding_id: str) -> Finding:
         """One finding; NotFound also when it is another unit's."""

@@ -4,10 +4,24 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, Row, Select, String, Table, Text, UniqueConstraint, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    or_,
+    select,
+)
 
 from kernel.store import Json, UnitOfWork, UtcDateTime, insert_if_absent, metadata
-from netops.compliance.model import Deviation, Finding, FindingState, Severity
+from kernel.store.listing import Listing, equals
+from netops.compliance.model import PRESENT, Deviation, Finding, FindingState, Severity
 
 findings = Table(
     "netops_findings",
@@ -32,7 +46,10 @@ findings = Table(
     Column("reason", Text, nullable=False, default=""),
     Column("until", UtcDateTime),
     Column("changed_by", String(80), nullable=False, default=""),
+    Column("weight", Integer, nullable=False),  # 1 to 4 by severity while it is there, 0 once it is mended
     UniqueConstraint("device_id", "identity"),
+    Index("ix_netops_findings_weight_id", "weight", "id"),
+    Index("ix_netops_findings_unit_state", "unit", "state"),
 )
 
 
@@ -47,26 +64,18 @@ def one(connection: Connection, finding_id: str) -> Finding | None:
     return read(row) if row else None
 
 
-def find(
-    connection: Connection,
-    *,
-    units: frozenset[str] | None,
-    device: str | None = None,
-    rule: str | None = None,
-    states: Iterable[FindingState] | None = None,
-) -> list[Finding]:
-    """Findings of the visible units, heaviest first, then by device and line."""
-    query: Select[Any] = select(findings)
-    if units is not None:
-        query = query.where(findings.c.unit.in_(sorted(units)))
-    if device is not None:
-        query = query.where((findings.c.device == device) | (findings.c.device_id == device))
-    if rule is not None:
-        query = query.where(findings.c.rule == rule)
-    if states is not None:
-        query = query.where(findings.c.state.in_([state.value for state in states]))
-    found = [read(row) for row in connection.execute(query)]
-    return sorted(found, key=lambda item: (-item.severity.rank, item.device, item.line, item.rule))
+def counts(connection: Connection, device_ids: Iterable[str]) -> dict[str, dict[Severity, int]]:
+    """How many findings of each severity are there, by device id."""
+    there = findings.c.state.in_([state.value for state in PRESENT])
+    query = (
+        select(findings.c.device_id, findings.c.severity, func.count())
+        .where(findings.c.device_id.in_(list(device_ids)), there)
+        .group_by(findings.c.device_id, findings.c.severity)
+    )
+    found: dict[str, dict[Severity, int]] = {}
+    for device_id, severity, number in connection.execute(query):
+        found.setdefault(device_id, {})[Severity(severity)] = number
+    return found
 
 
 def expired(connection: Connection, now: datetime) -> list[Finding]:
@@ -143,4 +152,30 @@ def _row(finding: Finding) -> dict[str, Any]:
         "reason": finding.reason,
         "until": finding.until,
         "changed_by": finding.changed_by,
+        "weight": finding.severity.rank + 1 if finding.is_present else 0,
     }
+
+
+LISTING = Listing(
+    query=select(findings),
+    key=findings.c.id,
+    orders={
+        "weight": findings.c.weight,
+        "device": findings.c.device,
+        "rule": findings.c.rule,
+        "first_seen": findings.c.first_seen,
+        "last_seen": findings.c.last_seen,
+    },
+    default="-weight",
+    row=read,
+    text=(findings.c.device, findings.c.rule, findings.c.text),
+    filters={
+        "state": equals(findings.c.state),
+        "severity": equals(findings.c.severity),
+        "rule": equals(findings.c.rule),
+        "device": lambda values: or_(findings.c.device.in_(values), findings.c.device_id.in_(values)),
+        "device_id": equals(findings.c.device_id),
+        "version": equals(findings.c.version),
+    },
+    facets={"state": findings.c.state},
+)

@@ -10,6 +10,7 @@ from console.compose.tables import import_all_tables
 from kernel.config import Settings
 from kernel.identity.model import Principal
 from kernel.identity.store import units
+from kernel.store.listing import MOST, Ask
 from tests.conftest import UNITS
 from tests.unit.monitor.netsnmp import V3, free_udp_port, notify
 
@@ -61,7 +62,10 @@ def test_a_confirmed_inform_survives_the_receivers_death(tmp_path: Path) -> None
         finally:
             process.kill()
             process.communicate()
-    kept = {one.varbinds["ifIndex"] for one in app.monitor.notifications.list(Principal.system("test"))}
+    kept = {
+        one.trap.varbinds["ifIndex"]
+        for one in app.monitor.notifications.page(Principal.system("test"), Ask(limit=MOST)).items
+    }
     assert len(confirmed) == 9
     assert confirmed == kept
     app.floor.database.close()

@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,9 @@ from kernel.evidence.ports import NullSealer
 from kernel.identity.model import Principal, Role
 from kernel.identity.store import units
 from kernel.secrets import Credential
+from kernel.store.listing import Ask, every
 from netops.collection.model import DeviceState, RunReport
-from netops.compliance.model import FindingState
+from netops.compliance.model import PRESENT, Finding, FindingState
 from netops.service import NetopsService
 from tests.conftest import UNITS, person
 
@@ -63,8 +65,12 @@ class Network:
     def collect(self, *devices: str) -> RunReport:
         return self.netops.collection.collect(self.admin, devices or self.up)
 
+    def findings(self, states: Iterable[FindingState] = PRESENT) -> list[Finding]:
+        asked = Ask(filters={"state": tuple(states)})
+        return list(every(partial(self.netops.findings.page, self.admin), asked))
+
     def found(self) -> set[tuple[str, str]]:
-        return {(finding.device, finding.rule) for finding in self.netops.findings.find(self.admin)}
+        return {(finding.device, finding.rule) for finding in self.findings()}
 
     def restart(self, *inject: str) -> None:
         ranged("down", self.folder)
@@ -142,12 +148,12 @@ def test_exactly_the_planted_faults_and_their_commands_mend_them(network: Networ
     again = network.collect()
     assert {result.state for result in again.results} == {DeviceState.UNCHANGED}
 
-    findings = {finding.rule: finding for finding in network.netops.findings.find(network.admin)}
+    findings = {finding.rule: finding for finding in network.findings()}
     for rule in ("telnet-open", "snmp-public", "any-any", "gateway-bypass"):
         type_into(network, findings[rule].device, findings[rule].mend)
     mended = network.collect()
     assert sum(result.fixed for result in mended.results) == 4
-    fixed = network.netops.findings.find(network.admin, states=[FindingState.FIXED])
+    fixed = network.findings([FindingState.FIXED])
     assert {finding.rule for finding in fixed} == {"telnet-open", "snmp-public", "any-any", "gateway-bypass"}
     diff = network.netops.archive.diff(network.admin, "nw-acc-h3c")
     assert "- telnet server enable" in diff
@@ -227,9 +233,9 @@ def test_a_killed_collection_loses_nothing_and_the_next_completes_it(network: Ne
     assert network.found() == planted(devices)
     assert network.netops.archive.verify(network.admin).faults == ()
     for device in devices:
-        assert len(network.netops.archive.versions(network.admin, device)) == 1
+        assert len(network.netops.versions.page(network.admin, Ask().narrowed(device=device)).items) == 1
         assert network.netops.archive.original(network.admin, device, reason="proof")
-    findings = network.netops.findings.find(network.admin, states=None)
+    findings = network.findings(())
     assert len(findings) == len({(finding.device, finding.rule) for finding in findings})
     assert network.floor.trail.verify(person("auditor", Role.AUDITOR)).intact
 

@@ -1,7 +1,8 @@
 """A small network of memory: a core and an access switch inside, a core outside, an isolation gateway between them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,13 @@ from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.secrets import Credential, Credentials, SecretBox
 from kernel.store import Database
+from kernel.store.listing import Ask, every
 from monitor import mib
 from monitor.adapters.snmp import MemoryAgents
 from monitor.adapters.tls import MemoryEndpoints
-from monitor.model import Oid, Value
+from monitor.model import STANDING, Finding, FindingState, Oid, TrapRecord, Value
 from monitor.service import MonitorService, Services
+from monitor.standing import Status
 from tests.unit.monitor.netsnmp import Snmpd
 
 ZONES = (
@@ -61,6 +64,16 @@ class World:
 
     def id(self, name: str) -> str:
         return self.register.asset(name).id
+
+    def status(self, who: Principal) -> list[Status]:
+        return list(every(partial(self.service.polling.page, who)))
+
+    def findings(self, who: Principal, states: Iterable[FindingState] = STANDING) -> list[Finding]:
+        asked = Ask(filters={"state": tuple(map(str, states))})
+        return [one.finding for one in every(partial(self.service.findings.page, who), asked)]
+
+    def traps(self, who: Principal) -> list[TrapRecord]:
+        return [one.trap for one in every(partial(self.service.notifications.page, who))]
 
     def answer(self, name: str, *more: dict[Oid, Value], index: int = 0) -> None:
         """Let an agent answer; its chassis id is made of ``index``, 0 for a device without LLDP."""

@@ -17,6 +17,7 @@ from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.jobs.model import JobState
 from kernel.jobs.queue import JobQueue, next_cron_time
+from kernel.store.listing import Ask
 from monitor import cli, jobs
 from monitor.model import Problem
 from monitor.picture import topology_svg
@@ -78,17 +79,17 @@ def test_the_worker_polls_compares_checks_and_records(network: World) -> None:
     assert queue.run_schedules() == len(jobs.SCHEDULES)
     while queue.run_next("worker"):
         network.clock.advance(seconds=1)
-    done = queue.find(Principal.system("test"))
+    done = queue.page(Principal.system("test"), Ask()).items
     assert {job.state for job in done} == {JobState.SUCCEEDED}
     results = {job.kind: job.result for job in done}
-    assert results[jobs.POLL] == {"polled": 5, "answered": 5}
+    assert results["monitor.poll"] == {"polled": 5, "answered": 5}
 
 
 def test_what_leaves_the_register_leaves_monitoring(network: World, network_admin: Principal) -> None:
     spoiled(network)
     network.service.polling.poll(network_admin)
     network.service.network.check(network_admin)
-    assert "unregistered-device" in {str(one.kind) for one in network.service.findings.list(network_admin)}
+    assert "unregistered-device" in {str(one.kind) for one in network.findings(network_admin)}
     network.register.retire(network_admin, "nw-acc", version=1, reason="scrapped")
     faults: list[Exception] = []
     bus = EventBus(network.database, lambda _name, _event, error: faults.append(error))
@@ -96,9 +97,7 @@ def test_what_leaves_the_register_leaves_monitoring(network: World, network_admi
         bus.subscribe(name, kinds, handler)
     assert bus.relay() == 1
     assert faults == []
-    assert "unregistered-device" not in {
-        str(one.kind) for one in network.service.findings.list(network_admin)
-    }
+    assert "unregistered-device" not in {str(one.kind) for one in network.findings(network_admin)}
     network.clock.advance(minutes=5)
     network.service.polling.poll(network_admin)
     network.service.network.check(network_admin)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from kernel.assets import Asset, AssetKind
 from kernel.identity.model import Principal, Role
+from kernel.store.listing import Ask
 from monitor.adapters.tls import MemoryEndpoints, TlsProbe
 from monitor.certificates import endpoint_name, facts_of, judge
 from monitor.model import EndpointReading, FindingKind
@@ -193,11 +194,11 @@ def test_the_register_s_endpoints_are_checked_and_their_certificates_listed(
     check = world.service.endpoints.check(network_admin)
     found = {(str(one.kind), one.subject.split(":")[0]) for one in check.findings}
     assert found == {("expired-certificate", "127.0.0.1"), ("unreachable-service", "127.0.0.1")}
-    inventory = {row["name"]: row for row in world.service.endpoints.certificates(network_admin)}
-    assert inventory["portal"]["facts"]["serial"] == "c0ffee"
-    assert inventory["county-mail"]["facts"] is None
+    inventory = {one.name: one for one in world.service.endpoints.page(network_admin, Ask()).items}
+    assert (inventory["portal"].facts["serial"], inventory["portal"].state) == ("c0ffee", "expired")
+    assert (inventory["county-mail"].facts, inventory["county-mail"].state) == ({}, "unreachable")
     local = Principal("usr_l", "l", frozenset({Role.NETWORK_ADMINISTRATOR}), "u_county", "password")
-    assert [row["name"] for row in world.service.endpoints.certificates(local)] == ["county-mail"]
+    assert [one.name for one in world.service.endpoints.page(local, Ask()).items] == ["county-mail"]
     expired = next(one for one in world.service.records.record(network_admin)[2:])
     summary = world.evidence.get(expired).summary
     assert (summary["expired"], summary["days_left"]) == (True, -1)
@@ -214,4 +215,4 @@ def test_a_renewed_certificate_closes_the_finding(
     world.clock.advance(minutes=1)
     world.endpoints.endpoints[address] = EndpointReading(True, 0.1, "TLSv1.3", fresh)
     assert world.service.endpoints.check(network_admin).findings == ()
-    assert world.service.findings.list(network_admin) == []
+    assert world.findings(network_admin) == []

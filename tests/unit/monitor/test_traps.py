@@ -224,7 +224,7 @@ def trap(source: str = "10.1.0.2", oid: str = LINK_DOWN, port: int = 3) -> Trap:
 
 def test_a_trap_is_kept_under_its_sender_s_name_and_announced(world: World, network_admin: Principal) -> None:
     world.service.notifications.receive(trap())
-    (record,) = world.service.notifications.list(network_admin)
+    (record,) = world.traps(network_admin)
     assert (record.asset, record.name, record.severity, record.count) == (
         world.id("nw-acc"),
         "linkDown",
@@ -247,7 +247,7 @@ def test_a_storm_of_the_same_trap_is_one_record_and_one_event(world: World, netw
     world.service.notifications.receive(trap(port=4))
     world.clock.advance(seconds=120)
     world.service.notifications.receive(trap())
-    counts = [record.count for record in world.service.notifications.list(network_admin)]
+    counts = [record.count for record in world.traps(network_admin)]
     assert counts == [1, 1, 5]
     with world.database.read() as connection:
         kinds = select(event_outbox.c.id).where(event_outbox.c.kind == "monitor:trap:received")
@@ -259,8 +259,8 @@ def test_who_sees_whose_traps(world: World, network_admin: Principal) -> None:
     world.service.notifications.receive(trap("10.1.0.1"))
     world.service.notifications.receive(trap("192.0.2.7"))  # a sender nobody registered
     local = Principal("usr_l", "l", frozenset({Role.NETWORK_ADMINISTRATOR}), "u_county", "password")
-    assert len(world.service.notifications.list(network_admin)) == 3
-    assert [record.source for record in world.service.notifications.list(local)] == ["10.1.0.2"]
+    assert len(world.traps(network_admin)) == 3
+    assert [record.source for record in world.traps(local)] == ["10.1.0.2"]
 
 
 def test_an_unknown_notification_bears_its_number() -> None:

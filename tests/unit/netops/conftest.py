@@ -1,6 +1,8 @@
 """The room over a real store, with recorded screens instead of devices: the practice network's own configurations."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,14 +17,19 @@ from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.secrets import Credential, Credentials, SecretBox
 from kernel.store import Database
+from kernel.store.listing import Ask, every
 from netops.archive.memory import MemoryArchive
 from netops.archive.service import ArchiveService
+from netops.archive.versions import VersionService
+from netops.collection.devices import DeviceService
+from netops.collection.model import KeptVersion
 from netops.collection.replay import ReplayCollector
 from netops.collection.service import CollectionService
 from netops.collection.targets import Targets
 from netops.compliance.detect import Checker
+from netops.compliance.model import PRESENT, Finding, FindingState
 from netops.compliance.rules import load_rules
-from netops.compliance.service import FindingService
+from netops.compliance.service import FindingService, RuleService
 from netops.config.masking import Masker
 from netops.service import NetopsService
 from netops.vendors import load_vendors
@@ -41,6 +48,16 @@ class Room:
     credentials: Credentials
     database: Database
     register: Register
+
+    def found(
+        self, who: Principal, states: Iterable[FindingState] = PRESENT, **narrowed: str
+    ) -> list[Finding]:
+        """All findings in these states, none: in any."""
+        asked = Ask(filters={"state": tuple(states)}).narrowed(**narrowed)
+        return list(every(partial(self.netops.findings.page, who), asked))
+
+    def versions(self, who: Principal, device: str) -> list[KeptVersion]:
+        return list(every(partial(self.netops.versions.page, who), Ask().narrowed(device=device)))
 
 
 @pytest.fixture
@@ -75,15 +92,21 @@ def furnished(
     evidence = EvidenceService(database, clock, access, blobs, NullSealer())
     collector = ReplayCollector(recorded_screens())
     archive, findings = MemoryArchive(), FindingService(database, clock, access)
+    targets = Targets(database, access, register, credentials, load_vendors())
     collection = CollectionService(
         database=database, clock=clock, access=access, evidence=evidence, findings=findings, collector=collector,
-        targets=Targets(database, access, register, credentials, load_vendors()), archive=archive, blobs=blobs,
-        box=box, checker=checker,
+        targets=targets, archive=archive, blobs=blobs, box=box, checker=checker,
     )  # fmt: skip
     reading = ArchiveService(
         database=database, access=access, register=register, archive=archive, blobs=blobs, box=box
     )
-    netops = NetopsService(collection, reading, findings, checker, load_vendors())
+    versions = VersionService(
+        database=database, access=access, register=register, archive=archive, targets=targets, checker=checker
+    )
+    netops = NetopsService(
+        devices=DeviceService(database, access), versions=versions, collection=collection, archive=reading,
+        findings=findings, rules=RuleService(access, checker.book), checker=checker, vendors=load_vendors(),
+    )  # fmt: skip
     return Room(netops, collector, evidence, credentials, database, register)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kernel.clock import FixedClock
 from kernel.edges.cli import Output
 from kernel.errors import Invalid, NotFound, NotPermitted, WeichengError
 from kernel.identity.model import Principal
@@ -65,19 +66,21 @@ def test_collecting_one_device_and_failing_on_heavy_findings(cli: Cli) -> None:
     assert cli("collect", "--device", "ww-rtr-frr")[0] == 1
 
 
-def test_versions_show_and_diff(cli: Cli) -> None:
+def test_versions_show_and_diff(cli: Cli, clock: FixedClock) -> None:
     cli("collect", "--device", IOS)
+    clock.advance(hours=1)
     screens = cli.room.collector.screens
     screens[IOS] = screens[IOS].replace("logging trap informational", "logging trap warnings")
     cli("collect", "--device", IOS)
     versions = cli.json("versions", IOS)
-    assert [row["author"] for row in versions] == ["network-admin", "network-admin"]
+    assert [row["author"] for row in versions] == ["usr_network-admin", "usr_network-admin"]
     old = versions[1]["version"]
     assert "logging trap informational" in cli("show", IOS, "--version", old[:10])[1]
     diff = cli("diff", IOS)[1]
     assert "-logging trap informational\n+logging trap warnings" in diff
     assert cli("diff", IOS, old[:10], versions[0]["version"])[1] == diff
-    assert cli.json("devices")[0]["device"] == IOS
+    collected = [row["device"] for row in cli.json("devices") if row["state"] == "changed"]
+    assert collected == [IOS]
 
 
 def test_findings_can_be_handled_from_the_command_line(cli: Cli, officer: Principal) -> None:
@@ -145,7 +148,7 @@ def test_rules_and_archive(cli: Cli) -> None:
 
 
 def test_what_is_not_there(cli: Cli) -> None:
-    for arguments in (("show", "nobody"), ("versions", IOS), ("acknowledge", "fnd_0", "--reason", "x")):
+    for arguments in (("show", "nobody"), ("versions", "nobody"), ("acknowledge", "fnd_0", "--reason", "x")):
         with pytest.raises(NotFound):
             cli(*arguments)
 

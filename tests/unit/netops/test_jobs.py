@@ -9,6 +9,8 @@ from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.jobs.model import JobRequest, JobState
 from kernel.jobs.queue import JobQueue
+from kernel.store.listing import Ask
+from netops.collection.model import DeviceState
 from netops.compliance.model import FindingState
 from netops.jobs import COLLECT, EXPIRE, SCHEDULES, handlers
 from tests.unit.netops.conftest import Room
@@ -31,7 +33,7 @@ def test_a_collection_job_tells_its_progress_and_result(
     assert (job.state, job.done, job.total) == (JobState.SUCCEEDED, 2, 2)
     assert job.result is not None
     assert (job.result["devices"], job.result["failed"]) == (2, 1)
-    assert room.netops.archive.versions(network_admin, "ww-core-ios")[0].source == "on_demand"
+    assert room.versions(network_admin, "ww-core-ios")[0].source == "on_demand"
 
 
 def test_a_cancelled_collection_keeps_what_it_has(
@@ -49,15 +51,15 @@ def test_a_cancelled_collection_keeps_what_it_has(
     job_id = queue.enqueue(network_admin, JobRequest(COLLECT, max_attempts=1))
     queue.run_next("worker:1")
     assert queue.get(network_admin, job_id).state is JobState.CANCELLED
-    kept = [row["device"] for row in room.netops.archive.devices(network_admin)]
-    assert 1 <= len(kept) <= 3
+    listed = room.netops.devices.page(network_admin, Ask()).items
+    assert 1 <= len([device for device in listed if device.state is not DeviceState.NEVER]) <= 3
 
 
 def test_exceptions_end_by_schedule(
     room: Room, queue: JobQueue, network_admin: Principal, officer: Principal, clock: FixedClock
 ) -> None:
     room.netops.collection.collect(network_admin, ["ww-core-ios"])
-    finding = room.netops.findings.find(network_admin, rule="weak-hash")[0]
+    finding = room.found(network_admin, rule="weak-hash")[0]
     until = clock.now() + timedelta(days=3)
     room.netops.findings.grant_exception(officer, finding.id, owner="li", until=until, reason="migration")
     clock.advance(days=4)

@@ -12,7 +12,7 @@ from backup.model import TRANSITIONS as BACKUP_RUN
 from ca.model import TRANSITIONS as CERTIFICATE
 from console.main import root
 from kernel.jobs.model import TRANSITIONS as JOB
-from monitor.model import DEVICE_TRANSITIONS, FINDING_TRANSITIONS
+from monitor.model import FINDING_TRANSITIONS
 from netops.compliance.model import TRANSITIONS as CONFIGURATION_FINDING
 from policies.assessment.model import REMEDIATION_TRANSITIONS
 from policies.systems.model import TRANSITIONS as SYSTEM
@@ -134,7 +134,6 @@ def by_state(moves: Mapping[tuple[Any, Any], Any]) -> dict[str, frozenset[str]]:
 
 TABLES: dict[str, Mapping[Any, frozenset[Any]]] = {
     "certificate": CERTIFICATE,
-    "device": DEVICE_TRANSITIONS,
     "finding of monitoring": FINDING_TRANSITIONS,
     "finding of configurations": by_state(CONFIGURATION_FINDING),
     "alert": ALERT_TRANSITIONS,

@@ -1,0 +1,170 @@
+"""Devices, findings, endpoints and notifications as people look through them: the register beside what was measured."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row, case, func, literal, select
+
+from kernel.assets.store import assets, zones
+from kernel.store import UtcDateTime
+from kernel.store.listing import Listing, equals, since, until
+from monitor.model import POLLED_KINDS, Device, DeviceState, Problem
+from monitor.standing import EndpointStanding, EndpointState, NamedFinding, NamedTrap, Status
+from monitor.store import certificates, devices, finding_of, findings, trap_of, traps
+
+_LONG_AGO = literal(datetime(1970, 1, 1, tzinfo=UTC), UtcDateTime)
+_FAR_AHEAD = literal(datetime(9999, 12, 31, tzinfo=UTC), UtcDateTime)
+_IN_USE = assets.c.retired_at.is_(None) & (assets.c.address != "")
+_STATE = func.coalesce(devices.c.state, DeviceState.UNKNOWN.value)
+_TROUBLE = case(
+    {DeviceState.DOWN.value: 3, DeviceState.DEGRADED.value: 2, DeviceState.UNKNOWN.value: 1},
+    value=_STATE,
+    else_=0,
+)
+_CHECKED = func.coalesce(certificates.c.state, EndpointState.NEVER.value)
+
+
+def _status(row: Row[Any]) -> Status:
+    device = Device(
+        asset=row.id,
+        state=DeviceState(row.state),
+        since=row.since,
+        polled_at=row.polled_at,
+        answered_at=row.answered_at,
+        failures=row.failures or 0,
+        problem=Problem(row.problem) if row.problem else None,
+        latency=row.latency,
+        lldp=bool(row.lldp),
+        facts=row.facts or {},
+    )
+    return Status(
+        row.id, row.name, row.unit, row.zone or "", row.zone_name or "", row.address, row.platform, device
+    )
+
+
+def _endpoint(row: Row[Any]) -> EndpointStanding:
+    return EndpointStanding(
+        id=row.id,
+        name=row.name,
+        unit=row.unit,
+        endpoint=row.endpoint or f"{row.address}:{row.attributes['tls_port']}",
+        state=EndpointState(row.state),
+        tls=row.tls or "",
+        problem=row.problem or "",
+        latency=row.latency,
+        facts=row.facts or {},
+        not_after=row.not_after,
+        checked_at=row.checked_at,
+    )
+
+
+DEVICES = Listing(
+    query=select(
+        assets.c.id,
+        assets.c.name,
+        assets.c.unit,
+        assets.c.zone,
+        zones.c.name.label("zone_name"),
+        assets.c.address,
+        assets.c.platform,
+        _STATE.label("state"),
+        *(column for column in devices.c if column.name not in ("asset", "state")),
+    )
+    .select_from(
+        assets.outerjoin(devices, devices.c.asset == assets.c.id).outerjoin(
+            zones, zones.c.id == assets.c.zone
+        )
+    )
+    .where(_IN_USE & assets.c.kind.in_([kind.value for kind in POLLED_KINDS])),
+    key=assets.c.id,
+    orders={
+        "name": assets.c.name,
+        "trouble": _TROUBLE,
+        "answered_at": func.coalesce(devices.c.answered_at, _LONG_AGO),
+    },
+    default="name",
+    row=_status,
+    text=(assets.c.name, assets.c.address),
+    filters={
+        "state": equals(_STATE),
+        "platform": equals(assets.c.platform),
+        "zone": equals(assets.c.zone),
+        "unit": equals(assets.c.unit),
+    },
+    facets={"state": _STATE},
+)
+
+FINDINGS = Listing(
+    query=select(findings, assets.c.name.label("device")).join_from(
+        findings, assets, assets.c.id == findings.c.asset
+    ),
+    key=findings.c.id,
+    orders={
+        "weight": findings.c.weight,
+        "first_seen": findings.c.first_seen,
+        "last_seen": findings.c.last_seen,
+        "kind": findings.c.kind,
+    },
+    default="-weight",
+    row=lambda row: NamedFinding(finding_of(row), row.device),
+    text=(assets.c.name, findings.c.subject),
+    filters={
+        "state": equals(findings.c.state),
+        "severity": equals(findings.c.severity),
+        "kind": equals(findings.c.kind),
+        "asset": equals(findings.c.asset),
+        "device": equals(assets.c.name),
+    },
+    facets={"state": findings.c.state},
+)
+
+ENDPOINTS = Listing(
+    query=select(
+        assets.c.id,
+        assets.c.name,
+        assets.c.unit,
+        assets.c.address,
+        assets.c.attributes,
+        _CHECKED.label("state"),
+        *(column for column in certificates.c if column.name not in ("asset", "state")),
+    )
+    .select_from(assets.outerjoin(certificates, certificates.c.asset == assets.c.id))
+    .where(_IN_USE & assets.c.attributes["tls_port"].as_integer().is_not(None)),
+    key=assets.c.id,
+    orders={"name": assets.c.name, "not_after": func.coalesce(certificates.c.not_after, _FAR_AHEAD)},
+    default="not_after",
+    row=_endpoint,
+    text=(
+        assets.c.name,
+        assets.c.address,
+        certificates.c.facts["subject"].as_string(),
+        certificates.c.facts["issuer"].as_string(),
+    ),
+    filters={
+        "state": equals(_CHECKED),
+        "tls": equals(certificates.c.tls),
+        "before": until(certificates.c.not_after),
+        "unit": equals(assets.c.unit),
+    },
+    facets={"state": _CHECKED},
+)
+
+TRAPS = Listing(
+    query=select(traps, assets.c.name.label("device")).select_from(
+        traps.outerjoin(assets, assets.c.id == traps.c.asset)
+    ),
+    key=traps.c.id,
+    orders={"last_at": traps.c.last_at},
+    default="-last_at",
+    row=lambda row: NamedTrap(trap_of(row), row.device or ""),
+    text=(assets.c.name, traps.c.source, traps.c.name),
+    filters={
+        "severity": equals(traps.c.severity),
+        "name": equals(traps.c.name),
+        "asset": equals(traps.c.asset),
+        "source": equals(traps.c.source),
+        "since": since(traps.c.last_at),
+        "until": until(traps.c.last_at),
+    },
+    facets={"severity": traps.c.severity},
+)
