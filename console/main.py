@@ -54,6 +54,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "account": ("console.commands.account", "commands", N_("Users, roles and units.")),
     "token": ("console.commands.token", "commands", N_("Tokens by which programs use the API.")),
     "credential": ("console.commands.credential", "commands", N_("Device credentials, kept sealed.")),
+    "api": ("console.commands.api", "commands", N_("The REST API's description for tools.")),
     "job": ("console.commands.job", "commands", N_("Background jobs: list, show, cancel.")),
     "config": ("console.commands.config", "commands", N_("Check and show the settings.")),
     "db": ("console.commands.db", "commands", N_("Create, migrate and check the database.")),

@@ -1,7 +1,7 @@
 """The API as an application of its own beside the console's: no forms, no pages, every answer JSON."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response
 
@@ -12,8 +12,10 @@ from console.web import security
 from kernel.edges.resources import Resource
 from kernel.i18n import current_language
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 MOST_OCTETS = 8 * 2**20  # of a body: registers and configurations come as Base64
-Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 def create_api(app: App, resources: Mapping[str, Resource]) -> Flask:
@@ -29,10 +31,10 @@ def create_api(app: App, resources: Mapping[str, Resource]) -> Flask:
     return flask
 
 
-def beside(web: Wsgi, api: Wsgi) -> Wsgi:
+def beside(web: "WSGIApplication", api: "WSGIApplication") -> "WSGIApplication":
     """Both as one application: requests below ``PREFIX`` are the API's."""
 
-    def both(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+    def both(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         chosen = api if path == PREFIX or path.startswith(f"{PREFIX}/") else web
         return chosen(environ, start)

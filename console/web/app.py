@@ -3,6 +3,8 @@
 from flask import Flask
 from flask_wtf import CSRFProtect
 
+from console.api import page as api_page
+from console.api.app import beside, create_api
 from console.compose.app import App
 from console.resources import resources
 from console.web import (
@@ -40,11 +42,14 @@ def create_app(app: App) -> Flask:
     frame.install(flask)
     for blueprint in (sign_in.pages, me.pages, home.pages, health.pages, preferences.pages, search.pages):
         flask.register_blueprint(blueprint)
+    flask.register_blueprint(api_page.pages)
     flask.jinja_env.finalize = _harmless
     panels, entries = rooms.install(flask)
     routes.install(flask, resources(), panels)
     menu.install(flask, resources(), entries)
     flask.jinja_env.globals.update(role_name=role_name, organisation=app.settings.organisation)
+    api = create_api(app, resources())
+    flask.wsgi_app = beside(flask.wsgi_app, api.wsgi_app)  # type: ignore[method-assign]
     return flask
 
 
