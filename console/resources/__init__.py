@@ -7,7 +7,10 @@ from importlib import import_module
 from kernel.edges.resources import Resource
 
 # in the order of the menu; whoever declares an object adds the module here
-MODULES: tuple[str, ...] = ()
+MODULES: tuple[str, ...] = (
+    "console.resources.audit",
+    "console.resources.jobs",
+)
 
 
 @cache

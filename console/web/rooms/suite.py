@@ -1,0 +1,68 @@
+"""Own pages and extra sections of the kernel's objects: audit records, jobs, evidence, the register."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, render_template
+from flask.typing import ResponseReturnValue
+
+from console.compose.app import App
+from console.resources.audit import AuditRecordView
+from console.resources.jobs import JobView
+from console.web.context import the_app, the_principal
+from console.web.panels import Entry, Panel
+from kernel.edges.resources import Label, Tone
+from kernel.i18n import N_
+from kernel.identity.model import Principal
+from kernel.jobs.model import JobState, LogKind
+
+pages = Blueprint("suite", __name__, url_prefix="/suite")
+MENU: tuple[Entry, ...] = ()
+
+LOG_KINDS: Mapping[LogKind, Label] = {
+    LogKind.STARTED: Label(N_("started by worker"), Tone.BUSY),
+    LogKind.PROGRESS: Label(N_("progress"), Tone.QUIET),
+    LogKind.POSTPONED: Label(N_("failed, will be tried again"), Tone.WARN),
+    LogKind.STOPPING: Label(N_("asked to stop"), Tone.WARN),
+    LogKind.SUCCEEDED: Label(N_("succeeded"), Tone.GOOD),
+    LogKind.FAILED: Label(N_("failed"), Tone.BAD),
+    LogKind.CANCELLED: Label(N_("cancelled"), Tone.WARN),
+    LogKind.REPEATS: Label(N_("does again the failed job"), Tone.QUIET),
+}
+
+
+@pages.get("/jobs/<job_id>/progress")
+def job_progress(job_id: str) -> ResponseReturnValue:
+    """The progress of a job alone, which its page asks for while it runs."""
+    app, principal = the_app(), the_principal()
+    record = app.jobs.get(principal, job_id)
+    return render_template("suite/job_progress.html", panel=_progress(app, principal, record), record=record)
+
+
+def _progress(app: App, principal: Principal, job: Any) -> Mapping[str, Any]:
+    return {
+        "open": job.state in (JobState.QUEUED, JobState.RUNNING),
+        "lines": [(line, LOG_KINDS[line.kind]) for line in reversed(app.jobs.log(principal, job.id))],
+    }
+
+
+def _asked_and_found(_app: App, _principal: Principal, job: JobView) -> Mapping[str, Any]:
+    return {"values": [(N_("Asked for with"), _text(job.payload)), (N_("Result"), _text(job.result))]}
+
+
+def _details(_app: App, _principal: Principal, record: AuditRecordView) -> Mapping[str, Any]:
+    return {"values": [(N_("Details"), _text(record.details))]}
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2) if value else ""
+
+
+PANELS: Mapping[str, tuple[Panel, ...]] = {
+    "audit.records": (Panel(N_("Details"), "suite/values.html", _details),),
+    "jobs.jobs": (
+        Panel(N_("Progress and log"), "suite/job_progress.html", _progress),
+        Panel(N_("Input and result"), "suite/values.html", _asked_and_found),
+    ),
+}
