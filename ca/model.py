@@ -176,6 +176,111 @@ class CeremonyPlan:
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
 
 
+class Freshness(StrEnum):
+    """How a CRL or a service's certificate stands in its time."""
+
+    GOOD = "good"
+    DUE = "due"  # to be renewed, and the worker has not done so yet
+    ENDED = "ended"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class AuthorityStatus:
+    """A CA and how its own certificate stands. ``certificates`` counts the living ones that it has issued."""
+
+    authority: Authority
+    serial: str
+    not_before: datetime
+    not_after: datetime
+    fingerprint: str
+    state: State
+    certificates: int
+
+
+@dataclass(frozen=True)
+class CrlStatus:
+    """The newest CRL of a CA; without number and times before the first one."""
+
+    authority: str
+    name: str
+    state: Freshness
+    number: int | None = None
+    this_update: datetime | None = None
+    next_update: datetime | None = None
+    entries: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    """A service of the suite's own (ocsp, timestamp, evidence) and the certificate it works with."""
+
+    role: str
+    state: Freshness
+    authority: str = ""
+    serial: str = ""
+    subject: str = ""
+    algorithm: str = ""
+    not_after: datetime | None = None
+    certificate: bytes = b""
+
+
+@dataclass(frozen=True)
+class ChainLink:
+    """A certificate on the way from the root to the leaf; ``authority`` is the CA that it belongs to, if to one."""
+
+    serial: str
+    subject: str
+    state: State
+    not_after: datetime
+    authority: str | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What relying parties are told of a certificate now, as an OCSP client and a reader of the CRL understand it.
+
+    ``ocsp`` is good, revoked, unknown, or "" when there is no answer; ``crl`` is whether the newest CRL names it, None before
+    the first CRL.
+    """
+
+    ocsp: str
+    ocsp_revoked_at: datetime | None = None
+    ocsp_reason: str = ""
+    crl: bool | None = None
+    crl_number: int | None = None
+    crl_this_update: datetime | None = None
+    crl_next_update: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Month:
+    """How many certificates in use end in a month; ``start`` and ``end`` bound it."""
+
+    start: datetime
+    end: datetime
+    certificates: int
+
+
+@dataclass(frozen=True)
+class Ceremony:
+    """A key ceremony, proposed or performed."""
+
+    id: str
+    plan: CeremonyPlan
+    approval: str
+    proposed_by: str
+    proposed_at: datetime
+    performed_at: datetime | None
+    proposer: str = ""  # the name of ``proposed_by``, where it has an account
+
+    @property
+    def state(self) -> str:
+        """``proposed`` or ``performed``."""
+        return "proposed" if self.performed_at is None else "performed"
+
+
 @dataclass(frozen=True)
 class CertificateStatus:
     """What a relying party is told of a serial: good, revoked (with time and reason) or unknown."""

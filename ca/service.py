@@ -6,6 +6,7 @@ from ca import store
 from ca.hierarchy.ceremony import Ceremonies
 from ca.issuance import Issuance
 from ca.model import Authority, State
+from ca.overview import Overview
 from ca.profiles import Profiles
 from ca.registration.service import Registration
 from ca.signer.model import KeyRole
@@ -14,6 +15,7 @@ from ca.status.publication import Publication
 from ca.status.responder import Responder
 from ca.status.revocations import Revocations
 from ca.status.services import Services
+from ca.status.standing import RelyingParty
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
 from kernel.store import Database
@@ -33,6 +35,8 @@ class CaService:
     publication: Publication
     responder: Responder
     services: Services
+    relying_party: RelyingParty
+    overview: Overview
     issuance: Issuance
 
     def authorities(self) -> list[Authority]:

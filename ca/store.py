@@ -4,14 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
 
 from ca.model import (
     TRANSITIONS,
     Authority,
     Certificate,
     CertificateStatus,
-    Impact,
     Reason,
     Request,
     Revocation,
@@ -22,7 +21,7 @@ from ca.tables import authorities, ceremonies, certificates, crls, requests, rev
 from ca.words import words_of
 from kernel.errors import NotFound
 from kernel.i18n import N_
-from kernel.identity.store import user_certificates, users
+from kernel.identity.store import users
 
 
 # --- quick find
@@ -198,37 +197,15 @@ def expire(connection: Connection, now: datetime) -> int:
     return connection.execute(changed.values(state=str(State.EXPIRED))).rowcount
 
 
-def impact_of(connection: Connection, found: Certificate) -> Impact:
-    """What the CA's tables and the accounts tell about who depends on a certificate."""
-    authority = select(authorities.c.id).where(authorities.c.certificate == found.der)
-    living = [str(State.ISSUED), str(State.HELD), str(State.SUPERSEDED)]
-    own = connection.execute(authority).scalar_one_or_none()
-    below = select(func.count()).where(certificates.c.authority == own, certificates.c.state.in_(living))
-    service = select(services.c.role).where(services.c.certificate == found.der)
-    people = select(users.c.name).join(user_certificates, user_certificates.c.user == users.c.id)
-    newer = select(certificates.c.serial).join(requests, requests.c.id == certificates.c.request)
-    return Impact(
-        certificate=found,
-        authority=own,
-        subordinates=connection.execute(below).scalar_one() if own else 0,
-        service=connection.execute(service).scalar_one_or_none(),
-        accounts=tuple(
-            connection.execute(
-                people.where(user_certificates.c.fingerprint == found.fingerprint).order_by(users.c.name)
-            ).scalars()
-        ),
-        successor=connection.execute(
-            newer.where(requests.c.replaces == found.serial, certificates.c.state == str(State.ISSUED))
-        )
-        .scalars()
-        .first(),
-    )
+def counts(connection: Connection, units: frozenset[str] | None = None) -> dict[str, int]:
+    """Number of certificates (of those units; None: of all) in each state."""
+    query = select(certificates.c.state, func.count()).where(*within(units))
+    return {row[0]: row[1] for row in connection.execute(query.group_by(certificates.c.state))}
 
 
-def counts(connection: Connection) -> dict[str, int]:
-    """Number of certificates in each state."""
-    query = select(certificates.c.state, func.count()).group_by(certificates.c.state)
-    return {row[0]: row[1] for row in connection.execute(query)}
+def within(units: frozenset[str] | None) -> list[ColumnElement[bool]]:
+    """The condition for certificates of those units; None: of all."""
+    return [] if units is None else [certificates.c.unit.in_(sorted(units))]
 
 
 # --- revocations of CA certificates
@@ -291,8 +268,13 @@ def add_ceremony(connection: Connection, row: Mapping[str, Any]) -> None:
     connection.execute(insert(ceremonies).values(dict(row)))
 
 
+def read_ceremonies(connection: Connection) -> Sequence[Row[Any]]:
+    """All ceremonies with the name of who proposed each, newest first; there are few."""
+    return connection.execute(_CEREMONIES.order_by(ceremonies.c.id.desc())).all()
+
+
 def read_ceremony(connection: Connection, ceremony_id: str) -> Row[Any]:
-    row = connection.execute(select(ceremonies).where(ceremonies.c.id == ceremony_id)).one_or_none()
+    row = connection.execute(_CEREMONIES.where(ceremonies.c.id == ceremony_id)).one_or_none()
     if row is None:
         raise NotFound(N_("There is no ceremony %(id)s."), id=ceremony_id[:60])
     return row
@@ -333,6 +315,9 @@ CERTIFICATE_COLUMNS = tuple(  # all of a certificate but what only its making ne
         "revoked_at",
         "reason",
     )
+)
+_CEREMONIES = select(ceremonies, users.c.name.label("proposer")).select_from(
+    ceremonies.outerjoin(users, users.c.id == ceremonies.c.proposed_by)
 )
 _AUTHORITY = ("id", "name", "key", "algorithm", "certificate", "subject", "spki", "parent")
 _REQUEST = (

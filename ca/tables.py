@@ -95,7 +95,7 @@ certificates = Table(
     Index("ix_ca_certificates_by_state", "state", "intent_at", "serial"),
     Index("ix_ca_certificates_by_unit", "unit", "state", "intent_at", "serial"),
     Index("ix_ca_certificates_by_profile", "profile", "state", "intent_at", "serial"),
-    Index("ix_ca_certificates_by_end", "not_after", "serial"),
+    Index("ix_ca_certificates_by_end", "not_after", "state", "unit", "serial"),
     Index("ix_ca_certificates_revoked", "revoked_at"),
 )
 

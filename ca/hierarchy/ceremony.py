@@ -10,12 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from cryptography import x509
+from sqlalchemy import Row
 
 from ca import store
 from ca.encoding import certificate as encoding
 from ca.encoding import names as naming
 from ca.issuance import Issuance, Wanted
-from ca.model import Authority, CeremonyPlan
+from ca.model import Authority, Ceremony, CeremonyPlan
 from ca.ports import Evidence, Signer
 from ca.profiles import Profile, Profiles
 from ca.signer.model import KeyInfo, KeyRole, Purpose
@@ -32,6 +33,7 @@ from kernel.identity.permissions import Permission
 from kernel.ids import new_id
 from kernel.pki.algorithms import algorithm
 from kernel.store import Database
+from kernel.store.listing import Ask, Page, page_of
 
 ROOT, ISSUING = "root", "issuing"
 
@@ -58,6 +60,27 @@ class Ceremonies:
         self._profiles = profiles
         self._issuance = issuance
         self._evidence = evidence
+
+    def page(self, principal: Principal, ask: Ask) -> Page[Ceremony]:
+        """Ceremonies, newest first. Filter: state (proposed, performed)."""
+        self._access.require(principal, Permission.CA_READ)
+        with self._database.read() as connection:
+            found = [_ceremony(row) for row in store.read_ceremonies(connection)]
+        return page_of(
+            found,
+            ask,
+            key=lambda one: one.id,
+            text=lambda one: (one.id, one.plan.root_name, one.plan.issuing_name, one.proposer),
+            filters={"state": lambda one: one.state},
+            orders={"proposed": lambda one: one.id},
+            default="-proposed",
+            facets=("state",),
+        )
+
+    def show(self, principal: Principal, ceremony_id: str) -> Ceremony:
+        self._access.require(principal, Permission.CA_READ)
+        with self._database.read() as connection:
+            return _ceremony(store.read_ceremony(connection, ceremony_id))
 
     def propose(self, principal: Principal, plan: CeremonyPlan) -> str:
         """Store the plan and ask for a second officer; returns the ceremony's id."""
@@ -215,6 +238,18 @@ def _authority(
 ) -> Authority:
     subject = x509.load_der_x509_certificate(certificate).subject.public_bytes()
     return Authority(authority_id, name, key.name, key.algorithm, certificate, subject, key.spki, parent)
+
+
+def _ceremony(row: Row[Any]) -> Ceremony:
+    return Ceremony(
+        id=row.id,
+        plan=_plan(row.plan),
+        approval=row.approval,
+        proposed_by=row.proposed_by,
+        proposed_at=row.proposed_at,
+        performed_at=row.performed_at,
+        proposer=row.proposer or "",
+    )
 
 
 def _plan(stored: Mapping[str, Any]) -> CeremonyPlan:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from ca import listing, store
+from ca import figures, listing, store
 from ca.encoding.decoded import is_authority
 from ca.model import Certificate, Impact, Reason
 from ca.status.marking import Marking
@@ -53,7 +53,7 @@ class Lifecycle:
         """What depends on a certificate, as far as the CA and the accounts know: to be looked at before it is revoked."""
         found = self._permitted(principal, serial, Permission.CA_REVOKE)
         with self._database.read() as connection:
-            return store.impact_of(connection, found)
+            return figures.impact_of(connection, found)
 
     def hold(self, principal: Principal, serial: str, note: str) -> Certificate:
         """Suspend; relying parties see it as revoked until it is released."""

@@ -2,6 +2,7 @@
 
 from ca.hierarchy.ceremony import Ceremonies
 from ca.issuance import Issuance
+from ca.overview import Overview
 from ca.profiles import Profiles
 from ca.registration.service import Registration
 from ca.service import CaService
@@ -12,6 +13,7 @@ from ca.status.publication import Publication
 from ca.status.responder import Responder
 from ca.status.revocations import Revocations
 from ca.status.services import Services
+from ca.status.standing import RelyingParty
 from console.compose.floor import Floor
 from policies.registry import load
 
@@ -23,6 +25,7 @@ def build(floor: Floor) -> CaService:
     profiles = Profiles(document.value for document in load(part="cert_profiles").documents)
     issuance = Issuance(database, clock, signer, profiles, floor.evidence, floor.settings.status.public_url)
     publication = Publication(database, clock, access, signer)
+    responder = Responder(database, clock, signer)
     marking = Marking(database, clock, publication, floor.evidence)
     return CaService(
         database=database,
@@ -35,7 +38,9 @@ def build(floor: Floor) -> CaService:
         lifecycle=Lifecycle(database, clock, access, marking),
         revocations=Revocations(database, access, floor.approvals, marking),
         publication=publication,
-        responder=Responder(database, clock, signer),
+        responder=responder,
         services=Services(database, clock, access, signer, profiles, issuance),
+        relying_party=RelyingParty(database, access, responder),
+        overview=Overview(database, clock, access, profiles),
         issuance=issuance,
     )

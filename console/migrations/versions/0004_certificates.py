@@ -31,7 +31,7 @@ INDICES = (
     ("ix_ca_certificates_by_state", "ca_certificates", ["state", "intent_at", "serial"]),
     ("ix_ca_certificates_by_unit", "ca_certificates", ["unit", "state", "intent_at", "serial"]),
     ("ix_ca_certificates_by_profile", "ca_certificates", ["profile", "state", "intent_at", "serial"]),
-    ("ix_ca_certificates_by_end", "ca_certificates", ["not_after", "serial"]),
+    ("ix_ca_certificates_by_end", "ca_certificates", ["not_after", "state", "unit", "serial"]),
     ("ix_ca_certificates_revoked", "ca_certificates", ["revoked_at"]),
 )
 

@@ -7,6 +7,7 @@ import pytest
 from ca.hierarchy.ceremony import Ceremonies
 from ca.issuance import Issuance
 from ca.model import CeremonyPlan, Certificate, Request
+from ca.overview import Overview
 from ca.profiles import Profiles
 from ca.registration.service import Registration
 from ca.service import CaService
@@ -18,6 +19,7 @@ from ca.status.publication import Publication
 from ca.status.responder import Responder
 from ca.status.revocations import Revocations
 from ca.status.services import Services
+from ca.status.standing import RelyingParty
 from kernel.blobs import MemoryBlobs
 from kernel.clock import FixedClock
 from kernel.evidence.ports import NullSealer
@@ -69,6 +71,7 @@ def build(
     profiles = Profiles(document.value for document in load(part="cert_profiles").documents)
     issuance = Issuance(database, clock, signer, profiles, evidence, "http://127.0.0.1:8080")
     publication = Publication(database, clock, access, signer)
+    responder = Responder(database, clock, signer)
     marking = Marking(database, clock, publication, evidence)
     service = CaService(
         database,
@@ -79,8 +82,10 @@ def build(
         Lifecycle(database, clock, access, marking),
         Revocations(database, access, approvals, marking),
         publication,
-        Responder(database, clock, signer),
+        responder,
         Services(database, clock, access, signer, profiles, issuance),
+        RelyingParty(database, access, responder),
+        Overview(database, clock, access, profiles),
         issuance,
     )
     return service, evidence

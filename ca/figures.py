@@ -1,0 +1,63 @@
+"""Numbers and ties: what hangs on a certificate, what ends when."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, func, select
+
+from ca.model import Certificate, Impact, State
+from ca.store import within
+from ca.tables import authorities, certificates, requests, services
+from kernel.identity.store import user_certificates, users
+
+
+def authority_of(connection: Connection, certificate: bytes) -> str | None:
+    """The CA whose certificate this is."""
+    query = select(authorities.c.id).where(authorities.c.certificate == certificate)
+    found: str | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
+def living_below(connection: Connection, authority: str) -> int:
+    """How many certificates of a CA are neither revoked nor over."""
+    living = [str(State.ISSUED), str(State.HELD), str(State.SUPERSEDED)]
+    query = select(func.count()).where(
+        certificates.c.authority == authority, certificates.c.state.in_(living)
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def impact_of(connection: Connection, found: Certificate) -> Impact:
+    """What the CA's tables and the accounts tell about who depends on a certificate."""
+    own = authority_of(connection, found.der)
+    service = select(services.c.role).where(services.c.certificate == found.der)
+    people = select(users.c.name).join(user_certificates, user_certificates.c.user == users.c.id)
+    newer = select(certificates.c.serial).join(requests, requests.c.id == certificates.c.request)
+    return Impact(
+        certificate=found,
+        authority=own,
+        subordinates=living_below(connection, own) if own else 0,
+        service=connection.execute(service).scalar_one_or_none(),
+        accounts=tuple(
+            connection.execute(
+                people.where(user_certificates.c.fingerprint == found.fingerprint).order_by(users.c.name)
+            ).scalars()
+        ),
+        successor=connection.execute(
+            newer.where(requests.c.replaces == found.serial, certificates.c.state == str(State.ISSUED))
+        )
+        .scalars()
+        .first(),
+    )
+
+
+def ending(
+    connection: Connection, spans: Sequence[tuple[datetime, datetime]], units: frozenset[str] | None
+) -> list[int]:
+    """Number of certificates in use that end within each span, its end left out."""
+    used = (certificates.c.state.in_([str(State.ISSUED), str(State.HELD)]), *within(units))
+    end = certificates.c.not_after
+    numbers = [
+        select(func.count()).where(end >= start, end < stop, *used).scalar_subquery() for start, stop in spans
+    ]
+    return list(connection.execute(select(*numbers)).one()) if numbers else []

@@ -1,0 +1,227 @@
+"""What the CA is and how it stands: profiles, authorities, CRLs, services, and what ends when. Only looks."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from cryptography import x509
+from sqlalchemy import Connection, Row
+
+from ca import figures, store
+from ca.model import (
+    Authority,
+    AuthorityStatus,
+    ChainLink,
+    CrlStatus,
+    Freshness,
+    Month,
+    ServiceStatus,
+    State,
+)
+from ca.profiles import Profile, Profiles
+from ca.signer.model import KeyRole
+from ca.status.publication import RENEW_BEFORE
+from ca.status.services import PROFILES
+from kernel.canonical import sha256_hex
+from kernel.clock import Clock
+from kernel.errors import NotFound
+from kernel.i18n import N_, current_language
+from kernel.identity.access import Access
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.store import Database
+from kernel.store.listing import Ask, Page, page_of
+
+_LATE = timedelta(hours=1)  # the worker renews lists every ten minutes, certificates every night
+
+
+class Overview:
+    """The CA's own objects, of which there are few, as lists; and its figures."""
+
+    def __init__(self, database: Database, clock: Clock, access: Access, profiles: Profiles) -> None:
+        self._database = database
+        self._clock = clock
+        self._access = access
+        self._profiles = profiles
+
+    # --- profiles
+    def profiles(self, principal: Principal, ask: Ask) -> Page[Profile]:
+        """Kinds of certificates. Filter: usage."""
+        self._access.require(principal, Permission.CA_READ)
+        return page_of(
+            self._profiles.all(),
+            ask,
+            key=lambda profile: profile.id,
+            text=lambda profile: (profile.id, *profile.title.values()),
+            filters={"usage": lambda profile: str(profile.usage)},
+            facets=("usage",),
+        )
+
+    def profile(self, principal: Principal, profile_id: str) -> Profile:
+        self._access.require(principal, Permission.CA_READ)
+        return self._profiles.get(profile_id)
+
+    # --- authorities
+    def authorities(self, principal: Principal, ask: Ask) -> Page[AuthorityStatus]:
+        """Root and issuing CAs, superior first. Filter: state."""
+        self._access.require(principal, Permission.CA_READ)
+        with self._database.read() as connection:
+            found = [self._authority(connection, one) for one in store.read_authorities(connection)]
+        order = {one.authority.id: place for place, one in enumerate(found)}
+        return page_of(
+            found,
+            ask,
+            key=lambda one: one.authority.id,
+            text=lambda one: (one.authority.id, one.authority.name, one.serial, one.fingerprint),
+            filters={"state": lambda one: str(one.state)},
+            orders={"rank": lambda one: order[one.authority.id]},
+            default="rank",
+        )
+
+    def authority(self, principal: Principal, authority_id: str) -> AuthorityStatus:
+        self._access.require(principal, Permission.CA_READ)
+        with self._database.read() as connection:
+            return self._authority(connection, store.read_authority(connection, authority_id))
+
+    def _authority(self, connection: Connection, authority: Authority) -> AuthorityStatus:
+        own = self._link(connection, authority)
+        return AuthorityStatus(
+            authority=authority,
+            serial=own.serial,
+            not_before=x509.load_der_x509_certificate(authority.certificate).not_valid_before_utc,
+            not_after=own.not_after,
+            fingerprint=sha256_hex(authority.certificate),
+            state=own.state,
+            certificates=figures.living_below(connection, authority.id),
+        )
+
+    def _link(self, connection: Connection, authority: Authority) -> ChainLink:
+        own = x509.load_der_x509_certificate(authority.certificate)
+        known = store.certificate_by_fingerprint(connection, sha256_hex(authority.certificate))
+        state = known.state if known is not None else State.ISSUED  # a root's own is not in the register
+        ends = own.not_valid_after_utc
+        return ChainLink(
+            serial=f"{own.serial_number:032x}",
+            subject=own.subject.rfc4514_string(),
+            state=State.EXPIRED if self._clock.now() >= ends else state,
+            not_after=ends,
+            authority=authority.id,
+        )
+
+    # --- CRLs
+    def crls(self, principal: Principal, ask: Ask) -> Page[CrlStatus]:
+        """The newest CRL of each CA. Filter: state."""
+        self._access.require(principal, Permission.CA_READ)
+        with self._database.read() as connection:
+            found = [self._crl(connection, one) for one in store.read_authorities(connection)]
+        return page_of(
+            found,
+            ask,
+            key=lambda crl: crl.authority,
+            text=lambda crl: (crl.authority, crl.name),
+            filters={"state": lambda crl: str(crl.state)},
+        )
+
+    def crl(self, principal: Principal, authority_id: str) -> CrlStatus:
+        self._access.require(principal, Permission.CA_READ)
+        with self._database.read() as connection:
+            return self._crl(connection, store.read_authority(connection, authority_id))
+
+    def _crl(self, connection: Connection, authority: Authority) -> CrlStatus:
+        row = store.newest_crl(connection, authority.id)
+        if row is None:
+            return CrlStatus(authority.id, authority.name, Freshness.MISSING)
+        now = self._clock.now()
+        due = now > row.next_update - RENEW_BEFORE + _LATE
+        state = Freshness.ENDED if now >= row.next_update else Freshness.DUE if due else Freshness.GOOD
+        return CrlStatus(
+            authority=authority.id,
+            name=authority.name,
+            state=state,
+            number=row.number,
+            this_update=row.this_update,
+            next_update=row.next_update,
+            entries=row.entries,
+            size=len(row.der),
+        )
+
+    # --- services
+    def services(self, principal: Principal, ask: Ask) -> Page[ServiceStatus]:
+        """The suite's own services that work with a certificate. Filter: state."""
+        self._access.require(principal, Permission.CA_READ)
+        with self._database.read() as connection:
+            found = [self._service(role, store.read_service(connection, role)) for role in PROFILES]
+        return page_of(
+            found,
+            ask,
+            key=lambda service: service.role,
+            text=lambda service: (service.role, service.subject, service.serial),
+            filters={"state": lambda service: str(service.state)},
+        )
+
+    def service(self, principal: Principal, role: str) -> ServiceStatus:
+        self._access.require(principal, Permission.CA_READ)
+        if role not in PROFILES:
+            raise NotFound(N_("There is no service %(role)s."), role=role[:60])
+        with self._database.read() as connection:
+            return self._service(KeyRole(role), store.read_service(connection, role))
+
+    def _service(self, role: KeyRole, row: Row[tuple[object, ...]] | None) -> ServiceStatus:
+        if row is None:
+            return ServiceStatus(str(role), Freshness.MISSING)
+        certificate = x509.load_der_x509_certificate(bytes(row.certificate))
+        ends, now = certificate.not_valid_after_utc, self._clock.now()
+        due = now >= ends - self._profiles.get(PROFILES[role]).renewal + timedelta(days=1)
+        return ServiceStatus(
+            role=str(role),
+            state=Freshness.ENDED if now >= ends else Freshness.DUE if due else Freshness.GOOD,
+            authority=row.authority,
+            serial=f"{certificate.serial_number:032x}",
+            subject=certificate.subject.rfc4514_string(),
+            algorithm=row.algorithm,
+            not_after=ends,
+            certificate=bytes(row.certificate),
+        )
+
+    # --- certificates
+    def chain(self, principal: Principal, serial: str) -> list[ChainLink]:
+        """From the root to the certificate; one of a unit the principal does not see is NotFound."""
+        self._access.require(principal, Permission.CA_READ)
+        with self._database.read() as connection:
+            found = store.read_certificate(connection, serial)
+            if not self._access.covers(principal, found.unit):
+                raise NotFound(N_("There is no certificate %(serial)s."), serial=serial[:60])
+            above = self._above(connection, found.authority)
+            own = figures.authority_of(connection, found.der)
+        leaf = ChainLink(found.serial, found.subject, found.state, found.not_after, own)
+        return [*above, leaf]
+
+    def _above(self, connection: Connection, authority_id: str | None) -> list[ChainLink]:
+        links: list[ChainLink] = []
+        while authority_id is not None:
+            authority = store.read_authority(connection, authority_id)
+            links.insert(0, self._link(connection, authority))
+            authority_id = authority.parent
+        return links
+
+    def counts(self, principal: Principal) -> dict[str, int]:
+        """Number of certificates of the principal's units in each state."""
+        self._access.require(principal, Permission.CA_READ)
+        with self._database.read() as connection:
+            return store.counts(connection, self._seen(principal))
+
+    def ending(self, principal: Principal, bounds: Sequence[datetime]) -> list[Month]:
+        """Certificates in use of the principal's units that end between each bound and the next."""
+        self._access.require(principal, Permission.CA_READ)
+        spans = list(pairwise(bounds))
+        with self._database.read() as connection:
+            numbers = figures.ending(connection, spans, self._seen(principal))
+        return [Month(start, end, number) for (start, end), number in zip(spans, numbers, strict=True)]
+
+    def _seen(self, principal: Principal) -> frozenset[str] | None:
+        return None if self._access.topmost(principal) else self._access.visible_units(principal)
+
+
+def title(profile: Profile) -> str:
+    """The profile's name in the reader's language."""
+    return profile.title["en" if current_language() == "en" else "zh"]
