@@ -4,7 +4,7 @@
   const root = document.documentElement;
   const own = document.currentScript.dataset;
   const LIVE = 10_000; // ms between two looks at a live list
-  const WARN = 120; // s before the session ends
+  const WARN = 120_000; // ms before the session ends
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const one = (selector) => document.querySelector(selector);
 
@@ -22,8 +22,9 @@
 
   let texts = {};
   let paused = false;
-  let lastSeen = Date.now(); // the server last heard of us
   let lastUsed = Date.now(); // somebody last touched mouse or keys
+  let known = Date.now(); // when we learnt when the session ends
+  let ends = Infinity;
 
   document.addEventListener("DOMContentLoaded", () => {
     texts = JSON.parse(one("#texts").textContent);
@@ -32,10 +33,12 @@
     one("[data-focus]")?.focus();
     setInterval(renewTimes, 30_000);
     setInterval(look, LIVE);
-    if (document.body.dataset.idle) setInterval(watchIdle, 1000);
+    if (document.body.dataset.idle) {
+      lasts(document.body.dataset.idle);
+      setInterval(watchIdle, 1000);
+    }
   });
   document.addEventListener("htmx:after:swap", enhance);
-  document.addEventListener("htmx:after:request", () => (lastSeen = Date.now()));
 
   function enhance() {
     all("[data-copy], [data-reveal], [data-fold], [data-keys], [data-tick-all]").forEach((found) => (found.hidden = false));
@@ -141,10 +144,10 @@
   async function openDialog(url) {
     keepRow();
     const answer = await fetch(url);
-    lastSeen = Date.now();
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const verb = page.querySelector("#verb");
     if (!verb) return location.assign(url);
+    lasts(page.body.dataset.idle);
     verb.querySelector("h1, h2").id = "dialog-title";
     all("form:not([action])", verb).forEach((form) => (form.action = url));
     one("#dialog-body").replaceChildren(document.adoptNode(verb));
@@ -251,11 +254,11 @@
     (rows.find((row) => row.dataset.id === id) || rows[0])?.focus();
   }
 
-  // --- live lists: never while somebody selects, types, reads a menu, or is away
+  // --- live lists: never while somebody selects, types or reads a menu, nor unseen
   function look() {
     const busy = paused || document.hidden || one("dialog[open], details.menu[open], [data-tick]:checked");
     const typing = document.activeElement?.closest("[data-live] input, [data-live] select, [data-live] textarea");
-    if (busy || typing || Date.now() - lastUsed > idle() - WARN * 1000) return;
+    if (busy || typing) return;
     all("[data-live]").forEach((list) => list.dispatchEvent(new CustomEvent("live")));
   }
 
@@ -268,24 +271,30 @@
   document.addEventListener("htmx:response:error", () => toast(texts.stale));
 
   // --- the session: kept alive by use, not by live lists
-  const idle = () => Number(document.body.dataset.idle || 900) * 1000;
-  ["pointerdown", "wheel", "touchstart"].forEach((name) => document.addEventListener(name, () => (lastUsed = Date.now()), { passive: true }));
+  const used = () => (lastUsed = Date.now());
+  ["pointerdown", "wheel", "touchstart"].forEach((name) => document.addEventListener(name, used, { passive: true }));
+
+  function lasts(seconds) {
+    known = Date.now();
+    ends = known + Number(seconds) * 1000;
+  }
 
   function watchIdle() {
-    const left = Math.round((lastSeen + idle() - Date.now()) / 1000);
+    const now = Date.now();
     const dialog = one("#idle");
-    if (left <= 0) return location.reload(); // to the sign-in page, and back here afterwards
-    if (lastUsed > lastSeen && Date.now() - lastSeen > idle() / 3 && !dialog.open) return stay();
-    if (left > WARN) return undefined;
+    if (now >= ends) return location.reload(); // to the sign-in page, and back here afterwards
+    if (!dialog.open && lastUsed > known && now - known > (ends - known) / 3) return stay();
+    if (ends - now > WARN) return undefined;
     if (!dialog.open) dialog.showModal();
-    one("#idle-left").textContent = texts.left.replace("%(seconds)s", String(left));
+    one("#idle-left").textContent = texts.left.replace("%(seconds)s", String(Math.round((ends - now) / 1000)));
     return undefined;
   }
 
   async function stay() {
-    lastSeen = Date.now();
+    known = Date.now(); // asks once, however long the answer takes
     const answer = await fetch(document.body.dataset.stay);
-    if (!answer.ok || answer.redirected) location.reload();
+    if (!answer.ok || answer.redirected) return location.reload();
+    return lasts((await answer.json()).seconds);
   }
   document.addEventListener("close", (event) => event.target.id === "idle" && stay(), true);
 

@@ -164,9 +164,9 @@ def _sent() -> Sent:
 
 
 def _form(view: verbs.VerbView, objects: tuple[tuple[str, str], ...] = ()) -> ResponseReturnValue:
-    text = render_template(
-        "verb.html", view=view, objects=objects, next=local_path(request.values.get("next"))
-    )
+    wanted = local_path(request.values.get("next"))
+    back = wanted if wanted != "/" else _home(view.target.resource, view.target.id)
+    text = render_template("verb.html", view=view, objects=objects, next=wanted, back=back)
     return text, view.status
 
 
