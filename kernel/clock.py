@@ -1,6 +1,6 @@
 """Time as a dependency: everything that needs "now" is handed a clock, so that tests can set it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Protocol
 
 
@@ -31,3 +31,8 @@ class FixedClock:
     def advance(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
         """Move the clock forward (or, with a negative figure, back)."""
         self._now += timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
+
+
+def end_of_day(day: date, zone: tzinfo = UTC) -> datetime:
+    """The moment at which a day is over in a time zone: what "until and with that day" means."""
+    return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)
