@@ -210,10 +210,17 @@ def _mend(app: Any, principal: Principal, replica: str, given: Mend) -> Done:
     return Done(_QUEUED, job=app.backup.request(principal, plan, "mend", site=site, reason=given.reason))
 
 
+def _place(record: ReplicaRecord) -> dict[str, str]:
+    return {"plan": record.plan, "site": record.site}
+
+
 _P = Permission
 _VERIFY_TEXT = N_("V2 reads every byte; V3 restores as well. Each level presupposes those below it.")
 _DRILL_TEXT = N_(
     "Restores into a scratch folder, asks the applications, measures RTO and RPO. Nothing in use changes."
+)
+_MEND_TEXT = N_(
+    "Replaces what a full look finds damaged here by good copies from another site; the damaged files are kept aside."
 )
 PLANS = Resource(
     name="backup.plans",
@@ -337,20 +344,16 @@ REPLICAS = Resource(
             _mend,
             Mend,
             danger=True,
-            explain=N_(
-                "Replaces what a full look finds damaged here by good copies from another site; the damaged files are kept aside."
-            ),
+            explain=_MEND_TEXT,
         ),
     ),
     related=(
         Related(
             N_("Verifications of replicas"),
             "backup.verifications",
-            lambda record: {"plan": record.plan, "site": record.site},
+            _place,
         ),
-        Related(
-            N_("Restore drills"), "backup.drills", lambda record: {"plan": record.plan, "site": record.site}
-        ),
+        Related(N_("Restore drills"), "backup.drills", _place),
     ),
     facet="standing",
     empty=N_("There is no backup plan for your units. Plans are files below policies/data/backup_plans."),

@@ -8,6 +8,8 @@ from kernel.edges.resources import Resource
 
 # in the order of the menu; whoever declares an object adds the module here
 MODULES: tuple[str, ...] = (
+    "backup.resources",
+    "policies.resources",
     "console.resources.audit",
     "console.resources.jobs",
 )
