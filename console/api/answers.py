@@ -45,6 +45,7 @@ class Outcome(Body, Generic[R]):
     record: R | None = Field(description=N_("The object afterwards, where there is one."))
     job: str | None = Field(description=N_("Where the job is that carries on the work."))
     secrets: Mapping[str, str] = Field(description=N_("Secrets that are shown this once."))
+    rows: tuple[Mapping[str, Any], ...] = Field(description=N_("What came out, part by part."))
     file: HandedOver | None = Field(description=N_("The file that is handed over this once."))
 
 

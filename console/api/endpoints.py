@@ -166,6 +166,7 @@ def _outcome(resource: Resource, done: Done) -> Outcome[Any]:
         record=done.record,
         job=f"{PREFIX}/jobs/jobs/{quote(done.job, safe='')}" if done.job else None,
         secrets=done.secrets,
+        rows=tuple(done.rows),
         file=HandedOver.model_construct(**vars(done.file)) if done.file else None,
     )
 

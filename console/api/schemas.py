@@ -15,6 +15,8 @@ Schema = dict[str, Any]
 Mode = Literal["serialization", "validation"]
 REFERENCE = "#/components/schemas/"
 TEXTS = ("title", "description")
+LITERAL = ("default", "const", "enum", "examples")
+OF_FORMS = ("widget", "labels")
 FORMATS: Mapping[str, str] = {
     "date-time": "2026-11-23T08:00:00Z",
     "date": "2026-11-23",
@@ -111,11 +113,13 @@ def _spoken(value: Any, named: bool = False) -> Any:
         return value
     made = {}
     for name, part in value.items():
-        if not named and name in TEXTS and isinstance(part, str):
+        if named:
+            made[name] = _spoken(part)
+        elif name in TEXTS:
             if (text := translate(part)) != part or current_language() == "en":
                 made[name] = text
-        elif named or name not in ("widget", "default", "const", "enum", "examples"):
-            made[name] = _spoken(part, not named and name in ("properties", "$defs"))
-        elif name != "widget":
+        elif name in LITERAL:
             made[name] = part
+        elif name not in OF_FORMS:
+            made[name] = _spoken(part, named=name in ("properties", "$defs"))
     return made
