@@ -1,6 +1,6 @@
 """May this principal do this to something of that unit? Services ask here before they act."""
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from kernel.audit.model import AuditAction
 from kernel.errors import NotPermitted
@@ -75,16 +75,23 @@ class Access:
         """Ids of the principal's unit and those below it; None for internal actors, who see all."""
         if principal.is_system:
             return None
+        return frozenset(unit.id for unit in self.units(principal))
+
+    def units(self, principal: Principal) -> list[Unit]:
+        """The principal's unit and those below it, superior before inferior; of internal actors none."""
         with self._database.read() as connection:
-            return frozenset(unit.id for unit in _subtree(connection, principal.unit))
+            return _subtree(connection, principal.unit)
 
     def seen(
         self, principal: Principal, unit: ColumnElement[str | None], *, suite: bool = False
     ) -> tuple[ColumnElement[bool], ...]:
         """Conditions of a list: rows whose ``unit`` the principal sees, with ``suite`` also those of no unit."""
-        if self.topmost(principal):
+        if principal.is_system:
             return ()
-        mine = unit.in_(sorted(self.visible_units(principal) or ()))
+        own = self.units(principal)
+        if own and own[0].parent is None:
+            return ()
+        mine = unit.in_(sorted(one.id for one in own))
         return (or_(mine, unit.is_(None)) if suite else mine,)
 
     def _denial(
@@ -105,8 +112,8 @@ class Access:
 
 
 def _subtree(connection: Connection, root: str) -> list[Unit]:
-    path = connection.execute(select(units.c.path).where(units.c.id == root)).scalar_one_or_none()
-    if path is None:
-        return []
-    below = select(units).where(units.c.path.startswith(path, autoescape=True)).order_by(units.c.path)
-    return [Unit(row.id, row.parent, row.name, row.path) for row in connection.execute(below)]
+    """The unit and those below it, superior before inferior; none when it does not exist."""
+    top = units.alias("top")
+    below = func.substr(units.c.path, 1, func.length(top.c.path)) == top.c.path
+    query = select(units).join(top, below).where(top.c.id == root).order_by(units.c.path)
+    return [Unit(row.id, row.parent, row.name, row.path) for row in connection.execute(query)]
