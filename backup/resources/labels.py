@@ -10,7 +10,7 @@ from kernel.i18n import N_
 from kernel.identity.model import Principal
 
 STANDINGS: Labels = {
-    Standing.PROVED: Label(N_("verified"), Tone.GOOD),
+    Standing.PROVED: Label(N_("proved by verification"), Tone.GOOD),
     Standing.OLD_PROOF: Label(N_("verified too long ago"), Tone.WARN),
     Standing.UNPROVEN: Label(N_("not verified"), Tone.WARN),
     Standing.UNREACHABLE: Label(N_("site not reached"), Tone.WARN),

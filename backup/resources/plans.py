@@ -255,7 +255,7 @@ PLANS = Resource(
         Verb("run", N_("Run now"), _P.BACKUP_RUN, _run, preview=_run_preview, key="r"),
         Verb(
             "verify",
-            N_("Verify"),
+            N_("Verify replicas"),
             _P.BACKUP_VERIFY,
             _verify,
             VerifyPlan,
@@ -328,7 +328,7 @@ REPLICAS = Resource(
     verbs=(
         Verb(
             "verify",
-            N_("Verify"),
+            N_("Verify replicas"),
             _P.BACKUP_VERIFY,
             _verify_site,
             Verify,
@@ -339,7 +339,7 @@ REPLICAS = Resource(
         Verb("drill", N_("Hold a drill"), _P.BACKUP_DRILL, _drill_site, explain=_DRILL_TEXT),
         Verb(
             "mend",
-            N_("Mend"),
+            N_("Mend the replica"),
             _P.BACKUP_MEND,
             _mend,
             Mend,

@@ -130,7 +130,7 @@ RECEIPTS = Resource(
         Column("at", N_("Made at"), Cell.TIME, sort="at"),
         Column("plan", N_("Backup plan"), Cell.CODE, link=Link("backup.plans")),
         Column("number", N_("Receipt number"), Cell.NUMBER),
-        Column("chain", N_("Chain"), Cell.STATE, CHAIN),
+        Column("chain", N_("Receipt chain"), Cell.STATE, CHAIN),
         Column("sets", N_("Stored sets"), Cell.LIST),
         Column("files", N_("Files in the repository"), Cell.NUMBER),
         Column("octets", N_("Octets in the repository"), Cell.OCTETS),

@@ -57,7 +57,7 @@ VERDICTS: Labels = {
     "conform": Label(N_("conforms to the level"), Tone.GOOD),
     "basic": Label(N_("conforms in the main"), Tone.WARN),
     "not": Label(N_("does not conform to the level"), Tone.BAD),
-    "": Label(N_("still open"), Tone.QUIET),
+    "": Label(N_("conclusion still open"), Tone.QUIET),
 }
 
 

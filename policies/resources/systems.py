@@ -194,17 +194,17 @@ SYSTEMS = Resource(
     columns=(
         Column("name", N_("Name of the system"), sort="name"),
         Column("level", N_("Protection level"), Cell.CODE),
-        Column("state", N_("Filing"), Cell.STATE, SYSTEM_STATES),
+        Column("state", N_("Filing state"), Cell.STATE, SYSTEM_STATES),
         Column("owner", N_("Who answers for it")),
         Column("filing_number", N_("Number of the filing certificate"), Cell.CODE),
         Column("filed_on", N_("Date of the filing"), Cell.DAY),
-        Column("changed_at", N_("Changed"), Cell.TIME, sort="changed_at"),
+        Column("changed_at", N_("Changed at"), Cell.TIME, sort="changed_at"),
         Column("unit", N_("Unit"), shown=False),
         Column("proposed_by", N_("Proposed by"), Cell.CODE, shown=False),
         Column("id", N_("Identifier"), Cell.CODE, shown=False),
     ),
     filters=(
-        Filter("state", N_("Filing"), labels=SYSTEM_STATES),
+        Filter("state", N_("Filing state"), labels=SYSTEM_STATES),
         Filter("unit", N_("Unit"), choices=_units),
     ),
     verbs=(
