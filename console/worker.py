@@ -11,6 +11,7 @@ import structlog
 
 from console.compose.app import ROOMS, App
 from kernel.audit import jobs as audit_jobs
+from kernel.evidence import jobs as evidence_jobs
 
 _PAUSE = 0.5
 _SCHEDULE_EVERY = 10.0
@@ -27,8 +28,8 @@ def register_work(app: App) -> None:
         app.jobs.register(module.handlers(service))
         _subscribe(app, module, service)
     app.jobs.register(audit_jobs.handlers(app.audit))
-    app.jobs.register({"evidence.seal": lambda _context: _seal(app)})
-    app.jobs.schedule("evidence.seal", "* * * * *", "evidence.seal")
+    app.jobs.register(evidence_jobs.handlers(app.evidence))
+    _subscribe(app, evidence_jobs, app.evidence)
 
 
 def _subscribe(app: App, module: ModuleType, service: object) -> None:
@@ -37,10 +38,6 @@ def _subscribe(app: App, module: ModuleType, service: object) -> None:
     if hasattr(module, "subscriptions"):
         for name, (kinds, handler) in module.subscriptions(service).items():
             app.floor.bus.subscribe(name, kinds, handler)
-
-
-def _seal(app: App) -> None:
-    app.evidence.seal_pending()
 
 
 class Worker:

@@ -43,7 +43,7 @@ Count = Callable[[App, Principal], int]
 
 def _approvals(app: App, principal: Principal) -> int:
     with app.floor.database.read() as connection:
-        return len(app.floor.approvals.waiting_for(connection, principal))
+        return app.floor.approvals.waiting(connection, principal)
 
 
 def _failed_jobs(app: App, principal: Principal) -> int:
@@ -55,17 +55,15 @@ def _assets(app: App, principal: Principal) -> int:
 
 
 def _unsealed(app: App, principal: Principal) -> int:
-    return sum(not row["sealed"] for row in app.evidence.rows(by=principal, limit=MOST))
+    return app.evidence.page(principal, Ask(limit=1).narrowed(state="waiting")).total
 
 
 def _locked(app: App, principal: Principal) -> int:
-    now = app.clock.now()
-    users = app.identity.users(principal)
-    return sum(user.locked_until is not None and user.locked_until > now for user in users)
+    return app.identity.page(principal, Ask(limit=1).narrowed(state="locked")).total
 
 
 def _accounts(app: App, principal: Principal) -> int:
-    return len(app.identity.users(principal))
+    return app.identity.page(principal, Ask(limit=1)).total
 
 
 def _audit_records(app: App, _principal: Principal) -> int:

@@ -1,13 +1,32 @@
 """What is wrong with a record, its place in the chain, or its seal. Pure: rows and certificates in, faults out."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from kernel.canonical import sha256_hex
-from kernel.evidence.model import GENESIS, EvidenceFault, EvidenceFaultKind, Seal, parse_record, sm3_hex
+from kernel.evidence.model import (
+    GENESIS,
+    Check,
+    CheckState,
+    EvidenceFault,
+    EvidenceFaultKind,
+    Seal,
+    parse_record,
+    sm3_hex,
+)
 from kernel.evidence.ports import SealCertificates
 from kernel.evidence.seal import SignatureRefused, StampRefused, verify_seal
 from kernel.i18n import N_
+
+_K = EvidenceFaultKind
+_CHECKS = (_K.CHANGED, _K.CHAIN, _K.ATTACHMENT, _K.SIGNATURE, _K.TIMESTAMP)
+# what can't be judged once something else is wrong
+_HINDERED_BY: Mapping[EvidenceFaultKind, tuple[EvidenceFaultKind, ...]] = {
+    _K.CHAIN: (_K.CHANGED,),
+    _K.SIGNATURE: (_K.UNSEALED, _K.TIMESTAMP),
+    _K.TIMESTAMP: (_K.UNSEALED,),
+}
 
 
 class Row(Protocol):
@@ -83,6 +102,19 @@ def seal_faults(
     except SignatureRefused as error:
         return [_fault(EvidenceFaultKind.SIGNATURE, row, error.message)], None
     return [], stamped
+
+
+def checks_of(faults: Sequence[EvidenceFault]) -> tuple[Check, ...]:
+    """Each check of one record, from the faults that were found: passed, failed, or not to be made."""
+    found = {fault.kind: fault for fault in faults}
+    return tuple(_check(kind, found) for kind in _CHECKS)
+
+
+def _check(kind: EvidenceFaultKind, found: Mapping[EvidenceFaultKind, EvidenceFault]) -> Check:
+    if kind in found:
+        return Check(kind, CheckState.FAILED, found[kind].explanation, found[kind].place)
+    hindered = next((found[other] for other in _HINDERED_BY.get(kind, ()) if other in found), None)
+    return Check(kind, CheckState.OPEN, hindered.explanation) if hindered else Check(kind, CheckState.PASSED)
 
 
 def _fault(kind: EvidenceFaultKind, row: Row, explanation: str) -> EvidenceFault:

@@ -4,9 +4,9 @@ from typing import Any
 
 import click
 
-from kernel.edges.cli import group, pass_app
+from kernel.edges.cli import group, list_options, pass_app
 from kernel.errors import IntegrityFailed
-from kernel.evidence.model import EvidenceKind, EvidenceReport
+from kernel.evidence.model import EvidenceKind, EvidenceReport, Listed
 from kernel.i18n import N_, translate
 
 commands = group("evidence", N_("Sealed evidence: list, show, verify."))
@@ -15,13 +15,17 @@ commands = group("evidence", N_("Sealed evidence: list, show, verify."))
 @commands.command("list", help=N_("Records, newest first."))
 @click.option("--kind", type=click.Choice([str(kind) for kind in EvidenceKind]), help=N_("Only this kind."))
 @click.option("--subject", help=N_("Only about this object."))
-@click.option("--limit", default=100, type=click.IntRange(1, 10_000), help=N_("How many."))
+@click.option(
+    "--state", type=click.Choice(["sealed", "waiting"]), help=N_("Only what is sealed, or waits for it.")
+)
+@click.option("--unit", help=N_("Only this unit."))
+@click.option("--since", help=N_("From this time on."))
+@click.option("--until", help=N_("Before this time."))
+@list_options
 @pass_app
-def list_records(app: Any, kind: str | None, subject: str | None, limit: int) -> None:
-    wanted = EvidenceKind(kind) if kind else None
-    rows = app.evidence.rows(wanted, subject, by=app.principal, limit=limit)
-    app.out.rows(
-        rows,
+def list_records(app: Any, ask: Any, **filters: str | None) -> None:
+    app.out.page(
+        app.evidence.page(app.principal, ask.narrowed(**filters)).map(_row),
         (
             N_("id"),
             N_("kind"),
@@ -58,6 +62,12 @@ def verify(app: Any, evidence_id: str | None) -> None:
 @pass_app
 def seal(app: Any) -> None:
     app.out.note(N_("%(count)s records sealed."), count=app.evidence.seal_pending(by=app.principal))
+
+
+def _row(listed: Listed) -> dict[str, Any]:
+    record = listed.record
+    names = ("id", "seq", "kind", "subject", "source", "collected_at", "effective_until", "unit")
+    return {name: getattr(record, name) for name in names} | {"sealed": listed.sealed_at is not None}
 
 
 def _show_report(app: Any, report: EvidenceReport) -> None:

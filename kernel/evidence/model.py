@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from kernel.canonical import canonical_json, iso_utc, sha256_hex
+from kernel.canonical import canonical_json, sha256_hex
 
 GENESIS = "0" * 64
 
@@ -159,6 +159,53 @@ class EvidenceReport:
         return not self.faults
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A record as lists show it, with its digests (hex) and the time of its seal, None while it waits for one."""
+
+    record: EvidenceRecord
+    sha256: str
+    sm3: str
+    sealed_at: datetime | None
+
+
+class CheckState(StrEnum):
+    """What came of one check; ``open``: it could not be made, because of another one or for want of a seal."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    OPEN = "open"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of a record, named by the fault it looks for; ``explanation`` is a message id or ""."""
+
+    of: EvidenceFaultKind
+    state: CheckState
+    explanation: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Each check of a record, and what its seal says: the signer's name and certificate number, and the stamped time."""
+
+    checks: tuple[Check, ...]
+    signer: str = ""
+    serial: str = ""
+    stamped_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class EvidenceFile:
+    """A file of a record as it leaves the suite."""
+
+    name: str
+    media_type: str
+    data: bytes
+
+
 def canonical_record(record: EvidenceRecord) -> bytes:
     """The bytes that are digested, signed and exported."""
     return canonical_json(
@@ -216,21 +263,6 @@ def validity_end(kind: EvidenceKind, collected_at: datetime) -> datetime | None:
     """The end of the period for which evidence of that kind speaks."""
     validity = VALIDITY.get(kind)
     return collected_at + validity if validity else None
-
-
-def as_row(record: EvidenceRecord, *, sealed: bool) -> dict[str, Any]:
-    """A record as plain values for lists and exports."""
-    return {
-        "id": record.id,
-        "seq": record.seq,
-        "kind": str(record.kind),
-        "subject": record.subject,
-        "source": record.source,
-        "collected_at": iso_utc(record.collected_at),
-        "effective_until": iso_utc(record.effective_until) if record.effective_until else None,
-        "unit": record.unit,
-        "sealed": sealed,
-    }
 
 
 def _moment(value: str | None) -> datetime | None:

@@ -52,6 +52,15 @@ def verify_seal(
     return stamp.at
 
 
+def signer_of(content: bytes, signature: bytes) -> tuple[str, str]:
+    """Subject (RFC 4514) and serial number (hex) of whoever signed, ("", "") when the signature does not hold."""
+    try:
+        found = x509.load_der_x509_certificate(cms.verify(signature, content).signer_der)
+    except (WeichengError, ValueError):
+        return "", ""
+    return found.subject.rfc4514_string(), f"{found.serial_number:x}"
+
+
 def may_seal(certificate: bytes) -> bool:
     """Whether a DER certificate is one for sealing evidence (extended key usage document signing)."""
     try:

@@ -2,39 +2,49 @@
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from kernel.audit.model import AuditAction
 from kernel.audit.trail import verify_chain
 from kernel.blobs import BlobStore
+from kernel.canonical import sha256_hex
 from kernel.clock import Clock
-from kernel.errors import IntegrityFailed, Invalid, NotFound, WeichengError
+from kernel.errors import Invalid, NotFound, WeichengError
 from kernel.evidence import store
-from kernel.evidence.check import chain_faults, record_faults, seal_faults
+from kernel.evidence.check import chain_faults, checks_of, record_faults, seal_faults
+from kernel.evidence.files import Part, body_file, bundle_file, signature_file, token_file
+from kernel.evidence.lists import RECORDS, listed, parsed
 from kernel.evidence.model import (
     Attachment,
     EvidenceFault,
     EvidenceFaultKind,
+    EvidenceFile,
     EvidenceKind,
     EvidenceRecord,
     EvidenceReport,
+    Listed,
+    Proof,
     Seal,
-    as_row,
     attachment_ref,
     parse_record,
     validity_end,
 )
 from kernel.evidence.ports import Sealer
+from kernel.evidence.seal import signer_of
 from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.ids import new_id
+from kernel.jobs.model import JobRequest
 from kernel.store import Database, UnitOfWork
+from kernel.store.listing import Ask, Page
 
 SUITE = Principal.system("evidence")
+SEAL, VERIFY = "evidence.seal", "evidence.verify"  # the kinds of jobs
+Tell = Callable[[int, int], None]
 _FILE_NAME = re.compile(r"[\w.()@+ -]{1,120}")
 
 
@@ -94,7 +104,7 @@ class EvidenceService:
 
     def get(self, evidence_id: str, *, by: Principal = SUITE) -> EvidenceRecord:
         """The record; NotFound when absent or of a unit the asker does not see, IntegrityFailed when unreadable."""
-        return _parsed(self._row(evidence_id, by))
+        return parsed(self._row(evidence_id, by))
 
     def find(
         self,
@@ -106,18 +116,31 @@ class EvidenceService:
         limit: int = 1000,
     ) -> list[EvidenceRecord]:
         """Newest first, at most ``limit`` (1 to 10,000); ``since`` is a collection time."""
-        return [_parsed(row) for row in self._rows(kind, subject, since, by, limit)]
+        self._access.require(by, Permission.EVIDENCE_READ)
+        units, bounded = self._access.visible_units(by), max(1, min(limit, 10_000))
+        with self._database.read() as connection:
+            rows = store.query(
+                connection, kind=kind, subject=subject, since=since, units=units, limit=bounded
+            )
+        return [parsed(row) for row in rows]
 
-    def rows(
-        self,
-        kind: EvidenceKind | None = None,
-        subject: str | None = None,
-        *,
-        by: Principal = SUITE,
-        limit: int = 100,
-    ) -> list[dict[str, Any]]:
-        """Like ``find``, as plain values that also tell whether each record is sealed."""
-        return [as_row(_parsed(row), sealed=row.sealed) for row in self._rows(kind, subject, None, by, limit)]
+    def page(self, principal: Principal, ask: Ask) -> Page[Listed]:
+        """Those of the principal's units and of the suite, newest first."""
+        self._access.require(principal, Permission.EVIDENCE_READ)
+        scope = self._access.seen(principal, store.evidence_records.c.unit, suite=True)
+        with self._database.read() as connection:
+            return RECORDS.page(connection, ask, *scope)
+
+    def item(self, principal: Principal, evidence_id: str) -> Listed:
+        """One record as lists show it."""
+        self._access.require(principal, Permission.EVIDENCE_READ)
+        scope = self._access.seen(principal, store.evidence_records.c.unit, suite=True)
+        wanted = RECORDS.query.where(store.evidence_records.c.id == evidence_id, *scope)
+        with self._database.read() as connection:
+            row = connection.execute(wanted).one_or_none()
+        if row is None:
+            raise _no_evidence(evidence_id)
+        return listed(row)
 
     def seal_of(self, evidence_id: str, *, by: Principal = SUITE) -> Seal | None:
         """The record's seal, None while it waits for one."""
@@ -133,6 +156,39 @@ class EvidenceService:
     def attachment(self, digest: str) -> bytes:
         """The bytes of an attachment by its SHA-256."""
         return self._blobs.get(digest)
+
+    # --- taking away
+    def file(self, principal: Principal, evidence_id: str, part: Part) -> EvidenceFile:
+        """A part of the record; NotFound while it is not sealed and the part is of the seal. Audited: it leaves the suite."""
+        row = self._row(evidence_id, principal)
+        record, body = parsed(row), row.body.encode()
+        with self._database.read() as connection:
+            seal = store.fetch_seal(connection, row.seq)
+        if part is Part.BODY:
+            found = body_file(record, body)
+        elif part is Part.BUNDLE:
+            attachments = {one.name: self._blobs.get(one.sha256) for one in record.attachments}
+            found = bundle_file(record, body, seal, attachments)
+        elif seal is None:
+            raise NotFound(N_("The record has not been sealed yet."), place=evidence_id[:60])
+        else:
+            found = (signature_file if part is Part.SIGNATURE else token_file)(record, seal)
+        return self._taken(principal, record, found)
+
+    def attached(self, principal: Principal, evidence_id: str, name: str) -> EvidenceFile:
+        """An attachment by its name; audited as every file that leaves the suite."""
+        record = parsed(self._row(evidence_id, principal))
+        found = next((one for one in record.attachments if one.name == name), None)
+        if found is None:
+            raise NotFound(N_("Evidence %(id)s has no attachment %(name)s."), id=record.id, name=name[:120])
+        data = self._blobs.get(found.sha256)
+        return self._taken(principal, record, EvidenceFile(found.name, found.media_type, data))
+
+    def _taken(self, principal: Principal, record: EvidenceRecord, file: EvidenceFile) -> EvidenceFile:
+        details = {"file": file.name, "sha256": sha256_hex(file.data)}
+        with self._database.begin() as uow:
+            uow.audit(principal, AuditAction.EVIDENCE_EXPORT, record.id, unit=record.unit, details=details)
+        return file
 
     # --- sealing
     @property
@@ -156,6 +212,22 @@ class EvidenceService:
             with self._database.begin() as uow:
                 uow.audit(by, AuditAction.EVIDENCE_SEAL, "evidence", details={"records": sealed})
         return sealed
+
+    def queue_sealing(self, principal: Principal) -> str:
+        """Have the worker seal what waits; returns the job."""
+        self._access.require(principal, Permission.EVIDENCE_SEAL)
+        return self._queue(principal, SEAL)
+
+    def queue_verification(self, principal: Principal) -> str:
+        """Have the worker check every record and the chain between them; returns the job."""
+        self._access.require_root(principal, Permission.EVIDENCE_READ)
+        return self._queue(principal, VERIFY)
+
+    def _queue(self, principal: Principal, kind: str) -> str:
+        with self._database.begin() as uow:
+            job = uow.enqueue(JobRequest(kind, key=kind, requested_by=principal.id))
+            uow.audit(principal, AuditAction.JOB_ENQUEUE, job, details={"kind": kind})
+        return job
 
     def _waiting(self) -> list[Any]:
         with self._database.read() as connection:
@@ -182,31 +254,49 @@ class EvidenceService:
             "faults": [{"seq": fault.seq, "kind": str(fault.kind)} for fault in report.faults[:100]],
         }
         with self._database.begin() as uow:
-            return self.record(
+            anchor = self.record(
                 uow, kind=EvidenceKind.AUDIT_ANCHOR, subject="audit", source="kernel", summary=summary
             )
+            details = {"evidence": anchor, "records": report.records, "faults": len(report.faults)}
+            outcome = "success" if report.intact else "failure"
+            uow.audit(by, AuditAction.AUDIT_ANCHOR, "audit", outcome=outcome, details=details)
+        return anchor
 
     # --- checking
     def verify(self, evidence_id: str, *, by: Principal = SUITE) -> EvidenceReport:
         """Check digests, predecessor, attachments, signature and time-stamp of one record; the report names each fault."""
-        row = self._row(evidence_id, by)
+        report = self._checked(self._row(evidence_id, by))
+        self._audit_check(by, evidence_id, report)
+        return report
+
+    def proof(self, principal: Principal, evidence_id: str) -> Proof:
+        """The same as a look: each check and what the seal says, without a record of it."""
+        row = self._row(evidence_id, principal)
+        report = self._checked(row)
+        with self._database.read() as connection:
+            seal = store.fetch_seal(connection, row.seq)
+        signer, serial = signer_of(row.body.encode(), seal.cms) if seal else ("", "")
+        return Proof(checks_of(report.faults), signer, serial, report.sealed_at)
+
+    def _checked(self, row: Any) -> EvidenceReport:
         with self._database.read() as connection:
             before = store.fetch_number(connection, row.seq - 1)
             seal = store.fetch_seal(connection, row.seq)
         faults = [*record_faults(row, before), *self._attachment_faults(row)]
         seals, stamped = seal_faults(row, seal, self._sealer.certificates())
-        report = EvidenceReport(1, (*faults, *seals), stamped)
-        self._audit_check(by, evidence_id, report)
-        return report
+        return EvidenceReport(1, (*faults, *seals), stamped)
 
-    def verify_all(self, *, by: Principal = SUITE) -> EvidenceReport:
-        """Check every record, the chain between them and its end."""
-        self._access.require(by, Permission.EVIDENCE_READ)
+    def verify_all(self, *, by: Principal = SUITE, tell: Tell | None = None) -> EvidenceReport:
+        """Check every record, the chain between them and its end; ``tell(done, total)`` is called every hundred records."""
+        self._access.require_root(by, Permission.EVIDENCE_READ)
         faults: list[EvidenceFault] = []
         known, count, last = self._sealer.certificates(), 0, None
         with self._database.read() as connection:
+            total = store.head(connection)[0]
             for row in store.walk(connection):
                 count += 1
+                if tell is not None and count % 100 == 0:
+                    tell(count, total)
                 faults += [*record_faults(row, last), *self._attachment_faults(row)]
                 faults += chain_faults(row, last)
                 faults += seal_faults(row, store.fetch_seal(connection, row.seq), known)[0]
@@ -242,38 +332,17 @@ class EvidenceService:
             )
 
     # --- reading
-    def _rows(
-        self,
-        kind: EvidenceKind | None,
-        subject: str | None,
-        since: datetime | None,
-        by: Principal,
-        limit: int,
-    ) -> list[Any]:
-        self._access.require(by, Permission.EVIDENCE_READ)
-        units = self._access.visible_units(by)
-        with self._database.read() as connection:
-            bounded = max(1, min(limit, 10_000))
-            return store.query(
-                connection, kind=kind, subject=subject, since=since, units=units, limit=bounded
-            )
-
     def _row(self, evidence_id: str, by: Principal) -> Any:
         self._access.require(by, Permission.EVIDENCE_READ)
         with self._database.read() as connection:
             row = store.fetch(connection, evidence_id)
         if row is None or (row.unit is not None and not self._access.covers(by, row.unit)):
-            raise NotFound(N_("There is no evidence %(id)s."), id=evidence_id)
+            raise _no_evidence(evidence_id)
         return row
 
 
-def _parsed(row: Any) -> EvidenceRecord:
-    try:
-        return parse_record(row.body.encode())
-    except ValueError as error:
-        raise IntegrityFailed(
-            N_("Evidence %(id)s can not be read."), mend=N_("Restore it from a backup."), id=row.id
-        ) from error
+def _no_evidence(evidence_id: str) -> NotFound:
+    return NotFound(N_("There is no evidence %(id)s."), id=evidence_id[:60])
 
 
 def _check_names(names: Sequence[str]) -> None:

@@ -146,13 +146,8 @@ def query(
     units: frozenset[str] | None,
     limit: int,
 ) -> list[Any]:
-    """Rows with ``sealed``, newest first; ``units`` None means all, and records of no unit are the suite's own."""
-    found = (
-        select(evidence_records, evidence_seals.c.seq.is_not(None).label("sealed"))
-        .outerjoin(evidence_seals, evidence_seals.c.seq == evidence_records.c.seq)
-        .order_by(evidence_records.c.seq.desc())
-        .limit(limit)
-    )
+    """Rows, newest first; ``units`` None means all, and records of no unit are the suite's own."""
+    found = select(evidence_records).order_by(evidence_records.c.seq.desc()).limit(limit)
     if kind is not None:
         found = found.where(evidence_records.c.kind == str(kind))
     if subject is not None:
