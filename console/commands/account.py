@@ -1,6 +1,7 @@
 """Users, roles and units."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 from kernel.edges.cli import group, pass_app, reason_option
 from kernel.i18n import N_, translate
 from kernel.identity.model import Role, UserState
+from kernel.store.listing import Ask, every, moment
 
 commands = group("account", N_("Users, roles and units."))
 
@@ -17,9 +19,9 @@ commands = group("account", N_("Users, roles and units."))
 @pass_app
 def list_accounts(app: Any) -> None:
     columns = (N_("login"), N_("name"), N_("unit"), N_("roles"), N_("state"), N_("locked_until"))
-    app.out.rows(
-        [asdict(user) | {"roles": sorted(user.roles)} for user in app.identity.users(app.principal)], columns
-    )
+    found = every(partial(app.identity.page, app.principal))
+    rows = [asdict(one.user) | {"roles": sorted(one.user.roles), "state": one.state} for one in found]
+    app.out.rows(rows, columns)
 
 
 @commands.command("units", help=N_("Your unit and those below it."))
@@ -81,6 +83,28 @@ def unlock(app: Any, login: str) -> None:
     app.identity.unlock(app.principal, login)
 
 
+@commands.command(
+    "reset", help=N_("New first secrets, shown once; sessions, tokens and roles of the account end.")
+)
+@click.argument("login")
+@reason_option
+@pass_app
+def reset(app: Any, login: str, reason: str) -> None:
+    account = app.identity.reset(app.principal, login, reason)
+    app.out.record({"login": login, "password": account.password, "totp": account.totp_uri})
+
+
+@commands.command(
+    "end", help=N_("Set the time from which the account can do nothing; without --at it has no end.")
+)
+@click.argument("login")
+@click.option("--at", "moment_text", help=N_("ISO 8601 time, such as 2027-01-01T00:00+08:00."))
+@reason_option
+@pass_app
+def set_end(app: Any, login: str, moment_text: str | None, reason: str) -> None:
+    app.identity.set_end(app.principal, login, moment(moment_text) if moment_text else None, reason)
+
+
 @commands.command("bind-certificate", help=N_("Let a user sign in with a certificate (PEM or DER file)."))
 @click.argument("login")
 @click.argument("certificate", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -97,8 +121,10 @@ def bind_certificate(app: Any, login: str, certificate: Path) -> None:
 @click.option("--all", "everyone", is_flag=True, help=N_("Everybody's."))
 @pass_app
 def list_sessions(app: Any, everyone: bool) -> None:
-    columns = (N_("id"), N_("user"), N_("method"), N_("origin"), N_("created_at"), N_("last_seen_at"))
-    app.out.rows([asdict(s) for s in app.floor.sign_in.sessions(app.principal, everyone=everyone)], columns)
+    columns = (N_("id"), N_("login"), N_("method"), N_("origin"), N_("created_at"), N_("last_seen_at"))
+    ask = Ask() if everyone else Ask(filters={"user": (app.principal.id,)})
+    found = every(partial(app.floor.sessions.page, app.principal), ask)
+    app.out.rows([asdict(one.session) | {"login": one.login} for one in found], columns)
 
 
 @commands.command("end-session", help=N_("End a session."))
@@ -106,7 +132,7 @@ def list_sessions(app: Any, everyone: bool) -> None:
 @reason_option
 @pass_app
 def end_session(app: Any, session_id: str, reason: str) -> None:
-    app.floor.sign_in.end_session(app.principal, session_id, reason)
+    app.floor.sessions.end(app.principal, session_id, reason)
 
 
 @commands.command("password", help=N_("Change your own password; your other sessions end."))

@@ -21,6 +21,7 @@ from kernel.identity.passwords import Passwords
 from kernel.identity.ports import CertificateCheck
 from kernel.identity.preferences import Preferences
 from kernel.identity.service import IdentityService
+from kernel.identity.sessions import Sessions
 from kernel.identity.sign_in import SignIn, SignInRules
 from kernel.identity.tokens import Tokens
 from kernel.jobs.queue import JobQueue
@@ -39,6 +40,7 @@ class Floor:
     approvals: Approvals
     identity: IdentityService
     sign_in: SignIn
+    sessions: Sessions
     tokens: Tokens
     preferences: Preferences
     register: Register
@@ -82,6 +84,7 @@ def build_floor(settings: Settings, clock: Clock, certificates: CertificateCheck
         approvals=Approvals(clock, access),
         identity=IdentityService(database, clock, access, accounts, passwords, box),
         sign_in=SignIn(database, clock, access, accounts, passwords, box, certificates, rules),
+        sessions=Sessions(database, access, accounts),
         tokens=Tokens(database, clock, access, accounts),
         preferences=Preferences(database, clock),
         register=Register(database, clock, access),

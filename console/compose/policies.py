@@ -1,6 +1,7 @@
 """Building the room of graded protection, and the facts that it asks of the suite."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from cryptography.x509 import load_der_x509_certificate, load_der_x509_crl
@@ -12,6 +13,7 @@ from console.compose.ca import build as build_ca
 from console.compose.floor import Floor
 from kernel.errors import NotFound
 from kernel.identity.model import INCOMPATIBLE, Principal, UserState
+from kernel.store.listing import every
 from policies.assessment.conclusion import template_from
 from policies.assessment.service import AssessmentService
 from policies.catalogue.model import catalogue_from
@@ -92,7 +94,8 @@ class Facts:
     def identity_policy(self) -> Mapping[str, Any]:
         """Whether every active account has a second factor, and what the settings demand."""
         identity, web = self._floor.settings.identity, self._floor.settings.web
-        users = self._floor.identity.users(Principal.system("policies"))
+        system = Principal.system("policies")
+        users = [found.user for found in every(partial(self._floor.identity.page, system))]
         active = [user for user in users if user.state is UserState.ACTIVE]
         without = [user.id for user in active if not user.has_totp]
         return {

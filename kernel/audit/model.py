@@ -21,6 +21,8 @@ class AuditAction(StrEnum):
     USER_DISABLE = "identity:user:disable"
     USER_ENABLE = "identity:user:enable"
     USER_UNLOCK = "identity:user:unlock"
+    USER_RESET = "identity:user:reset"
+    USER_END = "identity:user:set-end"
     USER_PASSWORD = "identity:user:set-password"  # noqa: S105 - a name, no password
     USER_CERTIFICATE = "identity:user:bind-certificate"
     ROLE_GRANT = "identity:role:grant"
@@ -94,7 +96,6 @@ class AuditAction(StrEnum):
     EVENTS_IMPORT = "siem:event:import"
     EVENTS_DELETE = "siem:event:delete"
     ALERT_ACKNOWLEDGE = "siem:alert:acknowledge"
-    EVENTS_EXPORT = "siem:event:export"
     SIEM_RECORD = "siem:state:record"
     ALERT_ASSIGN = "siem:alert:assign"
     ALERT_CLOSE = "siem:alert:close"
@@ -104,6 +105,7 @@ class AuditAction(StrEnum):
     CASE_MOVE = "siem:case:move"
     CASE_EXTEND = "siem:case:extend"
     CASE_NOTE = "siem:case:note"
+    CASE_EXPORT = "siem:case:export"
 
     # graded protection
     POLICIES_SYSTEM_PROPOSE = "policies:system:propose"

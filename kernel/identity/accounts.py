@@ -74,12 +74,19 @@ class SqlAccounts:
     def user_by_id(self, connection: Connection, user_id: str) -> User:
         return self._one(connection, users.c.id == user_id, user_id)
 
-    def users(self, connection: Connection) -> Sequence[User]:
-        rows = connection.execute(select(users).order_by(users.c.login)).all()
-        held: dict[str, set[Role]] = {}
-        for row in connection.execute(select(user_roles)):
-            held.setdefault(row.user, set()).add(Role(row.role))
-        return [_user(row, frozenset(held.get(row.id, ()))) for row in rows]
+    def with_roles(
+        self, connection: Connection, roles: frozenset[Role], units_of: Sequence[str] | None
+    ) -> Sequence[User]:
+        """Who holds one of the roles, by name and without the roles; ``units_of`` narrows to people of these units."""
+        query = select(users).where(
+            users.c.id.in_(select(user_roles.c.user).where(user_roles.c.role.in_([str(r) for r in roles])))
+        )
+        if units_of is not None:
+            query = query.where(users.c.unit.in_(units_of))
+        return [_user(row, frozenset()) for row in connection.execute(query.order_by(users.c.name))]
+
+    def set_end(self, connection: Connection, user_id: str, expires_at: datetime | None) -> None:
+        connection.execute(update(users).where(users.c.id == user_id).values(expires_at=expires_at))
 
     def set_roles(self, connection: Connection, user_id: str, roles: frozenset[Role]) -> None:
         connection.execute(delete(user_roles).where(user_roles.c.user == user_id))
@@ -167,12 +174,6 @@ class SqlAccounts:
         query = select(user_certificates.c.certificate).select_from(joined).where(sessions.c.id == session_id)
         found: bytes | None = connection.execute(query).scalar_one_or_none()
         return found
-
-    def sessions(self, connection: Connection, user_id: str | None) -> Sequence[Session]:
-        query = select(sessions).order_by(sessions.c.last_seen_at.desc())
-        if user_id is not None:
-            query = query.where(sessions.c.user == user_id)
-        return [_session(row) for row in connection.execute(query)]
 
     def touch(self, connection: Connection, session_id: str, now: datetime) -> None:
         connection.execute(update(sessions).where(sessions.c.id == session_id).values(last_seen_at=now))

@@ -108,6 +108,13 @@ class User:
     must_change: bool = False
 
 
+def can_sign_in(user: User, now: datetime) -> bool:
+    """Whether the account is in use: neither disabled, nor past its end, nor locked at ``now``."""
+    locked = user.locked_until is not None and user.locked_until > now
+    expired = user.expires_at is not None and user.expires_at <= now
+    return user.state is UserState.ACTIVE and not locked and not expired
+
+
 @dataclass(frozen=True)
 class Session:
     """A signed-in browser, API client or terminal; its token exists only on the client's side."""

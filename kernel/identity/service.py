@@ -7,18 +7,25 @@ bring a new person into power alone.
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
 
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
-from kernel.errors import Conflict, Invalid
+from kernel.errors import Conflict, Invalid, NotFound
 from kernel.i18n import N_
 from kernel.identity.access import Access
-from kernel.identity.model import Principal, Role, Unit, User, UserState, clashes
+from kernel.identity.lists import UNITS, Account, accounts_at
+from kernel.identity.model import Principal, Role, Unit, User, UserState, can_sign_in, clashes
 from kernel.identity.passwords import Passwords, new_totp_secret, provisioning_uri
-from kernel.identity.permissions import Permission
+from kernel.identity.permissions import Permission, roles_with
 from kernel.identity.ports import AccountStore
+from kernel.identity.store import units, users
+from kernel.identity.tokens import revoke_all
 from kernel.secrets import SecretBox
 from kernel.store import Database, UnitOfWork
+from kernel.store.listing import Ask, Page
 
 THREE_ADMINISTRATORS = (Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_OFFICER, Role.AUDITOR)
 
@@ -102,6 +109,19 @@ class IdentityService:
                 unit for unit in self._accounts.units(connection) if visible is None or unit.id in visible
             ]
 
+    def units_page(self, principal: Principal, ask: Ask) -> Page[Unit]:
+        """The same units as a list to look through."""
+        with self._database.read() as connection:
+            return UNITS.page(connection, ask, *self._access.seen(principal, units.c.id))
+
+    def unit(self, principal: Principal, unit_id: str) -> Unit:
+        """One of them; NotFound for any other."""
+        with self._database.read() as connection:
+            found = self._accounts.unit(connection, unit_id)
+        if not self._access.covers(principal, unit_id):
+            raise NotFound(N_("There is no unit %(id)s."), id=unit_id)
+        return found
+
     # --- accounts
     def create_user(self, principal: Principal, login: str, name: str, unit: str) -> NewAccount:
         """Make an account without any role; its first password and TOTP key are returned once."""
@@ -114,7 +134,7 @@ class IdentityService:
             self._accounts.unit(uow.connection, unit)
             return self._add(uow, principal, login, name, unit, frozenset())
 
-    def grant_roles(self, principal: Principal, login: str, roles: Iterable[Role]) -> User:
+    def grant_roles(self, principal: Principal, login: str, roles: Iterable[Role], reason: str = "") -> User:
         """Set a user's roles; Conflict when two of them exclude one another, NotPermitted for one's own account."""
         self._access.require(principal, Permission.IDENTITY_ROLE_GRANT)
         wanted = frozenset(roles)
@@ -141,6 +161,7 @@ class IdentityService:
                 AuditAction.ROLE_GRANT,
                 f"user:{login}",
                 unit=user.unit,
+                reason=reason or None,
                 details={"before": sorted(user.roles), "after": sorted(wanted)},
             )
             return self._accounts.user(uow.connection, login)
@@ -155,12 +176,18 @@ class IdentityService:
                 self._accounts.end_sessions(uow.connection, user.id)
             uow.audit(principal, action, f"user:{login}", unit=user.unit, reason=reason)
 
-    def unlock(self, principal: Principal, login: str) -> None:
+    def unlock(self, principal: Principal, login: str, reason: str = "") -> None:
         """Let a locked-out user try again at once."""
         user = self._for_writing(principal, login)
         with self._database.begin() as uow:
             self._accounts.unlock(uow.connection, user.id)
-            uow.audit(principal, AuditAction.USER_UNLOCK, f"user:{login}", unit=user.unit)
+            uow.audit(
+                principal,
+                AuditAction.USER_UNLOCK,
+                f"user:{login}",
+                unit=user.unit,
+                reason=reason or None,
+            )
 
     def bind_certificate(self, principal: Principal, login: str, certificate: bytes) -> None:
         """Let the user sign in with this certificate (DER) of our own CA, whose subject must name the login as UID.
@@ -184,14 +211,86 @@ class IdentityService:
                 principal, AuditAction.USER_CERTIFICATE, f"user:{login}", unit=user.unit, details=details
             )
 
-    def users(self, principal: Principal) -> list[User]:
+    def reset(self, principal: Principal, login: str, reason: str) -> NewAccount:
+        """New secrets for who lost the old ones; sessions, tokens and roles end, as with an account just made.
+
+        Without roles it is no way to act as somebody else: a security officer has to grant them again. So there has to be one.
+        """
+        user = self._for_writing(principal, login)
+        if principal.id == user.id:
+            raise Conflict(N_("Nobody resets their own account."), mend=N_("Change your password instead."))
+        password, totp = secrets.token_urlsafe(15), new_totp_secret()
+        hashed, sealed = self._passwords.hash(password), self._seal(login, totp)
+        with self._database.begin() as uow:
+            if not self._others_grant(uow.connection, user):
+                raise Conflict(
+                    N_("%(login)s is the only one who grants roles."),
+                    mend=N_("Make another security officer first."),
+                    login=login,
+                )
+            self._accounts.reset(uow.connection, user.id, hashed, sealed)
+            self._accounts.set_roles(uow.connection, user.id, frozenset())
+            ended = revoke_all(uow.connection, user.id, self._clock.now())
+            details = {"roles": sorted(user.roles), "tokens": ended}
+            uow.audit(
+                principal,
+                AuditAction.USER_RESET,
+                f"user:{login}",
+                unit=user.unit,
+                reason=reason,
+                details=details,
+            )
+            user = self._accounts.user(uow.connection, login)
+        return NewAccount(user, password, provisioning_uri(login, totp), totp)
+
+    def set_end(self, principal: Principal, login: str, expires_at: datetime | None, reason: str) -> None:
+        """The time from which the account can do nothing; None takes the end away."""
+        user = self._for_writing(principal, login)
+        with self._database.begin() as uow:
+            self._accounts.set_end(uow.connection, user.id, expires_at)
+            details = {"until": expires_at.isoformat() if expires_at else None}
+            uow.audit(
+                principal,
+                AuditAction.USER_END,
+                f"user:{login}",
+                unit=user.unit,
+                reason=reason,
+                details=details,
+            )
+
+    def page(self, principal: Principal, ask: Ask) -> Page[Account]:
         """Accounts of the principal's units."""
         self._access.require(principal, Permission.IDENTITY_READ)
-        visible = self._access.visible_units(principal)
+        scope = self._access.seen(principal, users.c.unit)
         with self._database.read() as connection:
-            return [
-                user for user in self._accounts.users(connection) if visible is None or user.unit in visible
-            ]
+            return accounts_at(self._clock.now()).page(connection, ask, *scope)
+
+    def account(self, principal: Principal, login: str) -> Account:
+        """One of them; NotFound for any other."""
+        self._access.require(principal, Permission.IDENTITY_READ)
+        listing = accounts_at(self._clock.now())
+        this = listing.query.where(users.c.login == login, *self._access.seen(principal, users.c.unit))
+        with self._database.read() as connection:
+            row = connection.execute(this).one_or_none()
+        if row is None:
+            raise NotFound(N_("There is no user %(login)s."), login=login[:80])
+        return listing.row(row)
+
+    def holders(self, principal: Principal, permission: Permission, unit: str | None = None) -> list[str]:
+        """Names of the others who hold the permission for the unit and can sign in: who may do, or approve, this.
+
+        Nobody for a unit that the principal does not see.
+        """
+        if unit is not None and not self._access.covers(principal, unit):
+            return []
+        with self._database.read() as connection:
+            above = None
+            if unit is not None:
+                above = self._accounts.unit(connection, unit).path.strip("/").split("/")
+            found = self._accounts.with_roles(connection, roles_with(permission), above)
+        return [
+            user.name for user in found if user.id != principal.id and can_sign_in(user, self._clock.now())
+        ]
 
     def _for_writing(self, principal: Principal, login: str) -> User:
         self._access.require(principal, Permission.IDENTITY_USER_WRITE)
@@ -212,7 +311,7 @@ class IdentityService:
             name=name,
             unit=unit,
             password_hash=self._passwords.hash(password),
-            totp_sealed=self._box.seal(totp.encode(), context=f"totp:{login}"),
+            totp_sealed=self._seal(login, totp),
             now=self._clock.now(),
         )
         self._accounts.set_roles(uow.connection, user.id, roles)
@@ -222,6 +321,14 @@ class IdentityService:
         return NewAccount(
             self._accounts.user(uow.connection, login), password, provisioning_uri(login, totp), totp
         )
+
+    def _seal(self, login: str, totp: str) -> str:
+        return self._box.seal(totp.encode(), context=f"totp:{login}")
+
+    def _others_grant(self, connection: Connection, user: User) -> bool:
+        """Whether somebody can give the user's roles back."""
+        officers = self._accounts.with_roles(connection, roles_with(Permission.IDENTITY_ROLE_GRANT), None)
+        return any(one.id != user.id and can_sign_in(one, self._clock.now()) for one in officers)
 
 
 def _named_in(certificate: bytes) -> list[str | bytes]:

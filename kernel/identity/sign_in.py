@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
-from kernel.errors import Invalid, NotFound, NotPermitted, Unauthenticated
+from kernel.errors import Invalid, NotPermitted, Unauthenticated
 from kernel.events import Event, EventKind
 from kernel.i18n import N_
 from kernel.identity.access import Access
-from kernel.identity.model import Principal, Session, User, UserState
+from kernel.identity.model import Principal, Session, User, UserState, can_sign_in
 from kernel.identity.origins import Origins
 from kernel.identity.passwords import Passwords, matching_step
 from kernel.identity.permissions import Permission
@@ -94,7 +94,7 @@ class SignIn:
         with self._database.begin() as uow:
             self._origins.check(uow.connection, origin)
             user = self._accounts.user_of_certificate(uow.connection, certificate) if good else None
-            if user is None or not self._usable(user):
+            if user is None or not can_sign_in(user, self._clock.now()):
                 self._record_failure(uow, f"certificate:{sha256_hex(certificate)}", origin)
                 signed_in = None
             else:
@@ -140,28 +140,6 @@ class SignIn:
             self._accounts.end_session(uow.connection, session.id)
             uow.audit(_principal(user, session), AuditAction.SIGN_OUT, f"session:{session.id}")
 
-    def sessions(self, principal: Principal, *, everyone: bool = False) -> list[Session]:
-        """One's own open sessions, or those of everybody in one's units with the permission for it."""
-        if not everyone:
-            with self._database.read() as connection:
-                return list(self._accounts.sessions(connection, principal.id))
-        self._access.require(principal, Permission.IDENTITY_SESSION_END)
-        visible = self._access.visible_units(principal)
-        with self._database.read() as connection:
-            found, people = self._accounts.sessions(connection, None), self._accounts.users(connection)
-        seen = {user.id for user in people if visible is None or user.unit in visible}
-        return [session for session in found if session.user in seen]
-
-    def end_session(self, principal: Principal, session_id: str, reason: str) -> None:
-        """End one of one's own sessions, or one of one's units with the permission for it; NotFound for any other."""
-        known = {session.id for session in self.sessions(principal)}
-        if session_id not in known:
-            known = {session.id for session in self.sessions(principal, everyone=True)}
-        with self._database.begin() as uow:
-            if session_id not in known or not self._accounts.end_session(uow.connection, session_id):
-                raise NotFound(N_("There is no session %(id)s."), id=session_id)
-            uow.audit(principal, AuditAction.SESSION_END, f"session:{session_id}", reason=reason)
-
     def change_password(self, principal: Principal, old: str, new: str) -> None:
         """Set one's own password; one's other sessions end. A wrong old one counts like a failed sign-in."""
         if not principal.is_person:
@@ -172,7 +150,7 @@ class SignIn:
         with self._database.read() as connection:
             user = self._accounts.user_by_id(connection, principal.id)
             known = self._accounts.password_hash(connection, user.login)
-        right = self._passwords.verify(known, old) and self._usable(user)
+        right = self._passwords.verify(known, old) and can_sign_in(user, self._clock.now())
         if right:
             self._passwords.check_rules(new, user.login)
             if new == old:
@@ -184,7 +162,7 @@ class SignIn:
             if right:
                 self._accounts.set_password(uow.connection, user.id, renewed)
                 self._accounts.end_sessions(uow.connection, user.id, but=principal.via)
-            elif self._usable(user):
+            elif can_sign_in(user, self._clock.now()):
                 self._lock_out(uow, user, row.failures + 1)
             outcome = "success" if right else "failure"
             uow.audit(principal, AuditAction.USER_PASSWORD, f"user:{user.login}", outcome=outcome)
@@ -201,7 +179,7 @@ class SignIn:
             self._record_failure(uow, f"user:{login[:80]}", origin)
             return None
         user = self._accounts.user(uow.connection, login)
-        if not self._usable(user):
+        if not can_sign_in(user, self._clock.now()):
             self._record_failure(uow, f"user:{login}", origin, user)
             return None
         secret = self._box.open(row.totp_sealed, context=f"totp:{login}").decode()
@@ -258,12 +236,6 @@ class SignIn:
             Event(EventKind.SIGNED_IN, f"user:{user.login}", {"method": method, "origin": origin}, user.unit)
         )
         return SignedIn(principal, session, token)
-
-    def _usable(self, user: User) -> bool:
-        now = self._clock.now()
-        locked = user.locked_until is not None and user.locked_until > now
-        expired = user.expires_at is not None and user.expires_at <= now
-        return user.state is UserState.ACTIVE and not locked and not expired
 
     def _alive(self, session: Session, user: User, certificate: bytes | None) -> bool:
         now = self._clock.now()

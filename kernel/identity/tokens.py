@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert, or_, select, update
 
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
@@ -15,13 +15,13 @@ from kernel.clock import Clock
 from kernel.errors import Conflict, Invalid, LimitExceeded, NotFound, NotPermitted, Unauthenticated
 from kernel.i18n import N_
 from kernel.identity.access import Access
-from kernel.identity.model import Principal, Token, User, UserState
+from kernel.identity.model import Principal, Token, User, can_sign_in
 from kernel.identity.permissions import APPROVING, Permission
 from kernel.identity.ports import AccountStore
 from kernel.identity.store import tokens, users
 from kernel.ids import new_id
 from kernel.store import Database
-from kernel.store.listing import Ask, Condition, Listing, Page, equals
+from kernel.store.listing import Ask, Listing, Page, equals
 
 PREFIX = "wct_"  # so that a scanner of source code recognises one that was left there
 FORM = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43}}")
@@ -118,7 +118,7 @@ class Tokens:
             if row is None or row.revoked_at is not None or row.expires_at <= now:
                 raise _unknown()
             user = self._accounts.user_by_id(connection, row.user)
-        if user.state is not UserState.ACTIVE or (user.expires_at is not None and user.expires_at <= now):
+        if not can_sign_in(replace(user, locked_until=None), now):  # a lock-out is about passwords
             raise _unknown()
         if row.last_used_at is None or now - row.last_used_at > SEEN_EVERY:
             with self._database.begin() as uow:
@@ -154,11 +154,10 @@ class Tokens:
         mine = tokens.c.user == principal.id
         if not self._access.allows(principal, Permission.IDENTITY_SESSION_END):
             return mine
-        visible = self._access.visible_units(principal)
-        return mine if visible is None else or_(mine, users.c.unit.in_(visible))
+        return or_(mine, and_(True, *self._access.seen(principal, users.c.unit)))
 
     def _in_use(self, connection: Connection, user_id: str, now: datetime) -> int:
-        mine = and_(tokens.c.user == user_id, _state(now)(("active",)))
+        mine = and_(tokens.c.user == user_id, _state(now) == "active")
         found: int = connection.execute(select(func.count()).select_from(tokens).where(mine)).scalar_one()
         return found
 
@@ -167,6 +166,12 @@ class Tokens:
         if row is None:
             raise NotFound(N_("There is no token %(id)s."), id=token_id[:80])
         return _token(row)
+
+
+def revoke_all(connection: Connection, user_id: str, now: datetime) -> int:
+    """End all tokens of a user whose account begins anew; how many there were."""
+    mine = and_(tokens.c.user == user_id, tokens.c.revoked_at.is_(None))
+    return connection.execute(update(tokens).where(mine).values(revoked_at=now)).rowcount
 
 
 def state_of(token: Token, now: datetime) -> str:
@@ -179,19 +184,15 @@ def state_of(token: Token, now: datetime) -> str:
 _QUERY = select(tokens, users.c.login).select_from(tokens.join(users, users.c.id == tokens.c.user))
 
 
-def _state(now: datetime) -> Condition:
-    """What ``state_of`` says, as a condition."""
-    valid = tokens.c.revoked_at.is_(None)
-    states: dict[str, ColumnElement[bool]] = {
-        "active": and_(valid, tokens.c.expires_at > now),
-        "expired": and_(valid, tokens.c.expires_at <= now),
-        "revoked": tokens.c.revoked_at.is_not(None),
-    }
-    return lambda values: or_(*(states[value] for value in values if value in states), false())
+def _state(now: datetime) -> ColumnElement[str]:
+    """What ``state_of`` says, as a column."""
+    ended = (tokens.c.revoked_at.is_not(None), "revoked")
+    return case(ended, (tokens.c.expires_at <= now, "expired"), else_="active")
 
 
 def _listing(now: datetime) -> Listing[Token]:
-    return replace(_LISTING, filters={**_LISTING.filters, "state": _state(now)})
+    state = _state(now)
+    return replace(_LISTING, filters={**_LISTING.filters, "state": equals(state)}, facets={"state": state})
 
 
 def _token(row: Row[Any]) -> Token:

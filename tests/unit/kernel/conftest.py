@@ -12,6 +12,7 @@ from kernel.identity.accounts import SqlAccounts
 from kernel.identity.model import Principal, Role
 from kernel.identity.passwords import Passwords, totp_code
 from kernel.identity.service import THREE_ADMINISTRATORS, IdentityService, NewAccount
+from kernel.identity.sessions import Sessions
 from kernel.identity.sign_in import SignIn, SignInRules
 from kernel.identity.store import users
 from kernel.identity.tokens import Tokens
@@ -35,6 +36,7 @@ class World:
     clock: FixedClock
     service: IdentityService
     sign_in: SignIn
+    sessions: Sessions
     tokens: Tokens
     certificates: Certificates
 
@@ -61,8 +63,9 @@ def world(any_database: Database, clock: FixedClock, tmp_path: Path) -> World:
     certificates = Certificates()
     service = IdentityService(any_database, clock, access, accounts, passwords, box)
     sign_in = SignIn(any_database, clock, access, accounts, passwords, box, certificates, SignInRules())
+    sessions = Sessions(any_database, access, accounts)
     tokens = Tokens(any_database, clock, access, accounts)
-    return World(any_database, clock, service, sign_in, tokens, certificates)
+    return World(any_database, clock, service, sign_in, sessions, tokens, certificates)
 
 
 @pytest.fixture

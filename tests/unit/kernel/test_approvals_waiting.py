@@ -7,6 +7,7 @@ from kernel.identity.approvals import Approvals
 from kernel.identity.model import Approval, Principal
 from kernel.identity.permissions import Permission
 from kernel.store import Database
+from kernel.store.listing import Ask
 
 GRANT = Permission.IDENTITY_ROLE_GRANT
 
@@ -20,7 +21,9 @@ def opened(database: Database, approvals: Approvals, by: Principal, unit: str | 
 
 def waiting(database: Database, approvals: Approvals, who: Principal) -> list[str]:
     with database.read() as connection:
-        return [approval.id for approval in approvals.waiting_for(connection, who)]
+        found = approvals.page(connection, who, Ask(filters={"mine": ("decide",)})).items
+        assert approvals.waiting(connection, who) == len(found)
+        return [case.approval.id for case in found]
 
 
 def test_it_waits_for_colleagues_with_the_permission_and_not_for_who_asked(

@@ -26,8 +26,9 @@ from tests.conftest import UNITS
 
 # What no permission guards, and why.
 FREE: Mapping[str, str] = {
-    "SignIn.sessions": "everybody sees their own sessions",
-    "SignIn.end_session": "everybody may end their own session",
+    "Sessions.page": "everybody sees their own sessions",
+    "Sessions.get": "everybody sees their own sessions",
+    "Sessions.end": "everybody may end their own session",
     "SignIn.change_password": "everybody changes their own password, and proves the old one",
     "Tokens.create": "everybody makes tokens, within what they hold",
     "Tokens.page": "everybody sees their own tokens",
@@ -35,6 +36,9 @@ FREE: Mapping[str, str] = {
     "Tokens.revoke": "everybody may revoke their own tokens",
     "Preferences.all": "everybody sees what they chose",
     "Preferences.put": "everybody chooses for themselves",
+    "IdentityService.holders": "who may do or approve something is told to whoever needs them",
+    "IdentityService.units_page": "everybody sees the units they belong to",
+    "IdentityService.unit": "everybody sees the units they belong to",
     "IdentityService.units": "everybody sees the units they belong to",
     "JobQueue.enqueue": "services enqueue after checking the permission for what the job does",
 }

@@ -167,11 +167,14 @@ def test_sessions_of_other_units_are_not_there(world: World, three: dict[Role, N
     local = world.service.create_user(sysadmin, "li.si", "李四", "u_a")
     world.service.grant_roles(officer, "li.si", [Role.SYSTEM_ADMINISTRATOR])
     me = world.enter(local)
-    assert {session.user for session in world.sign_in.sessions(me, everyone=True)} == {me.id}
-    (theirs, *_) = world.sign_in.sessions(officer)
+    assert {one.login for one in world.sessions.page(me, Ask()).items} == {"li.si"}
+    (theirs,) = world.sessions.page(officer, Ask()).items
     with pytest.raises(NotFound):
-        world.sign_in.end_session(me, theirs.id, "mischief")
-    assert theirs in world.sign_in.sessions(officer)
+        world.sessions.end(me, theirs.session.id, "mischief")
+    assert world.sessions.get(officer, theirs.session.id) == theirs
+    assert len(world.sessions.page(sysadmin, Ask(filters={"user": (officer.id, me.id)})).items) == 2
+    world.sessions.end(sysadmin, theirs.session.id, "left the desk")
+    assert world.sessions.page(officer, Ask()).items == ()
 
 
 def test_changing_a_password(world: World, three: dict[Role, NewAccount]) -> None:

@@ -42,7 +42,7 @@ def test_a_token_does_what_it_was_made_for_in_its_owners_name_and_nothing_else(
 ) -> None:
     program = world.tokens.principal(make(world, sysadmin).secret)
     assert (program.id, program.name, program.method) == (sysadmin.id, sysadmin.name, "token")
-    assert len(world.service.users(program)) == 3
+    assert len(world.service.page(program, Ask()).items) == 3
     with pytest.raises(NotPermitted):
         world.service.create_user(program, "li.si", "李四", "u_city")
     access = Access(world.database)
@@ -102,7 +102,7 @@ def test_a_token_of_a_lower_unit_sees_that_unit_alone(world: World, sysadmin: Pr
     world.service.create_unit(sysadmin, "u_a", "u_city", "甲县")
     until = world.clock.now() + timedelta(days=1)
     program = world.tokens.principal(world.tokens.create(sysadmin, "甲", SCOPE, "u_a", until).secret)
-    assert world.service.users(program) == []
+    assert world.service.page(program, Ask()).items == ()
     assert [unit.id for unit in world.service.units(program)] == ["u_a"]
 
 
