@@ -1,7 +1,10 @@
 """Use cases of cases: open, take over, gather alerts and events, tasks, notes, observables, move on and close (SIEM-5)."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
+
+import orjson
 
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
@@ -99,6 +102,13 @@ class CaseService:
         """The events put into the case one by one, oldest first, as far as the store still has them."""
         self._access.require(principal, Permission.SIEM_EVENT_READ)
         return self._fetch(principal, self.case(principal, case_id).events)
+
+    def report(self, principal: Principal, case_id: str) -> bytes:
+        """The whole case as JSON, to be handed on; audited."""
+        file = self.case(principal, case_id)
+        with self._database.begin() as uow:
+            uow.audit(principal, AuditAction.CASE_EXPORT, case_id, unit=file.case.unit)
+        return orjson.dumps(asdict(file), option=orjson.OPT_INDENT_2)
 
     # --- opening and filling
     def open(self, principal: Principal, alert_ids: Sequence[str], title: str = "") -> CaseFile:

@@ -10,6 +10,7 @@ from siem.model import Alert, Case, Observable, OfCase
 from siem.store import (
     SELECT_ALERTS,
     SELECT_CASES,
+    SELECT_TASKS,
     alert_of,
     alerts,
     case_observables,
@@ -69,15 +70,12 @@ CASES: Listing[Case] = Listing(
 )
 
 
-_TASKS = select(
-    *case_tasks.c, cases.c.title.label("case_title"), cases.c.unit.label("case_unit")
-).select_from(case_tasks.join(cases, cases.c.id == case_tasks.c.case_id))
 _OBSERVABLES = select(
     *case_observables.c, cases.c.title.label("case_title"), cases.c.unit.label("case_unit")
 ).select_from(case_observables.join(cases, cases.c.id == case_observables.c.case_id))
 
 TASKS: Listing[OfCase] = Listing(
-    query=_TASKS,
+    query=SELECT_TASKS,
     key=case_tasks.c.id,
     orders={"id": case_tasks.c.id, "state": case_tasks.c.state},
     default="-state",  # open ones before those that are done

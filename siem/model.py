@@ -118,7 +118,7 @@ class Alert:
     """One alert: all that a rule found for one group of values while the alert was open.
 
     ``count`` is the number of events, ``titles`` by language, ``risk`` 0 to 100, ``unit`` whose asset it concerns;
-    ``asset_name`` and ``assignee_name`` are "" where there is none.
+    names are "" where there is none.
     """
 
     id: str
@@ -143,6 +143,7 @@ class Alert:
     version: int = 1
     asset_name: str = ""
     assignee_name: str = ""
+    unit_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,6 +164,7 @@ class Case:
     summary: str = ""
     version: int = 1
     owner_name: str = ""
+    unit_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class TimelineEntry:
 
 @dataclass(frozen=True)
 class Task:
-    """Work to be done for a case; ``assignee`` is a login or empty."""
+    """Work to be done for a case; ``assignee`` is an account's id or empty."""
 
     id: str
     title: str
@@ -189,6 +191,7 @@ class Task:
     assignee: str = ""
     due_at: datetime | None = None
     done_at: datetime | None = None
+    assignee_name: str = ""
 
 
 @dataclass(frozen=True)

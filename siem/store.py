@@ -198,16 +198,33 @@ counters = Table(
 
 
 # "count" is a method of every row, so the column is read under another name
-ALERT_COLUMNS = (
+_ALERT_COLUMNS = (
     *(column.label("count_") if column.name == "count" else column for column in alerts.c),
     func.coalesce(assets.c.name, "").label("asset_name"),
     func.coalesce(users.c.name, "").label("assignee_name"),
+    func.coalesce(units.c.name, "").label("unit_name"),
 )
-SELECT_ALERTS = select(*ALERT_COLUMNS).select_from(
-    alerts.outerjoin(assets, assets.c.id == alerts.c.asset).outerjoin(users, users.c.id == alerts.c.assignee)
+SELECT_ALERTS = select(*_ALERT_COLUMNS).select_from(
+    alerts.outerjoin(assets, assets.c.id == alerts.c.asset)
+    .outerjoin(users, users.c.id == alerts.c.assignee)
+    .outerjoin(units, units.c.id == alerts.c.unit)
 )
-SELECT_CASES = select(*cases.c, func.coalesce(users.c.name, "").label("owner_name")).select_from(
-    cases.outerjoin(users, users.c.id == cases.c.owner)
+SELECT_CASES = select(
+    *cases.c,
+    func.coalesce(users.c.name, "").label("owner_name"),
+    func.coalesce(units.c.name, "").label("unit_name"),
+).select_from(
+    cases.outerjoin(users, users.c.id == cases.c.owner).outerjoin(units, units.c.id == cases.c.unit)
+)
+SELECT_TASKS = select(
+    *case_tasks.c,
+    func.coalesce(users.c.name, "").label("assignee_name"),
+    cases.c.title.label("case_title"),
+    cases.c.unit.label("case_unit"),
+).select_from(
+    case_tasks.join(cases, cases.c.id == case_tasks.c.case_id).outerjoin(
+        users, users.c.id == case_tasks.c.assignee
+    )
 )
 
 
@@ -235,6 +252,7 @@ def alert_of(row: Row[Any]) -> Alert:
         version=row.version,
         asset_name=row.asset_name,
         assignee_name=row.assignee_name,
+        unit_name=row.unit_name,
     )
 
 
@@ -260,6 +278,7 @@ def case_of(row: Any) -> Case:
         summary=row.summary,
         version=row.version,
         owner_name=row.owner_name,
+        unit_name=row.unit_name,
     )
 
 
@@ -277,12 +296,20 @@ def _entries(connection: Connection, table: Table, here: ColumnElement[bool]) ->
 
 
 def tasks_of(connection: Connection, case_id: str) -> list[Task]:
-    query = select(case_tasks).where(case_tasks.c.case_id == case_id).order_by(case_tasks.c.id)
+    query = SELECT_TASKS.where(case_tasks.c.case_id == case_id).order_by(case_tasks.c.id)
     return [task_of(row) for row in connection.execute(query)]
 
 
-def task_of(row: Row[Any]) -> Task:
-    return Task(row.id, row.title, TaskState(row.state), row.assignee, row.due_at, row.done_at)
+def task_of(row: Any) -> Task:
+    return Task(
+        row.id,
+        row.title,
+        TaskState(row.state),
+        row.assignee,
+        row.due_at,
+        row.done_at,
+        row.assignee_name,
+    )
 
 
 def observables_of(connection: Connection, case_id: str) -> list[Observable]:

@@ -8,10 +8,12 @@ from kernel.edges.resources import Resource
 
 # in the order of the menu; whoever declares an object adds the module here
 MODULES: tuple[str, ...] = (
+    "siem.resources",
     "backup.resources",
     "policies.resources",
     "console.resources.audit",
     "console.resources.jobs",
+    "console.resources.evidence",
 )
 
 

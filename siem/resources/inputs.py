@@ -1,0 +1,26 @@
+"""What several verbs of this room ask for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from kernel.edges.resources import Input
+from kernel.i18n import N_
+from kernel.identity.model import Principal
+
+
+class Reason(Input):
+    reason: str = Field(
+        min_length=1, max_length=2000, title=N_("Reason"), json_schema_extra={"widget": "area"}
+    )
+
+
+def people_choices(app: Any, principal: Principal) -> Mapping[str, str]:
+    """Who may triage in the asker's unit."""
+    return {person.id: person.name for person in app.siem.triage.people(principal)}
+
+
+def unit_choices(app: Any, principal: Principal) -> Mapping[str, str]:
+    """The units the asker sees."""
+    return {unit.id: unit.name for unit in app.identity.units(principal)}
