@@ -1,14 +1,16 @@
 """Own pages and extra sections of the kernel's objects: audit records, jobs, evidence, the register."""
 
+import io
 import json
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, send_file
 from flask.typing import ResponseReturnValue
 
 from console.compose.app import App
 from console.resources.audit import AuditRecordView
+from console.resources.evidence import CHECK_STATES, CHECKS, EvidenceView
 from console.resources.jobs import JobView
 from console.web.context import the_app, the_principal
 from console.web.panels import Entry, Panel
@@ -40,6 +42,14 @@ def job_progress(job_id: str) -> ResponseReturnValue:
     return render_template("suite/job_progress.html", panel=_progress(app, principal, record), record=record)
 
 
+@pages.get("/evidence/<evidence_id>/attachments/<name>")
+def attachment(evidence_id: str, name: str) -> ResponseReturnValue:
+    """An attachment as a file to keep, never as a page of ours."""
+    found = the_app().evidence.attached(the_principal(), evidence_id, name)
+    data = io.BytesIO(found.data)
+    return send_file(data, "application/octet-stream", as_attachment=True, download_name=found.name)
+
+
 def _progress(app: App, principal: Principal, job: Any) -> Mapping[str, Any]:
     return {
         "open": job.state in (JobState.QUEUED, JobState.RUNNING),
@@ -55,12 +65,27 @@ def _details(_app: App, _principal: Principal, record: AuditRecordView) -> Mappi
     return {"values": [(N_("Details"), _text(record.details))]}
 
 
+def _summary(app: App, principal: Principal, record: EvidenceView) -> Mapping[str, Any]:
+    files = app.evidence.item(principal, record.id).record.attachments
+    return {"values": [(N_("What was found"), _text(record.summary))], "files": files}
+
+
+def _proof(app: App, principal: Principal, record: EvidenceView) -> Mapping[str, Any]:
+    proof = app.evidence.proof(principal, record.id)
+    checks = [(CHECKS[one.of], CHECK_STATES[one.state], one) for one in proof.checks]
+    return {"proof": proof, "checks": checks}
+
+
 def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2) if value else ""
 
 
 PANELS: Mapping[str, tuple[Panel, ...]] = {
     "audit.records": (Panel(N_("Details"), "suite/values.html", _details),),
+    "evidence.records": (
+        Panel(N_("What was found"), "suite/summary.html", _summary),
+        Panel(N_("Checks and seal"), "suite/proof.html", _proof),
+    ),
     "jobs.jobs": (
         Panel(N_("Progress and log"), "suite/job_progress.html", _progress),
         Panel(N_("Input and result"), "suite/values.html", _asked_and_found),

@@ -1,13 +1,18 @@
 """The kernel's objects in the console: the audit trail, jobs, evidence and the register, by the roles that work with them."""
 
+import hashlib
+import io
 import json
 import re
+import zipfile
 
 import pytest
 from werkzeug.test import TestResponse
 
 from console.web.security import COOKIE
 from kernel.edges.resources import Resource
+from kernel.evidence import jobs as evidence_jobs
+from kernel.evidence.model import Attachment, EvidenceKind
 from kernel.identity.model import Principal, Role
 from kernel.jobs.model import JobRequest, JobState
 from kernel.jobs.queue import JobContext
@@ -124,3 +129,72 @@ def _whole(resource: Resource) -> None:
     named = {column.name for column in resource.columns} | {resource.key, resource.headline or resource.key}
     assert named <= set(fields), resource.name
     assert resource.facet in {"", *(one.name for one in resource.filters)}, resource.name
+
+
+# --- evidence
+def put_evidence(console: Console) -> str:
+    with console.app.floor.database.begin() as uow:
+        return console.app.evidence.record(
+            uow,
+            kind=EvidenceKind.CONFIG_CHECKED,
+            subject="nw-core-01",
+            source="netops 1.0",
+            summary={"findings": [{"rule": "telnet", "severity": "high"}], "rules": 42},
+            attachments=[Attachment("页面.html", b"<script>alert(1)</script>", "text/html")],
+            unit="u_city",
+        )
+
+
+def test_evidence_shows_what_was_found_and_whether_it_holds(console: Console) -> None:
+    evidence = put_evidence(console)
+    assessor = enter(console, Role.ASSESSOR)
+    assert evidence in assessor.get("/evidence/records?filter[state]=waiting&q=nw-core").text
+    page = assessor.get(f"/evidence/records/{evidence}").text
+    for said in ("telnet", "页面.html", console.app.evidence.item(person(console, assessor), evidence).sm3):
+        assert said in page, said
+    told = send(assessor, f"/evidence/records/{evidence}/verify").text
+    assert "RFC 3161" in told
+    assert assessor.get("/evidence/records/-/seal").status_code == 403
+
+
+def test_an_attachment_is_a_file_and_never_a_page_of_ours(console: Console) -> None:
+    evidence = put_evidence(console)
+    assessor = enter(console, Role.ASSESSOR)
+    file = assessor.get(f"/suite/evidence/{evidence}/attachments/页面.html")
+    assert file.data == b"<script>alert(1)</script>"
+    assert file.mimetype == "application/octet-stream"
+    assert file.headers["Content-Disposition"].startswith("attachment")
+    assert assessor.get(f"/suite/evidence/{evidence}/attachments/../../secrets").status_code == 404
+    assert assessor.get(f"/suite/evidence/{evidence}/attachments/other").status_code == 404
+
+
+def test_everything_of_a_record_is_one_archive_and_taking_it_is_audited(console: Console) -> None:
+    evidence = put_evidence(console)
+    assessor = enter(console, Role.ASSESSOR)
+    data = assessor.get(f"/evidence/records/{evidence}/download/bundle").data
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.namelist() == [f"{evidence}.json", "attachments/页面.html"]
+        body = archive.read(f"{evidence}.json")
+    me = person(console, assessor)
+    assert hashlib.sha256(body).hexdigest() == console.app.evidence.item(me, evidence).sha256
+    assert assessor.get(f"/evidence/records/{evidence}/download/signature").status_code == 404, (
+        "not sealed yet"
+    )
+    auditor = person(console, enter(console, Role.AUDITOR))
+    (taken,) = console.app.audit.page(auditor, Ask().narrowed(action="evidence:record:export")).items
+    assert (taken.target, taken.details["sha256"]) == (evidence, hashlib.sha256(data).hexdigest())
+
+
+def test_all_evidence_is_verified_and_sealed_by_the_worker(console: Console) -> None:
+    put_evidence(console)
+    console.app.jobs.register(evidence_jobs.handlers(console.app.evidence))
+    officer = enter(console, Role.SECURITY_OFFICER)
+    for verb in ("verify-all", "seal"):
+        assert send(officer, f"/evidence/records/-/{verb}").status_code == 200
+    while console.app.jobs.run_next("w"):
+        pass
+    found = {job.kind: job for job in console.app.jobs.page(person(console, officer), Ask()).items}
+    assert (found["evidence.seal"].state, found["evidence.verify"].state) == (JobState.SUCCEEDED,) * 2
+    result = found["evidence.verify"].result
+    assert result is not None
+    assert [fault["kind"] for fault in result["faults"]] == ["unsealed"]
