@@ -5,16 +5,14 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from pydantic import Field
-
 from console.resources.names import unit_names
+from console.resources.reason import Reason
 from kernel.edges.resources import (
     Cell,
     Column,
     Done,
     Filter,
     FilterKind,
-    Input,
     Label,
     Labels,
     Record,
@@ -61,12 +59,6 @@ class JobView(Record):
     worker: str | None
     lease_until: datetime | None
     cancel_requested: bool
-
-
-class Reason(Input):
-    reason: str = Field(
-        title=N_("Reason"), description=N_("Goes into the audit trail."), min_length=1, max_length=1000
-    )
 
 
 def _shown(job: Job, units: Mapping[str, str]) -> JobView:

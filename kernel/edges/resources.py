@@ -56,10 +56,14 @@ Labels = Mapping[str, Label]
 
 @dataclass(frozen=True)
 class Link:
-    """Where a value leads: the detail page of ``resource`` whose id is in ``field`` ("" : the value itself)."""
+    """Where a value leads: the detail page of ``resource`` whose id is in ``field`` ("" : the value itself).
+
+    For values that lead to objects of several kinds ``resource`` is "" and the record's field ``of`` names it ("" : nowhere).
+    """
 
     resource: str
     field: str = ""
+    of: str = ""
 
 
 @dataclass(frozen=True)

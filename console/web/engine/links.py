@@ -25,4 +25,5 @@ def cell_url(column: Column, record: Any) -> str:
     if column.link is None:
         return ""
     target = getattr(record, column.link.field or column.name)
-    return item_url(column.link.resource, str(target)) if target else ""
+    resource = column.link.resource or getattr(record, column.link.of)
+    return item_url(resource, str(target)) if target and resource else ""
