@@ -8,6 +8,8 @@ from kernel.edges.resources import Resource
 
 # in the order of the menu; whoever declares an object adds the module here
 MODULES: tuple[str, ...] = (
+    "netops.resources",
+    "monitor.resources",
     "siem.resources",
     "backup.resources",
     "policies.resources",

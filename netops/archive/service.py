@@ -69,9 +69,9 @@ class ArchiveService:
                 raise NotFound(
                     N_("%(device)s has no version %(version)s."), device=asset.name, version=version
                 )
-            details = {"version": row.id}
+            details = {"device": asset.name, "version": row.id}
             uow.audit(
-                principal, AuditAction.NETOPS_RESTORE, f"device:{asset.name}", unit=asset.unit, reason=reason,
+                principal, AuditAction.NETOPS_RESTORE, f"version:{asset.id}.{row.id}", unit=asset.unit, reason=reason,
                 details=details,
             )  # fmt: skip
         sealed = self._blobs.get(row.original).decode()

@@ -64,6 +64,12 @@ class VersionService:
         """The masked text."""
         return self._text(self.get(principal, version_id))
 
+    def diff(self, principal: Principal, version_id: str) -> str:
+        """What changed since the version before, as a unified diff; "" for a first one."""
+        later = self.get(principal, version_id)
+        earlier = self._before(principal, later)
+        return self._archive.diff(archive_name(later.device), earlier.version, later.version)
+
     def review(self, principal: Principal, version_id: str) -> Reviewed:
         """The masked lines with what the rules in force say of them, for whoever may read findings."""
         return self._reviewed(principal, self.get(principal, version_id))

@@ -175,9 +175,13 @@ class CollectionService:
         with self._database.begin() as uow:
             before = store.pinned_key(uow.connection, asset.id)
             store.pin_key(uow, asset.id, HostKey("", fingerprint), principal.id, self._clock.now())
-            details = {"before": before.fingerprint if before else "", "after": fingerprint}
+            details = {
+                "device": asset.name,
+                "before": before.fingerprint if before else "",
+                "after": fingerprint,
+            }
             uow.audit(
-                principal, AuditAction.NETOPS_TRUST, f"device:{asset.name}", unit=asset.unit, reason=reason,
+                principal, AuditAction.NETOPS_TRUST, f"device:{asset.id}", unit=asset.unit, reason=reason,
                 details=details,
             )  # fmt: skip
 
@@ -280,23 +284,24 @@ class CollectionService:
         """Result, audit and event of one device, in the caller's transaction."""
         store.insert_result(uow, run.id, asset.id, asset.unit, result, self._clock.now())
         outcome = "failure" if result.error else "success"
-        details = {"run": run.id, "state": result.state.value, "version": result.version}
+        details = {
+            "run": run.id,
+            "device": asset.name,
+            "state": result.state.value,
+            "version": result.version,
+        }
         if result.error:
             details |= {"error": str(result.error)[:300], "code": result.error.code.value}
         target = f"device:{asset.name}"
         uow.audit(
             run.principal,
             AuditAction.NETOPS_COLLECT,
-            target,
+            f"device:{asset.id}",
             unit=asset.unit,
             outcome=outcome,
             details=details,
         )
-        uow.emit(
-            Event(
-                _KINDS[result.state], target, details | {"device": asset.name}, asset.unit, _severity(result)
-            )
-        )
+        uow.emit(Event(_KINDS[result.state], target, details, asset.unit, _severity(result)))
 
     # --- after
     def _finish(self, run: Run, kept: list[Kept], finish: Finish | None) -> RunReport:

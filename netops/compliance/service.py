@@ -9,7 +9,7 @@ from kernel.audit.model import AuditAction
 from kernel.clock import Clock
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.events import Event, EventKind
-from kernel.i18n import N_
+from kernel.i18n import N_, current_language
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -64,6 +64,15 @@ class RuleService:
             default="rule",
             facets=("severity",),
         )
+
+    def titles(self) -> Mapping[str, str]:
+        """Rule -> its title in the reader's language."""
+        language = current_language()
+        return {rule.id: rule.title.text(language) for rule in self._book.rules}
+
+    def title(self, rule_id: str) -> str:
+        """The title of a rule; of one that is no longer in force its id."""
+        return self.titles().get(rule_id, rule_id)
 
     def get(self, principal: Principal, rule_id: str) -> Rule:
         self._access.require(principal, Permission.NETOPS_FINDING_READ)
