@@ -31,7 +31,7 @@ def install(flask: Flask, settings: Settings, clock: Clock) -> None:
         octets=octets,
         figures=figures,
     )
-    flask.jinja_env.globals.update(_=translate, language=current_language)
+    flask.jinja_env.globals.update(_=translate, language=current_language, timezone=settings.timezone)
 
 
 def when(moment: datetime | None, zone: ZoneInfo) -> str:
