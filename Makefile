@@ -8,6 +8,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 BIN := .venv/bin
 PACKAGES := kernel ca netops monitor siem backup policies console
+BENCHES := $(filter-out report seeds,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
 CODE := $(PACKAGES) scripts tests $(wildcard benchmarks)
 
 .PHONY: help demo serve test test-slow check bench i18n lock clean setup-demo setup-test
@@ -36,7 +37,7 @@ check: setup-test ## 格式、规则、类型、导入边界、迁移、翻译 |
 	@$(BIN)/python -m scripts.messages check
 
 bench: setup-test ## 性能测量（NAME=名称） | a measurement (NAME=name)
-	@$(BIN)/python -m benchmarks.$(or $(NAME),$(error NAME=…: $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py))))
+	@$(BIN)/python -m benchmarks.$(subst -,_,$(or $(NAME),$(error NAME=…: $(BENCHES))))
 
 i18n: setup-demo ## 编译中英文消息 | compile the messages
 	@$(BIN)/python -m scripts.messages compile

@@ -98,7 +98,7 @@ def _people(app: App, flask: Flask) -> dict[tuple[Role, str], Person]:
         app.floor.sign_in.change_password(signed_in.principal, account.password, f"Try-this-{number}-{unit}")
         client = flask.test_client()
         client.set_cookie(COOKIE, signed_in.token, domain="127.0.0.1", secure=True)
-        people[role, unit] = Person(signed_in.principal, client)
+        people[role, unit] = Person(app.floor.sign_in.principal(signed_in.token), client)
     return people
 
 
