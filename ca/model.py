@@ -98,6 +98,7 @@ class Request:
     own_key: bool  # True: the applicant's CSR; False: a key made here, handed over once
     replaces: str | None = None
     requester: str = ""  # the name of ``requested_by``, where it has an account
+    key_waiting: bool = False  # a key made here is still to be handed over
 
 
 @dataclass(frozen=True)

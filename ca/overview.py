@@ -119,7 +119,7 @@ class Overview:
             ask,
             key=lambda crl: crl.authority,
             text=lambda crl: (crl.authority, crl.name),
-            filters={"state": lambda crl: str(crl.state)},
+            filters={"state": lambda crl: str(crl.state), "authority": lambda crl: crl.authority},
         )
 
     def crl(self, principal: Principal, authority_id: str) -> CrlStatus:
@@ -195,6 +195,21 @@ class Overview:
             own = figures.authority_of(connection, found.der)
         leaf = ChainLink(found.serial, found.subject, found.state, found.not_after, own)
         return [*above, leaf]
+
+    def chain_certificates(self, principal: Principal, serial: str) -> list[bytes]:
+        """DER of the certificate and of those above it, the root last; as in ``chain``."""
+        self._access.require(principal, Permission.CA_READ)
+        with self._database.read() as connection:
+            found = store.read_certificate(connection, serial)
+            if not self._access.covers(principal, found.unit) or not found.der:
+                raise NotFound(N_("There is no certificate %(serial)s."), serial=serial[:60])
+            chain = [found.der]
+            above: str | None = found.authority
+            while above is not None:
+                authority = store.read_authority(connection, above)
+                chain.append(authority.certificate)
+                above = authority.parent
+        return chain
 
     def _above(self, connection: Connection, authority_id: str | None) -> list[ChainLink]:
         links: list[ChainLink] = []

@@ -71,7 +71,8 @@ def read_requests() -> Select[Any]:
     """Requests with the name of who filed each."""
     columns = [requests.c[name] for name in (*_REQUEST, "subject", "names", "state")]
     joined = requests.outerjoin(users, users.c.id == requests.c.requested_by)
-    return select(*columns, users.c.name.label("requester")).select_from(joined)
+    waiting = requests.c.sealed_key.is_not(None).label("key_waiting")
+    return select(*columns, users.c.name.label("requester"), waiting).select_from(joined)
 
 
 def read_request(connection: Connection, request_id: str, *, lock: bool = False) -> Request:
@@ -342,7 +343,7 @@ def _authority(row: Row[Any]) -> Authority:
 def request_of(row: Row[Any]) -> Request:
     values = {name: getattr(row, name) for name in _REQUEST}
     about = {"subject": row.subject, "names": tuple(row.names), "state": State(row.state)}
-    return Request(**values, **about, requester=row.requester or "")
+    return Request(**values, **about, requester=row.requester or "", key_waiting=bool(row.key_waiting))
 
 
 def certificate_of(row: Row[Any]) -> Certificate:

@@ -8,6 +8,7 @@ from kernel.edges.resources import Resource
 
 # in the order of the menu; whoever declares an object adds the module here
 MODULES: tuple[str, ...] = (
+    "ca.resources",
     "netops.resources",
     "monitor.resources",
     "siem.resources",

@@ -1,0 +1,374 @@
+"""Certificates: suspended, released, revoked, renewed; and as files."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import AwareDatetime, Base64Bytes, Field
+
+from ca.encoding.decoded import is_authority, names_in
+from ca.model import Certificate, Impact, Reason
+from ca.resources.labels import (
+    CERTIFICATE_STATES,
+    PROFILE,
+    REASON_LABELS,
+    REVOCATION_REASONS,
+    ROLES,
+    UNIT,
+    Reasoned,
+    authority_names,
+    common_name,
+    profile_titles,
+    reason_name,
+    unit_names,
+)
+from kernel.edges.resources import (
+    Cell,
+    Column,
+    Done,
+    Download,
+    File,
+    Filter,
+    FilterKind,
+    Input,
+    Link,
+    Record,
+    Related,
+    Resource,
+    Verb,
+)
+from kernel.i18n import N_, translate
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.store.listing import Ask, Page
+
+_LIVING = ("issued", "held", "superseded")
+
+
+class CertificateRecord(Record):
+    serial: str
+    common_name: str
+    subject: str
+    names: tuple[str, ...]
+    profile: str
+    profile_title: str
+    profile_version: str
+    authority: str
+    authority_name: str
+    unit: str
+    unit_name: str
+    state: str
+    issued: datetime
+    not_before: datetime
+    not_after: datetime
+    revoked_at: datetime | None
+    reason: str
+    fingerprint: str
+    request: str
+    is_authority: bool
+
+
+RevocationReason = StrEnum("RevocationReason", {name.upper(): name for name in REVOCATION_REASONS})  # type: ignore[misc]
+
+
+class Revoke(Reasoned):
+    code: RevocationReason = Field(
+        title=N_("What relying parties are told"), json_schema_extra={"labels": REVOCATION_REASONS}
+    )
+    invalid_since: AwareDatetime | None = Field(
+        None,
+        title=N_("Key doubtful since"),
+        description=N_("The CRL tells it, so that older signatures can be judged (invalidityDate)."),
+    )
+
+
+class Renew(Input):
+    evidence: str = Field(
+        min_length=1,
+        max_length=2000,
+        title=N_("How the applicant's identity was checked"),
+        json_schema_extra={"widget": "area"},
+    )
+    csr: Base64Bytes | None = Field(
+        None,
+        title=N_("Signing request (PKCS#10)"),
+        description=N_("In PEM or DER. Without it a key is made here and handed over once."),
+        json_schema_extra={"widget": "file"},
+    )
+
+
+class _Names:
+    """What ids are called, asked for once a page."""
+
+    def __init__(self, app: Any, principal: Principal) -> None:
+        self.profiles: Mapping[str, str] = profile_titles(app, principal)
+        self.units: Mapping[str, str] = unit_names(app, principal)
+        self.authorities: Mapping[str, str] = authority_names(app, principal)
+
+
+def certificate_record(found: Certificate, names: _Names) -> CertificateRecord:
+    return CertificateRecord(
+        serial=found.serial,
+        common_name=common_name(found),
+        subject=found.subject,
+        names=names_in(found.der),
+        profile=found.profile,
+        profile_title=names.profiles.get(found.profile, found.profile),
+        profile_version=found.profile_version,
+        authority=found.authority,
+        authority_name=names.authorities.get(found.authority, found.authority),
+        unit=found.unit,
+        unit_name=names.units.get(found.unit, found.unit),
+        state=str(found.state),
+        issued=found.intent_at,
+        not_before=found.not_before,
+        not_after=found.not_after,
+        revoked_at=found.revoked_at,
+        reason=reason_name(found.reason),
+        fingerprint=found.fingerprint,
+        request=found.request or "",
+        is_authority=is_authority(found.der),
+    )
+
+
+def _page(app: Any, principal: Principal, ask: Ask) -> Page[CertificateRecord]:
+    names = _Names(app, principal)
+    page = app.ca.lifecycle.page(principal, ask)
+    return page.map(lambda one: certificate_record(one, names))  # type: ignore[no-any-return]
+
+
+def _item(app: Any, principal: Principal, serial: str) -> CertificateRecord:
+    return certificate_record(app.ca.lifecycle.show(principal, serial), _Names(app, principal))
+
+
+def _done(app: Any, principal: Principal, message: str, changed: Certificate) -> Done:
+    record = certificate_record(changed, _Names(app, principal))
+    return Done(message, {"serial": changed.serial}, record=record, id=changed.serial)
+
+
+def _hold(app: Any, principal: Principal, serial: str, given: Reasoned) -> Done:
+    held = app.ca.lifecycle.hold(principal, serial, given.reason)
+    return _done(app, principal, N_("Certificate %(serial)s is suspended; a new CRL tells of it."), held)
+
+
+def _release(app: Any, principal: Principal, serial: str, given: Reasoned) -> Done:
+    released = app.ca.lifecycle.release(principal, serial, given.reason)
+    return _done(
+        app, principal, N_("Certificate %(serial)s is in use again; a new CRL tells of it."), released
+    )
+
+
+def _revoke(app: Any, principal: Principal, serial: str, given: Revoke) -> Done:
+    revoked = app.ca.lifecycle.revoke(
+        principal, serial, Reason[given.code.name], given.reason, invalid_since=given.invalid_since
+    )
+    return _done(app, principal, N_("Certificate %(serial)s is revoked; a new CRL tells of it."), revoked)
+
+
+def _propose(app: Any, principal: Principal, serial: str, given: Revoke) -> Done:
+    proposed = app.ca.revocations.propose(
+        principal, serial, Reason[given.code.name], given.reason, invalid_since=given.invalid_since
+    )
+    return Done(N_("Proposed as %(id)s; a second officer has to perform it."), {"id": proposed.id}, id=serial)
+
+
+def _renew(app: Any, principal: Principal, serial: str, given: Renew) -> Done:
+    filed = app.ca.registration.renew(principal, serial, evidence=given.evidence, csr=given.csr)
+    return Done(
+        N_("Request %(id)s for the newer certificate is filed; a second person has to approve it."),
+        {"id": filed.id},
+        id=serial,
+    )
+
+
+def preview(app: Any, principal: Principal, serial: str) -> list[str]:
+    """What a revocation would touch, one line each; nothing for many at once."""
+    return _told(app.ca.lifecycle.impact(principal, serial), app, principal) if serial else []
+
+
+def _told(impact: Impact, app: Any, principal: Principal) -> list[str]:
+    found = impact.certificate
+    named = {"subject": found.subject, "unit": unit_names(app, principal).get(found.unit, found.unit)}
+    lines = [
+        translate(
+            N_("%(subject)s of %(unit)s can use this certificate no more; it can not be undone."), **named
+        )
+    ]
+    lines.append(
+        translate(
+            N_("Kind: %(profile)s"), profile=profile_titles(app, principal).get(found.profile, found.profile)
+        )
+    )
+    if impact.authority:
+        lines.append(
+            translate(
+                N_("It is a CA's: %(count)s living certificates below it end with it."),
+                count=impact.subordinates,
+            )
+        )
+    if impact.service:
+        role = translate(ROLES[impact.service].text)
+        lines.append(
+            translate(N_("A service of the suite works with it: %(role)s. Provision it anew."), role=role)
+        )
+    if impact.accounts:
+        people = ", ".join(impact.accounts)
+        lines.append(
+            translate(N_("Accounts sign in with it, and open sessions end: %(people)s"), people=people)
+        )
+    if impact.successor:
+        lines.append(translate(N_("A newer certificate is in use: %(serial)s"), serial=impact.successor))
+    return lines
+
+
+def _pem(app: Any, principal: Principal, serial: str) -> File:
+    from kernel.pki.pem import certificate_pem
+
+    found = app.ca.lifecycle.show(principal, serial)
+    return File(f"{found.serial}.pem", "application/x-pem-file", certificate_pem(found.der))
+
+
+def _der(app: Any, principal: Principal, serial: str) -> File:
+    found = app.ca.lifecycle.show(principal, serial)
+    return File(f"{found.serial}.cer", "application/pkix-cert", found.der)
+
+
+def _chain(app: Any, principal: Principal, serial: str) -> File:
+    from kernel.pki.pem import certificate_pem
+
+    chain = app.ca.overview.chain_certificates(principal, serial)
+    return File(f"{serial}-chain.pem", "application/x-pem-file", b"".join(map(certificate_pem, chain)))
+
+
+def _pkcs7(app: Any, principal: Principal, serial: str) -> File:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
+    chain = [
+        x509.load_der_x509_certificate(one) for one in app.ca.overview.chain_certificates(principal, serial)
+    ]
+    data = pkcs7.serialize_certificates(chain, Encoding.DER)
+    return File(f"{serial}.p7b", "application/x-pkcs7-certificates", data)
+
+
+_P = Permission
+_DOWNLOADS = (
+    Download("pem", N_("Certificate (PEM)"), _P.CA_READ, _pem, lambda record: record.fingerprint != ""),
+    Download("der", N_("Certificate (DER)"), _P.CA_READ, _der, lambda record: record.fingerprint != ""),
+    Download(
+        "chain", N_("Chain up to the root (PEM)"), _P.CA_READ, _chain, lambda record: record.fingerprint != ""
+    ),
+    Download("pkcs7", N_("Chain (PKCS#7)"), _P.CA_READ, _pkcs7, lambda record: record.fingerprint != ""),
+)
+_VERBS = (
+    Verb(
+        "hold",
+        N_("Suspend"),
+        _P.CA_HOLD,
+        _hold,
+        Reasoned,
+        when=lambda record: record.state == "issued",
+        danger=True,
+        bulk=True,
+        key="h",
+        explain=N_("Relying parties refuse it until it is released."),
+    ),
+    Verb(
+        "release",
+        N_("Release"),
+        _P.CA_HOLD,
+        _release,
+        Reasoned,
+        when=lambda record: record.state == "held",
+        bulk=True,
+        key="l",
+        explain=N_("The suspension ends; relying parties accept it again."),
+    ),
+    Verb(
+        "revoke",
+        N_("Revoke"),
+        _P.CA_REVOKE,
+        _revoke,
+        Revoke,
+        when=lambda record: record.state in _LIVING and not record.is_authority,
+        danger=True,
+        bulk=True,
+        key="r",
+        preview=preview,
+    ),
+    Verb(
+        "propose-revocation",
+        N_("Propose to revoke this CA"),
+        _P.CA_REVOKE,
+        _propose,
+        Revoke,
+        when=lambda record: record.state in _LIVING and record.is_authority,
+        danger=True,
+        preview=preview,
+        second=_P.CA_CEREMONY_APPROVE,
+    ),
+    Verb(
+        "renew",
+        N_("Renew"),
+        _P.CA_REQUEST_FILE,
+        _renew,
+        Renew,
+        when=lambda record: record.state == "issued" and record.request != "",
+        second=_P.CA_REQUEST_APPROVE,
+        explain=N_(
+            "Files a request with the same subject and names; this certificate is replaced when it is issued."
+        ),
+    ),
+)
+CERTIFICATES = Resource(
+    name="ca.certificates",
+    title=N_("Issued certificates"),
+    one=N_("Certificate"),
+    permission=_P.CA_READ,
+    record=CertificateRecord,
+    page=_page,
+    item=_item,
+    key="serial",
+    headline="common_name",
+    columns=(
+        Column("common_name", N_("Name")),
+        Column("state", N_("State"), Cell.STATE, CERTIFICATE_STATES),
+        Column("profile_title", N_("Certificate profile"), link=Link("ca.profiles", "profile")),
+        Column("unit_name", N_("Unit")),
+        Column("not_after", N_("Ends"), Cell.TIME, sort="expires"),
+        Column("issued", N_("Issued"), Cell.TIME, sort="issued"),
+        Column("serial", N_("Serial number"), Cell.CODE),
+        Column("names", N_("Alternative names"), Cell.LIST, shown=False),
+        Column("subject", N_("Subject"), Cell.CODE, shown=False),
+        Column("authority_name", N_("Issuing CA"), shown=False, link=Link("ca.authorities", "authority")),
+        Column("not_before", N_("Begins"), Cell.TIME, shown=False),
+        Column("revoked_at", N_("Revoked or suspended at"), Cell.TIME, shown=False),
+        Column("reason", N_("What relying parties are told"), Cell.STATE, REASON_LABELS, shown=False),
+        Column("fingerprint", N_("SHA-256"), Cell.CODE, shown=False),
+        Column("request", N_("Request number"), Cell.CODE, shown=False, link=Link("ca.requests")),
+        Column("profile_version", N_("Version of the profile"), Cell.CODE, shown=False),
+    ),
+    filters=(
+        Filter("state", N_("State"), labels=CERTIFICATE_STATES),
+        PROFILE,
+        UNIT,
+        Filter("authority", N_("Issuing CA"), choices=authority_names),
+        Filter("expires_before", N_("Ends before"), FilterKind.TIME),
+        Filter("expires_after", N_("Ends after"), FilterKind.TIME),
+        Filter("revoked_since", N_("Revoked since"), FilterKind.TIME),
+        Filter("request", N_("Request number"), FilterKind.TEXT),
+    ),
+    verbs=_VERBS,
+    downloads=_DOWNLOADS,
+    related=(
+        Related(N_("Proposed revocations"), "ca.revocations", lambda record: {"serial": record.serial}),
+        Related(
+            N_("Evidence"), "evidence.records", lambda record: {"subject": f"certificate:{record.serial}"}
+        ),
+    ),
+    sort="-issued",
+    facet="state",
+    empty=N_("No certificate fits. Approve a request to issue one."),
+    searched=True,
+)

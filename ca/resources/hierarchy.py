@@ -1,0 +1,191 @@
+"""The CA's authorities and their CRLs."""
+
+from datetime import datetime
+from typing import Any
+
+from ca.model import AuthorityStatus, CrlStatus
+from ca.resources.labels import (
+    CERTIFICATE_STATES,
+    FRESHNESS,
+)
+from kernel.edges.resources import (
+    Cell,
+    Column,
+    Done,
+    Download,
+    File,
+    Filter,
+    FilterKind,
+    Link,
+    Record,
+    Related,
+    Resource,
+    Verb,
+)
+from kernel.i18n import N_
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.store.listing import Ask, Page
+
+_P = Permission
+
+
+# --- authorities
+class AuthorityRecord(Record):
+    id: str
+    name: str
+    state: str
+    parent: str
+    algorithm: str
+    serial: str
+    not_before: datetime
+    not_after: datetime
+    certificates: int
+    fingerprint: str
+
+
+def authority_record(found: AuthorityStatus) -> AuthorityRecord:
+    return AuthorityRecord(
+        id=found.authority.id,
+        name=found.authority.name,
+        state=str(found.state),
+        parent=found.authority.parent or "",
+        algorithm=found.authority.algorithm,
+        serial=found.serial,
+        not_before=found.not_before,
+        not_after=found.not_after,
+        certificates=found.certificates,
+        fingerprint=found.fingerprint,
+    )
+
+
+def _authorities(app: Any, principal: Principal, ask: Ask) -> Page[AuthorityRecord]:
+    return app.ca.overview.authorities(principal, ask).map(authority_record)  # type: ignore[no-any-return]
+
+
+def _authority(app: Any, principal: Principal, authority_id: str) -> AuthorityRecord:
+    return authority_record(app.ca.overview.authority(principal, authority_id))
+
+
+def _authority_der(app: Any, principal: Principal, authority_id: str) -> File:
+    found = app.ca.overview.authority(principal, authority_id)
+    return File(f"{authority_id}.cer", "application/pkix-cert", found.authority.certificate)
+
+
+def _authority_pem(app: Any, principal: Principal, authority_id: str) -> File:
+    from kernel.pki.pem import certificate_pem
+
+    found = app.ca.overview.authority(principal, authority_id)
+    return File(f"{authority_id}.pem", "application/x-pem-file", certificate_pem(found.authority.certificate))
+
+
+AUTHORITIES = Resource(
+    name="ca.authorities",
+    title=N_("Certification authorities"),
+    one=N_("Certification authority"),
+    permission=_P.CA_READ,
+    record=AuthorityRecord,
+    page=_authorities,
+    item=_authority,
+    headline="name",
+    columns=(
+        Column("name", N_("Name")),
+        Column("state", N_("State"), Cell.STATE, CERTIFICATE_STATES),
+        Column("certificates", N_("Living certificates"), Cell.NUMBER),
+        Column("algorithm", N_("Key"), Cell.CODE),
+        Column("parent", N_("Superior CA"), link=Link("ca.authorities")),
+        Column("not_after", N_("Ends"), Cell.TIME),
+        Column("not_before", N_("Begins"), Cell.TIME, shown=False),
+        Column("serial", N_("Serial number"), Cell.CODE, shown=False),
+        Column("fingerprint", N_("SHA-256"), Cell.CODE),
+        Column("id", N_("Short name"), Cell.CODE, shown=False),
+    ),
+    filters=(Filter("state", N_("State"), labels=CERTIFICATE_STATES),),
+    downloads=(
+        Download("der", N_("Certificate (DER)"), _P.CA_READ, _authority_der),
+        Download("pem", N_("Certificate (PEM)"), _P.CA_READ, _authority_pem),
+    ),
+    related=(
+        Related(N_("Newest CRL"), "ca.crls", lambda record: {"authority": record.id}),
+        Related(N_("Issued certificates"), "ca.certificates", lambda record: {"authority": record.id}),
+    ),
+    sort="rank",
+    empty=N_("There is no CA yet. One officer proposes a ceremony, another performs it."),
+)
+
+
+# --- CRLs
+class CrlRecord(Record):
+    authority: str
+    name: str
+    state: str
+    number: int | None
+    this_update: datetime | None
+    next_update: datetime | None
+    entries: int
+    size: int
+
+
+def crl_record(found: CrlStatus) -> CrlRecord:
+    return CrlRecord(**vars(found) | {"state": str(found.state)})
+
+
+def _crls(app: Any, principal: Principal, ask: Ask) -> Page[CrlRecord]:
+    return app.ca.overview.crls(principal, ask).map(crl_record)  # type: ignore[no-any-return]
+
+
+def _crl(app: Any, principal: Principal, authority_id: str) -> CrlRecord:
+    return crl_record(app.ca.overview.crl(principal, authority_id))
+
+
+def _publish(app: Any, principal: Principal, authority_id: str, _given: Any) -> Done:
+    app.ca.publication.publish(authority_id, principal)
+    record = _crl(app, principal, authority_id)
+    return Done(
+        N_("CRL number %(number)s is published."), {"number": record.number}, record=record, id=authority_id
+    )
+
+
+def _crl_der(app: Any, _principal: Principal, authority_id: str) -> File:
+    return File(f"{authority_id}.crl", "application/pkix-crl", app.ca.publication.crl(authority_id))
+
+
+CRLS = Resource(
+    name="ca.crls",
+    title=N_("Certificate revocation lists"),
+    one=N_("Certificate revocation list"),
+    permission=_P.CA_READ,
+    record=CrlRecord,
+    page=_crls,
+    item=_crl,
+    key="authority",
+    headline="name",
+    columns=(
+        Column("name", N_("Issuing CA"), link=Link("ca.authorities", "authority")),
+        Column("state", N_("State"), Cell.STATE, FRESHNESS),
+        Column("number", N_("Number"), Cell.NUMBER),
+        Column("this_update", N_("Signed (thisUpdate)"), Cell.TIME),
+        Column("next_update", N_("Next by (nextUpdate)"), Cell.TIME),
+        Column("entries", N_("Entries"), Cell.NUMBER),
+        Column("size", N_("Size"), Cell.OCTETS),
+        Column("authority", N_("Short name"), Cell.CODE, shown=False),
+    ),
+    filters=(
+        Filter("state", N_("State"), labels=FRESHNESS),
+        Filter("authority", N_("Short name"), FilterKind.TEXT),
+    ),
+    verbs=(
+        Verb(
+            "publish",
+            N_("Publish a new one now"),
+            _P.CA_CRL_PUBLISH,
+            _publish,
+            bulk=True,
+            explain=N_("A list of all that is revoked now is signed under the next number."),
+        ),
+    ),
+    downloads=(
+        Download("crl", N_("CRL (DER)"), _P.CA_READ, _crl_der, lambda record: record.number is not None),
+    ),
+    empty=N_("There is no CA yet. One officer proposes a ceremony, another performs it."),
+)

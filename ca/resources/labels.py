@@ -1,0 +1,125 @@
+"""States, reasons, usages and profiles as people say them; what several declarations share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from pydantic import Field, JsonValue
+
+from ca.model import Certificate, Freshness, Reason, RevocationState, State
+from ca.overview import title
+from ca.profiles import Usage
+from ca.status.lifecycle import REASONS
+from kernel.edges.resources import Filter, Input, Label, Labels, Tone
+from kernel.i18n import N_
+from kernel.identity.model import Principal
+
+STATES: Labels = {
+    State.REQUESTED: Label(N_("waiting for approval"), Tone.BUSY),
+    State.APPROVED: Label(N_("approved, being signed"), Tone.BUSY),
+    State.REJECTED: Label(N_("turned down"), Tone.QUIET),
+    State.ISSUED: Label(N_("in use"), Tone.GOOD),
+    State.HELD: Label(N_("suspended"), Tone.WARN),
+    State.REVOKED: Label(N_("revoked for good"), Tone.BAD),
+    State.SUPERSEDED: Label(N_("replaced by a newer one"), Tone.QUIET),
+    State.EXPIRED: Label(N_("past its end"), Tone.QUIET),
+}
+REQUEST_STATES: Labels = {
+    **{state: STATES[state] for state in (State.REQUESTED, State.APPROVED, State.REJECTED)},
+    State.ISSUED: Label(N_("certificate issued"), Tone.GOOD),
+}
+CERTIFICATE_STATES: Labels = {
+    state: label for state, label in STATES.items() if state not in (State.REQUESTED, State.REJECTED)
+}
+REASON_LABELS: Labels = {
+    "unspecified": Label(N_("no reason told")),
+    "key_compromise": Label(N_("key compromised"), Tone.BAD),
+    "ca_compromise": Label(N_("CA compromised"), Tone.BAD),
+    "affiliation_changed": Label(N_("affiliation changed")),
+    "superseded": Label(N_("replaced")),
+    "cessation_of_operation": Label(N_("no longer in operation")),
+    "certificate_hold": Label(N_("suspended for a time"), Tone.WARN),
+    "privilege_withdrawn": Label(N_("privilege withdrawn"), Tone.WARN),
+    "aa_compromise": Label(N_("attribute authority compromised"), Tone.BAD),
+}
+FRESHNESS: Labels = {
+    Freshness.GOOD: Label(N_("up to date"), Tone.GOOD),
+    Freshness.DUE: Label(N_("renewal is due"), Tone.WARN),
+    Freshness.ENDED: Label(N_("past its time"), Tone.BAD),
+    Freshness.MISSING: Label(N_("not made yet"), Tone.BAD),
+}
+USAGES: Labels = {
+    Usage.SUBJECT: Label(N_("for applicants")),
+    Usage.SERVICE: Label(N_("for the suite's services")),
+    Usage.AUTHORITY: Label(N_("for CAs")),
+}
+ROLES: Labels = {
+    "ocsp": Label(N_("OCSP responder")),
+    "timestamp": Label(N_("Time-stamping authority")),
+    "evidence": Label(N_("Evidence seal")),
+}
+CEREMONY_STATES: Labels = {
+    "proposed": Label(N_("waits for the second officer"), Tone.BUSY),
+    "performed": Label(N_("performed by two officers"), Tone.GOOD),
+}
+REVOCATION_STATES: Labels = {
+    RevocationState.PROPOSED: Label(N_("waits for the second officer"), Tone.BUSY),
+    RevocationState.PERFORMED: Label(N_("performed by two officers"), Tone.BAD),
+    RevocationState.REJECTED: Label(N_("turned down"), Tone.QUIET),
+}
+
+
+def reason_name(reason: Reason | None) -> str:
+    """The reason as REASON_LABELS names it; "" for none."""
+    return "" if reason is None else reason.name.lower()
+
+
+def texts(labels: Labels, names: tuple[str, ...] = ()) -> dict[str, JsonValue]:
+    """The message ids of the labels (or of those named), for a form's choices."""
+    return {str(name): label.text for name, label in labels.items() if not names or name in names}
+
+
+REVOCATION_REASONS = texts(REASON_LABELS, tuple(reason.name.lower() for reason in REASONS))
+
+
+def profile_titles(app: Any, _principal: Principal) -> Mapping[str, str]:
+    """All profiles: id -> name."""
+    return {profile.id: title(profile) for profile in app.ca.profiles.all()}
+
+
+def applicants_profiles(app: Any, _principal: Principal) -> Mapping[str, str]:
+    """The profiles that one may ask for: id -> name."""
+    return {one.id: title(one) for one in app.ca.profiles.all() if one.usage is Usage.SUBJECT}
+
+
+def unit_names(app: Any, principal: Principal) -> Mapping[str, str]:
+    """The units that the asker sees: id -> name."""
+    return {unit.id: unit.name for unit in app.identity.units(principal)}
+
+
+def authority_names(app: Any, _principal: Principal) -> Mapping[str, str]:
+    """Root and issuing CAs: id -> name."""
+    return {one.id: one.name for one in app.ca.authorities()}
+
+
+def common_name(certificate: Certificate) -> str:
+    """What the certificate's subject is called; its whole name where it has no common name."""
+    found = x509.Name.from_rfc4514_string(certificate.subject).get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if found else certificate.subject
+
+
+PROFILE = Filter("profile", N_("Certificate profile"), choices=profile_titles)
+UNIT = Filter("unit", N_("Unit"), choices=unit_names)
+
+
+class Reasoned(Input):
+    """A verb that asks for the reason."""
+
+    reason: str = Field(
+        min_length=1,
+        max_length=500,
+        title=N_("Reason"),
+        description=N_("It goes into the audit trail."),
+        json_schema_extra={"widget": "area"},
+    )

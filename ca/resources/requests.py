@@ -1,0 +1,290 @@
+"""Requests: filed by a registrar, decided by a second person, the key made here handed over once."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import Base64Bytes, Field
+
+from ca.encoding.names import name as distinguished_name
+from ca.model import Certificate, Request
+from ca.resources.labels import (
+    PROFILE,
+    REQUEST_STATES,
+    UNIT,
+    Reasoned,
+    applicants_profiles,
+    profile_titles,
+    unit_names,
+)
+from kernel.edges.resources import (
+    Cell,
+    Column,
+    Done,
+    Filter,
+    FilterKind,
+    HandedOver,
+    Input,
+    Label,
+    Link,
+    On,
+    Record,
+    Related,
+    Resource,
+    Verb,
+)
+from kernel.i18n import N_
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.store.listing import Ask, Page
+
+
+class RequestRecord(Record):
+    id: str
+    common_name: str
+    subject: str
+    names: tuple[str, ...]
+    profile: str
+    profile_title: str
+    profile_version: str
+    unit: str
+    unit_name: str
+    state: str
+    requested_by: str
+    requester: str
+    filed_at: datetime
+    evidence: str
+    own_key: bool
+    key_waiting: bool
+    replaces: str
+    approval: str
+
+
+class FileRequest(Input):
+    profile: str = Field(min_length=1, max_length=60, title=N_("Certificate profile"))
+    common_name: str = Field(
+        min_length=1,
+        max_length=64,
+        title=N_("Common name (CN)"),
+        description=N_("The person's name, or the host name of device or server."),
+    )
+    organisation: str = Field(min_length=1, max_length=64, title=N_("Organisation (O)"))
+    organisational_unit: str = Field("", max_length=64, title=N_("Department (OU)"))
+    serial_number: str = Field("", max_length=64, title=N_("Device number (serialNumber)"))
+    uid: str = Field("", max_length=64, title=N_("Person's number (UID)"))
+    names: tuple[str, ...] = Field(
+        (),
+        max_length=100,
+        title=N_("Alternative names"),
+        description=N_("One a line: dns:host, ip:address or email:address."),
+    )
+    unit: str = Field(min_length=1, max_length=80, title=N_("Unit"))
+    evidence: str = Field(
+        min_length=1,
+        max_length=2000,
+        title=N_("How the applicant's identity was checked"),
+        json_schema_extra={"widget": "area"},
+    )
+    csr: Base64Bytes | None = Field(
+        None,
+        title=N_("Signing request (PKCS#10)"),
+        description=N_("In PEM or DER. Without it a key is made here and handed over once."),
+        json_schema_extra={"widget": "file"},
+    )
+
+
+class Remark(Input):
+    reason: str = Field(
+        "", max_length=500, title=N_("Remark for the audit trail"), json_schema_extra={"widget": "area"}
+    )
+
+
+class Deliver(Input):
+    password: str = Field(
+        "",
+        max_length=128,
+        title=N_("Password of the file"),
+        description=N_(
+            "At least 12 characters; left empty, one is made. Tell it by another way than the file."
+        ),
+        json_schema_extra={"widget": "secret"},
+    )
+
+
+def request_record(request: Request, titles: Mapping[str, str], units: Mapping[str, str]) -> RequestRecord:
+    return RequestRecord(
+        id=request.id,
+        common_name=request.subject.get("CN", ""),
+        subject=distinguished_name(request.subject).rfc4514_string(),
+        names=request.names,
+        profile=request.profile,
+        profile_title=titles.get(request.profile, request.profile),
+        profile_version=request.profile_version,
+        unit=request.unit,
+        unit_name=units.get(request.unit, request.unit),
+        state=str(request.state),
+        requested_by=request.requested_by,
+        requester=request.requester or request.requested_by,
+        filed_at=request.filed_at,
+        evidence=request.evidence,
+        own_key=request.own_key,
+        key_waiting=request.key_waiting,
+        replaces=request.replaces or "",
+        approval=request.approval,
+    )
+
+
+def _page(app: Any, principal: Principal, ask: Ask) -> Page[RequestRecord]:
+    titles, units = profile_titles(app, principal), unit_names(app, principal)
+    page = app.ca.registration.page(principal, ask)
+    return page.map(lambda one: request_record(one, titles, units))  # type: ignore[no-any-return]
+
+
+def _record(app: Any, principal: Principal, request: Request) -> RequestRecord:
+    return request_record(request, profile_titles(app, principal), unit_names(app, principal))
+
+
+def _item(app: Any, principal: Principal, request_id: str) -> RequestRecord:
+    return _record(app, principal, app.ca.registration.show(principal, request_id))
+
+
+def _file(app: Any, principal: Principal, _id: str, given: FileRequest) -> Done:
+    subject = {
+        "O": given.organisation,
+        "OU": given.organisational_unit,
+        "CN": given.common_name,
+        "serialNumber": given.serial_number,
+        "UID": given.uid,
+    }
+    filed = app.ca.registration.file(
+        principal,
+        profile=given.profile,
+        subject={key: value for key, value in subject.items() if value},
+        names=given.names,
+        unit=given.unit,
+        evidence=given.evidence,
+        csr=given.csr,
+    )
+    return Done(
+        N_("The request is filed; a second person has to approve it."),
+        record=_record(app, principal, filed),
+        id=filed.id,
+    )
+
+
+def _initial(app: Any, principal: Principal, _id: str) -> Mapping[str, Any]:
+    return {"unit": principal.unit, "organisation": app.settings.organisation}
+
+
+def _approve(app: Any, principal: Principal, request_id: str, given: Remark) -> Done:
+    result = app.ca.registration.approve(principal, request_id, given.reason)
+    record = _item(app, principal, request_id)
+    if isinstance(result, Certificate):
+        return Done(
+            N_("Approved; certificate %(serial)s is issued."),
+            {"serial": result.serial},
+            record=record,
+            id=request_id,
+        )
+    return Done(N_("Approved; one more person has to."), record=record, id=request_id)
+
+
+def _reject(app: Any, principal: Principal, request_id: str, given: Reasoned) -> Done:
+    rejected = app.ca.registration.reject(principal, request_id, given.reason)
+    return Done(N_("The request is turned down."), record=_record(app, principal, rejected), id=request_id)
+
+
+def _deliver(app: Any, principal: Principal, request_id: str, given: Deliver) -> Done:
+    data, password = app.ca.registration.deliver_pkcs12(principal, request_id, given.password or None)
+    return Done(
+        N_("The key is handed over and kept here no longer."),
+        id=request_id,
+        secrets={} if given.password else {N_("Password of the file"): password},
+        file=HandedOver(f"{request_id}.p12", "application/x-pkcs12", data),
+    )
+
+
+REQUESTS = Resource(
+    name="ca.requests",
+    title=N_("Certificate requests"),
+    one=N_("Certificate request"),
+    permission=Permission.CA_READ,
+    record=RequestRecord,
+    page=_page,
+    item=_item,
+    headline="common_name",
+    columns=(
+        Column("common_name", N_("Name")),
+        Column("state", N_("State"), Cell.STATE, REQUEST_STATES),
+        Column("profile_title", N_("Certificate profile"), link=Link("ca.profiles", "profile")),
+        Column("unit_name", N_("Unit")),
+        Column("requester", N_("Filed by")),
+        Column("filed_at", N_("Filed"), Cell.TIME, sort="filed"),
+        Column("names", N_("Alternative names"), Cell.LIST, shown=False),
+        Column("subject", N_("Subject"), Cell.CODE, shown=False),
+        Column("evidence", N_("How the applicant's identity was checked"), Cell.LONG, shown=False),
+        Column("own_key", N_("The applicant's own key"), Cell.FLAG, shown=False),
+        Column("key_waiting", N_("A key made here waits to be handed over"), Cell.FLAG, shown=False),
+        Column("replaces", N_("Renews"), Cell.CODE, shown=False, link=Link("ca.certificates")),
+        Column("approval", N_("Approval"), Cell.CODE, shown=False, link=Link("identity.approvals")),
+        Column("profile_version", N_("Version of the profile"), Cell.CODE, shown=False),
+        Column("id", N_("Request number"), Cell.CODE, shown=False),
+    ),
+    filters=(
+        Filter("state", N_("State"), labels=REQUEST_STATES),
+        Filter("waiting", N_("Waiting"), labels={"me": Label(N_("for my decision"))}),
+        PROFILE,
+        UNIT,
+        Filter("requested_by", N_("Filed by"), FilterKind.TEXT),
+    ),
+    verbs=(
+        Verb(
+            "file",
+            N_("File a request"),
+            Permission.CA_REQUEST_FILE,
+            _file,
+            FileRequest,
+            On.NEW,
+            second=Permission.CA_REQUEST_APPROVE,
+            choices={"profile": applicants_profiles, "unit": unit_names},
+            initial=_initial,
+        ),
+        Verb(
+            "approve",
+            N_("Approve and issue"),
+            Permission.CA_REQUEST_APPROVE,
+            _approve,
+            Remark,
+            when=lambda record: record.state == "requested",
+            bulk=True,
+            key="a",
+            explain=N_("The certificate is signed as soon as enough people have approved."),
+        ),
+        Verb(
+            "reject",
+            N_("Turn down"),
+            Permission.CA_REQUEST_APPROVE,
+            _reject,
+            Reasoned,
+            when=lambda record: record.state == "requested",
+            danger=True,
+            bulk=True,
+            key="x",
+        ),
+        Verb(
+            "deliver",
+            N_("Hand over the key"),
+            Permission.CA_REQUEST_FILE,
+            _deliver,
+            Deliver,
+            when=lambda record: record.state == "issued" and record.key_waiting,
+            explain=N_("Key and certificate as a PKCS#12 file, once, to who filed the request."),
+        ),
+    ),
+    related=(Related(N_("Certificate"), "ca.certificates", lambda record: {"request": record.id}),),
+    sort="-filed",
+    facet="state",
+    empty=N_("No request fits. A registrar files one for an applicant of the unit."),
+    searched=True,
+    live=True,
+)
