@@ -264,7 +264,7 @@ _DOWNLOADS = (
 _VERBS = (
     Verb(
         "hold",
-        N_("Suspend"),
+        N_("Suspend the certificate"),
         _P.CA_HOLD,
         _hold,
         Reasoned,
@@ -276,7 +276,7 @@ _VERBS = (
     ),
     Verb(
         "release",
-        N_("Release"),
+        N_("Release the certificate"),
         _P.CA_HOLD,
         _release,
         Reasoned,
@@ -287,7 +287,7 @@ _VERBS = (
     ),
     Verb(
         "revoke",
-        N_("Revoke"),
+        N_("Revoke the certificate"),
         _P.CA_REVOKE,
         _revoke,
         Revoke,
@@ -310,7 +310,7 @@ _VERBS = (
     ),
     Verb(
         "renew",
-        N_("Renew"),
+        N_("Renew the certificate"),
         _P.CA_REQUEST_FILE,
         _renew,
         Renew,
@@ -332,17 +332,17 @@ CERTIFICATES = Resource(
     key="serial",
     headline="common_name",
     columns=(
-        Column("common_name", N_("Name")),
+        Column("common_name", N_("Common name")),
         Column("state", N_("State"), Cell.STATE, CERTIFICATE_STATES),
         Column("profile_title", N_("Certificate profile"), link=Link("ca.profiles", "profile")),
         Column("unit_name", N_("Unit")),
-        Column("not_after", N_("Ends"), Cell.TIME, sort="expires"),
-        Column("issued", N_("Issued"), Cell.TIME, sort="issued"),
+        Column("not_after", N_("Valid until"), Cell.TIME, sort="expires"),
+        Column("issued", N_("Issued at"), Cell.TIME, sort="issued"),
         Column("serial", N_("Serial number"), Cell.CODE),
         Column("names", N_("Alternative names"), Cell.LIST, shown=False),
-        Column("subject", N_("Subject"), Cell.CODE, shown=False),
+        Column("subject", N_("Subject name"), Cell.CODE, shown=False),
         Column("authority_name", N_("Issuing CA"), shown=False, link=Link("ca.authorities", "authority")),
-        Column("not_before", N_("Begins"), Cell.TIME, shown=False),
+        Column("not_before", N_("Valid from"), Cell.TIME, shown=False),
         Column("revoked_at", N_("Revoked or suspended at"), Cell.TIME, shown=False),
         Column("reason", N_("What relying parties are told"), Cell.STATE, REASON_LABELS, shown=False),
         Column("fingerprint", N_("SHA-256"), Cell.CODE, shown=False),

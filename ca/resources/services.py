@@ -169,11 +169,11 @@ SERVICES = Resource(
     columns=(
         Column("role", N_("Service"), Cell.STATE, ROLES),
         Column("state", N_("State"), Cell.STATE, FRESHNESS),
-        Column("not_after", N_("Ends"), Cell.TIME),
+        Column("not_after", N_("Valid until"), Cell.TIME),
         Column("serial", N_("Serial number"), Cell.CODE, link=Link("ca.certificates")),
-        Column("subject", N_("Subject"), Cell.CODE, shown=False),
+        Column("subject", N_("Subject name"), Cell.CODE, shown=False),
         Column("authority", N_("Issuing CA"), link=Link("ca.authorities")),
-        Column("algorithm", N_("Key"), Cell.CODE, shown=False),
+        Column("algorithm", N_("Key algorithm"), Cell.CODE, shown=False),
     ),
     filters=(Filter("state", N_("State"), labels=FRESHNESS),),
     verbs=(
