@@ -62,7 +62,8 @@ def _bound(
 
 
 # --- lists
-def _list(resource: Resource) -> ResponseReturnValue:
+def listed(resource: Resource) -> ResponseReturnValue:
+    """The list as a page or, asked for with ``format``, as a file."""
     app, principal = the_app(), the_principal()
     zone = ZoneInfo(app.settings.timezone)
     ask = ask_of(resource, request.args.to_dict(flat=False), also=("format",), zone=zone)
