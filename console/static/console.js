@@ -179,6 +179,7 @@
     if (key === "/") return focusOn("[data-search]");
     if (key === "f" && one("[data-find]")) return focusOn("[data-find]");
     if (key === "?") return showKeys();
+    if ((key === "n" || key === "p") && one("[data-change]")) return change(key === "n" ? 1 : -1);
     if (key === "p" && one("[data-live]")) return pause();
     if (row && (key === "x" || (key === " " && target === row))) return tick(row);
     if (row && key === "Enter" && target === row && row.dataset.href) return location.assign(row.dataset.href), true;
@@ -198,6 +199,15 @@
     const next = row ? rows[rows.indexOf(row) + step] : rows[0];
     next?.focus();
     next?.scrollIntoView({ block: "nearest" });
+    return true;
+  }
+
+  // The next change of a comparison, or the one before, from where the focus is.
+  function change(step) {
+    const seen = all("[data-change]").filter((found) => found.offsetParent);
+    const next = seen[Math.min(Math.max(seen.indexOf(document.activeElement) + step, 0), seen.length - 1)];
+    next?.focus();
+    next?.scrollIntoView({ block: "center" });
     return true;
   }
 
