@@ -152,3 +152,14 @@ def _wrong(token: _Token) -> Invalid:
         mend=N_("Write terms like source.ip:10.0.0.1, joined by AND, OR, NOT and brackets."),
         column=token.place,
     )
+
+
+def with_term(text: str, field: str, value: object, *, wanted: bool = True) -> str:
+    """The query narrowed to events that have (or, not ``wanted``, have not) that value; brackets only where they matter."""
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    term = f'{field}:"{escaped}"' if wanted else f'NOT {field}:"{escaped}"'
+    begun = text.strip()
+    if not begun:
+        return term
+    loose = re.search(r"(?<!\S)OR(?!\S)", re.sub(r'"(?:[^"\\]|\\.)*"', '""', begun))
+    return f"({begun}) AND {term}" if loose else f"{begun} AND {term}"

@@ -13,7 +13,6 @@ from kernel.edges.resources import (
     Filter,
     FilterKind,
     Input,
-    Link,
     Record,
     Resource,
     Verb,
@@ -128,7 +127,7 @@ def _all_to_case(app: Any, principal: Principal, ids: tuple[str, ...], given: Ca
 
 EVENTS = Resource(
     name="siem.events",
-    title=N_("Stored events"),
+    title=N_("Event search"),
     one=N_("Event"),
     permission=Permission.SIEM_EVENT_READ,
     record=EventRecord,
@@ -154,7 +153,7 @@ EVENTS = Resource(
         Column("sender", N_("Sender"), Cell.CODE, shown=False),
         Column("code", N_("Code of the event"), Cell.CODE, shown=False),
         Column("ingested", N_("Received"), Cell.TIME, shown=False),
-        Column("id", N_("Number"), Cell.CODE, shown=False, link=Link("siem.events")),
+        Column("id", N_("Number"), Cell.CODE, shown=False),
     ),
     filters=(
         Filter("range", N_("Time range"), labels=RANGES),

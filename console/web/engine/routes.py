@@ -30,7 +30,7 @@ def install(flask: Flask, resources: Mapping[str, Resource], panels: Panels) -> 
     """Add the pages of every declaration."""
     for resource in resources.values():
         add = partial(_add, flask, resource)
-        add("", "GET", "list", _bound(_list, resource))
+        add("", "GET", "list", _bound(listed, resource))
         add("/-/columns", "POST", "columns", _bound(_choose_columns, resource))
         add("/-/saved", "POST", "saved", _bound(_save_filters, resource))
         add("/-/download/<name>", "GET", "file", _bound(_download, resource, ""))
