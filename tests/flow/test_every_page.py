@@ -82,13 +82,10 @@ def world(finished_demo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 def _people(app: App, flask: Flask) -> dict[tuple[Role, str], Person]:
     """Somebody new of each role and unit, made and signed in as everybody is."""
-    known = {user.login: user.id for user in app.identity.users(Principal.system("test"))}
-
-    def demo_person(login: str, role: Role) -> Principal:
-        return Principal(known[login], login, frozenset({role}), "u_city", "password")
-
-    sysadmin = demo_person("wang.wei", Role.SYSTEM_ADMINISTRATOR)
-    officer = demo_person("li.na", Role.SECURITY_OFFICER)
+    sysadmin, officer = (
+        Principal(f"usr_of_test_{role}", role, frozenset({role}), "u_city", "password")
+        for role in (Role.SYSTEM_ADMINISTRATOR, Role.SECURITY_OFFICER)
+    )
     people = {}
     for number, (role, unit) in enumerate(WHO):
         account = app.identity.create_user(sysadmin, f"try.{number}", f"试用 {number}", unit)
