@@ -78,14 +78,14 @@ class Note(Input):
 
 
 class Task(Input):
-    title: str = Field(min_length=1, max_length=300, title=N_("What is to be done"))
+    title: str = Field(min_length=1, max_length=300, title=N_("Task to be done"))
     assignee: str = Field("", max_length=80, title=N_("Who is to do it"))
-    due_at: datetime | None = Field(None, title=N_("Until when"))
+    due_at: datetime | None = Field(None, title=N_("Due"))
 
 
 class Observe(Input):
     kind: ObservableKind = Field(title=N_("Kind of value"), json_schema_extra={"labels": texts(OBSERVABLES)})
-    value: str = Field(min_length=1, max_length=300, title=N_("Value"))
+    value: str = Field(min_length=1, max_length=300, title=N_("Observed value"))
 
 
 class CloseCase(Reason):
@@ -209,7 +209,7 @@ CASES = Resource(
     live=True,
     empty=N_("There is no case that fits. Cases are opened on alerts, or on events of the search."),
     columns=(
-        Column("title", N_("Title")),
+        Column("title", N_("Title of the case")),
         Column("level", N_("Level"), Cell.STATE, LEVELS),
         Column("state", N_("State"), Cell.STATE, CASE_STATES),
         Column("owner_name", N_("Owner")),
@@ -218,7 +218,7 @@ CASES = Resource(
         Column("recovered_at", N_("Recovered at"), Cell.TIME, shown=False),
         Column("closed_at", N_("Closed at"), Cell.TIME),
         Column("verdict", N_("Verdict"), Cell.STATE, VERDICTS),
-        Column("summary", N_("Summary"), Cell.LONG, shown=False),
+        Column("summary", N_("Summary of the case"), Cell.LONG, shown=False),
         Column("unit_name", N_("Unit"), shown=False),
         Column("id", N_("Number"), Cell.CODE, shown=False),
     ),
@@ -253,9 +253,9 @@ CASES = Resource(
             when=lambda case: case.state != "closed",
         ),
         Verb("add", N_("Add alerts"), _WRITE, _add, AddAlerts, when=lambda case: case.state != "closed"),
-        Verb("contain", N_("Contained"), _WRITE, _contain, Reason, when=lambda case: case.state == "open"),
+        Verb("contain", N_("Mark as contained"), _WRITE, _contain, Reason, when=lambda case: case.state == "open"),
         Verb(
-            "recover", N_("Recovered"), _WRITE, _recover, Reason, when=lambda case: case.state == "contained"
+            "recover", N_("Mark as recovered"), _WRITE, _recover, Reason, when=lambda case: case.state == "contained"
         ),
         Verb(
             "close",

@@ -121,10 +121,10 @@ TASKS = Resource(
     audited=False,
     empty=N_("Nothing is to be done. Tasks are added to a case."),
     columns=(
-        Column("title", N_("What is to be done"), link=Link("siem.tasks", "id")),
+        Column("title", N_("Task to be done"), link=Link("siem.tasks", "id")),
         Column("state", N_("State"), Cell.STATE, TASK_STATES, sort="state"),
         Column("assignee_name", N_("Who is to do it")),
-        Column("due_at", N_("Until when"), Cell.TIME),
+        Column("due_at", N_("Due"), Cell.TIME),
         Column("done_at", N_("Done at"), Cell.TIME),
         Column("case_title", N_("Case"), link=Link("siem.cases", "case")),
     ),
@@ -136,7 +136,7 @@ TASKS = Resource(
     verbs=(
         Verb(
             "finish",
-            N_("Finished"),
+            N_("Finish the task"),
             Permission.SIEM_CASE_WRITE,
             _finish,
             when=lambda task: task.state == "open",
@@ -161,12 +161,12 @@ OBSERVABLES = Resource(
     empty=N_("No case names such a value."),
     columns=(
         Column("kind", N_("Kind of value"), Cell.STATE, KINDS, sort="kind"),
-        Column("value", N_("Value"), Cell.CODE, sort="value", link=Link("siem.observables", "id")),
+        Column("value", N_("Observed value"), Cell.CODE, sort="value", link=Link("siem.observables", "id")),
         Column("case_title", N_("Case"), link=Link("siem.cases", "case")),
     ),
     filters=(
         Filter("kind", N_("Kind of value"), labels=KINDS),
-        Filter("value", N_("Value"), FilterKind.TEXT),
+        Filter("value", N_("Observed value"), FilterKind.TEXT),
         Filter("case", N_("Case"), FilterKind.TEXT),
     ),
     verbs=(

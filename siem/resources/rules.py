@@ -79,7 +79,7 @@ RULES = Resource(
     empty=N_("There is no rule that fits."),
     columns=(
         Column("level", N_("Level"), Cell.STATE, LEVELS, sort="level"),
-        Column("title", N_("Title")),
+        Column("title", N_("Name of the rule")),
         Column("name", N_("Rule"), Cell.CODE, sort="name"),
         Column("why", N_("What it means and what to do"), Cell.LONG, shown=False),
         Column("harmless", N_("What may set it off without harm"), Cell.LIST, shown=False),

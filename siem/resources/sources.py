@@ -107,7 +107,7 @@ SOURCES = Resource(
         Column("last_at", N_("Last heard"), Cell.TIME, sort="last_at"),
         Column("received", N_("Lines received"), Cell.NUMBER, sort="received"),
         Column("malformed", N_("Not understood"), Cell.NUMBER, sort="malformed"),
-        Column("truncated", N_("Cut"), Cell.NUMBER),
+        Column("truncated", N_("Lines cut"), Cell.NUMBER),
         Column("first_at", N_("First heard"), Cell.TIME, shown=False),
     ),
     filters=(
@@ -138,8 +138,8 @@ LOSSES = Resource(
     audited=False,
     empty=N_("The collector has counted nothing yet."),
     columns=(
-        Column("cause", N_("Cause"), Cell.STATE, LOSS_CAUSES),
-        Column("value", N_("Number"), Cell.NUMBER),
+        Column("cause", N_("Cause of the loss"), Cell.STATE, LOSS_CAUSES),
+        Column("value", N_("Lines or connections lost"), Cell.NUMBER),
         Column("updated_at", N_("Counted last"), Cell.TIME),
     ),
 )
