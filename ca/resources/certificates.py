@@ -18,7 +18,7 @@ from ca.resources.labels import (
     UNIT,
     Reasoned,
     authority_names,
-    common_name,
+    common_name_of,
     profile_titles,
     reason_name,
     unit_names,
@@ -110,7 +110,7 @@ class _Names:
 def certificate_record(found: Certificate, names: _Names) -> CertificateRecord:
     return CertificateRecord(
         serial=found.serial,
-        common_name=common_name(found),
+        common_name=common_name_of(found.subject),
         subject=found.subject,
         names=names_in(found.der),
         profile=found.profile,

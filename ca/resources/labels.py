@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from pydantic import Field, JsonValue
 
-from ca.model import Certificate, Freshness, Reason, RevocationState, State
+from ca.model import Freshness, Reason, RevocationState, State
 from ca.overview import title
 from ca.profiles import Usage
 from ca.status.lifecycle import REASONS
@@ -103,10 +103,10 @@ def authority_names(app: Any, _principal: Principal) -> Mapping[str, str]:
     return {one.id: one.name for one in app.ca.authorities()}
 
 
-def common_name(certificate: Certificate) -> str:
-    """What the certificate's subject is called; its whole name where it has no common name."""
-    found = x509.Name.from_rfc4514_string(certificate.subject).get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(found[0].value) if found else certificate.subject
+def common_name_of(subject: str) -> str:
+    """What a subject (RFC 4514) is called; its whole name where it has no common name."""
+    found = x509.Name.from_rfc4514_string(subject).get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if found else subject
 
 
 PROFILE = Filter("profile", N_("Certificate profile"), choices=profile_titles)
@@ -123,3 +123,33 @@ class Reasoned(Input):
         description=N_("It goes into the audit trail."),
         json_schema_extra={"widget": "area"},
     )
+
+
+# RFC 5280 names of what a key is for
+KEY_USAGES: Mapping[str, str] = {
+    "digital_signature": N_("digital signature"),
+    "content_commitment": N_("non-repudiation"),
+    "key_encipherment": N_("key encipherment"),
+    "data_encipherment": N_("data encipherment"),
+    "key_agreement": N_("key agreement"),
+    "key_cert_sign": N_("signing certificates"),
+    "crl_sign": N_("signing CRLs"),
+    "server_auth": N_("TLS server"),
+    "client_auth": N_("TLS client"),
+    "code_signing": N_("code signing"),
+    "email_protection": N_("e-mail protection"),
+    "document_signing": N_("document signing"),
+    "time_stamping": N_("time-stamping"),
+    "ocsp_signing": N_("OCSP signing"),
+}
+TOLD: Labels = {  # what an OCSP client is told
+    "good": Label(N_("OCSP says good"), Tone.GOOD),
+    "revoked": Label(N_("OCSP says revoked"), Tone.BAD),
+    "unknown": Label(N_("OCSP says unknown"), Tone.WARN),
+    "": Label(N_("OCSP gives no answer"), Tone.WARN),
+}
+LISTED: Labels = {  # what the CRL tells
+    "True": Label(N_("on the newest CRL"), Tone.BAD),
+    "False": Label(N_("not on the newest CRL"), Tone.GOOD),
+    "None": Label(N_("no CRL yet"), Tone.WARN),
+}
