@@ -262,10 +262,10 @@ class Verification:
 
     @property
     def why(self) -> str:
-        """What kept the first rung that did not pass from passing, where it says so."""
-        short = (outcome for outcome in self.outcomes if outcome.verdict is not Verdict.PASS)
-        first = next(short, None)
-        return f"{first.level.name}: {first.note}" if first and first.note else ""
+        """What kept the first rung that is unknown from being judged; "" where everything could be."""
+        unknown = (outcome for outcome in self.outcomes if outcome.verdict is Verdict.UNKNOWN)
+        first = next(unknown, None)
+        return f"{first.level.name}: {first.note}" if first else ""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from backup.model import Layer, RunState, SiteKind, Verdict
+from backup.model import FindingKind, Layer, RunState, SiteKind, Verdict
 from backup.overview import Standing
 from kernel.edges.resources import Filter, FilterKind, Label, Labels, Tone
 from kernel.i18n import N_
@@ -30,6 +30,18 @@ VERDICTS: Labels = {
     Verdict.PASS: Label(N_("passed the check"), Tone.GOOD),
     Verdict.FAIL: Label(N_("failed the check"), Tone.BAD),
     Verdict.UNKNOWN: Label(N_("could not be judged"), Tone.WARN),
+}
+FINDINGS: Labels = {
+    FindingKind.CHANGED: Label(N_("bytes changed"), Tone.BAD),
+    FindingKind.TRUNCATED: Label(N_("size differs"), Tone.BAD),
+    FindingKind.MISSING: Label(N_("file missing"), Tone.BAD),
+    FindingKind.EXTRA: Label(N_("file too many"), Tone.WARN),
+    FindingKind.STALE: Label(N_("behind the newest receipt"), Tone.WARN),
+    FindingKind.ROLLED_BACK: Label(N_("set back to an older state"), Tone.BAD),
+    FindingKind.STRUCTURE: Label(N_("structure damaged"), Tone.BAD),
+    FindingKind.UNREADABLE: Label(N_("unreadable"), Tone.BAD),
+    FindingKind.RESTORE: Label(N_("restored bytes differ"), Tone.BAD),
+    FindingKind.APPLICATION: Label(N_("application does not answer as it should"), Tone.BAD),
 }
 LEVELS: Labels = {
     "-": Label(N_("no level reached")),

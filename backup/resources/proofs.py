@@ -167,7 +167,7 @@ VERIFICATIONS = Resource(
         Column("verdict", N_("Verdict"), Cell.STATE, VERDICTS),
         Column("reached", N_("Level reached"), Cell.STATE, LEVELS),
         Column("damaged", N_("Findings"), Cell.NUMBER),
-        Column("why", N_("What kept it from passing"), Cell.LONG),
+        Column("why", N_("Why it could not be judged"), Cell.LONG),
         Column("receipt", N_("Receipt number"), Cell.NUMBER),
         Column("octets_read", N_("Octets read"), Cell.OCTETS),
         Column("files_read", N_("Files read"), Cell.NUMBER, shown=False),
