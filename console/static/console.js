@@ -19,6 +19,7 @@
   });
   paint();
   root.dataset.side = localStorage.getItem("side") || "wide";
+  root.dataset.times = localStorage.getItem("times") || "relative";
 
   let texts = {};
   let paused = false;
@@ -41,7 +42,7 @@
   document.addEventListener("htmx:after:swap", enhance);
 
   function enhance() {
-    all("[data-copy], [data-reveal], [data-fold], [data-keys], [data-tick-all]").forEach((found) => (found.hidden = false));
+    all("[data-copy], [data-reveal], [data-fold], [data-keys], [data-tick-all], [data-times-switch]").forEach((found) => (found.hidden = false));
     all("[data-live-switch]").forEach((found) => (found.hidden = !one("[data-live]")));
     all("details[data-remember]").forEach(remember);
     all("tr[data-row]").forEach((row) => (row.tabIndex = -1));
@@ -87,6 +88,7 @@
     else if (found("[data-keys]")) showKeys();
     else if (found("[data-live-switch]")) pause();
     else if (found("[data-fold]")) fold();
+    else if (found("[data-times-switch]")) wholeTimes();
     else if (found(".side-close, .side-shade")) event.preventDefault(), history.replaceState(null, "", location.pathname + location.search), (location.hash = "");
   });
   document.addEventListener("change", (event) => {
@@ -181,7 +183,8 @@
     if (key === "?") return showKeys();
     if ((key === "n" || key === "p") && one("[data-change]")) return change(key === "n" ? 1 : -1);
     if (key === "p" && one("[data-live]")) return pause();
-    if (row && (key === "x" || (key === " " && target === row))) return tick(row);
+    if (key === "t") return wholeTimes();
+    if (row && key === " " && target === row) return tick(row);
     if (row && key === "Enter" && target === row && row.dataset.href) return location.assign(row.dataset.href), true;
     return act(key, row);
   }
@@ -224,9 +227,9 @@
     const quoted = CSS.escape(key);
     const bulk = one(`[data-bulk-key="${quoted}"]`);
     if (bulk && one("[data-tick]:checked")) return bulk.click(), true;
-    if (bulk && row) {
-      const verb = new URL(bulk.formAction).pathname.split("/").pop();
-      openDialog(`${row.dataset.href}/${verb}?next=${encodeURIComponent(location.pathname + location.search)}`);
+    const verb = one(`[data-row-key="${quoted}"]`);
+    if (verb && row) {
+      openDialog(`${row.dataset.href}/${verb.dataset.verb}?next=${encodeURIComponent(location.pathname + location.search)}`);
       return true;
     }
     const link = one(`a[data-key="${quoted}"], button[data-key="${quoted}"]`);
@@ -234,9 +237,16 @@
     return Boolean(link);
   }
 
+  // Whole times instead of relative ones, until switched back.
+  function wholeTimes() {
+    root.dataset.times = root.dataset.times === "whole" ? "relative" : "whole";
+    localStorage.setItem("times", root.dataset.times);
+    return true;
+  }
+
   function showKeys() {
-    const here = all("[data-key], [data-bulk-key]").map((found) => [
-      found.dataset.key || found.dataset.bulkKey,
+    const here = all("[data-key], [data-row-key]").map((found) => [
+      found.dataset.key || found.dataset.rowKey,
       [...found.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.textContent.trim()).join(""),
     ]);
     one("#keys-here").replaceChildren(...[...new Map(here)].flatMap(([key, text]) => [piece("dt", piece("kbd", key)), piece("dd", text)]));
@@ -310,7 +320,7 @@
 
   // --- relative times go on
   function renewTimes() {
-    const format = new Intl.RelativeTimeFormat(root.lang, { numeric: "auto" });
+    const format = new Intl.RelativeTimeFormat(root.lang, { numeric: "always" });
     all("[data-ago]").forEach((found) => {
       const text = ago(format, (new Date(found.dataset.ago) - Date.now()) / 1000);
       found.textContent = found.tagName === "SPAN" ? `(${text})` : text;

@@ -1,10 +1,10 @@
-"""The home page: who you are, how things stand, what to do next."""
+"""The home page: what waits for you, how things stand, what your roles do."""
 
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from console.web.context import the_app, the_principal
-from console.web.overview import figures, tasks
+from console.web.overview import figures, tasks, waiting
 
 pages = Blueprint("home", __name__)
 
@@ -17,6 +17,7 @@ def home() -> ResponseReturnValue:
         "home.html",
         principal=principal,
         unit=units.get(principal.unit, principal.unit),
+        waiting_for_me=waiting(app, principal),
         figures=figures(app, principal),
         tasks=tasks(principal),
     )

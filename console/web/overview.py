@@ -1,207 +1,108 @@
-"""What the home page shows each role: figures from the rooms' services, and the work that waits, with its command."""
+"""What the home page shows each role: what waits for the person, figures that lead to their lists, and the role's tasks.
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+All of it is asked through the declarations, so that a figure is what its list shows.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from console.compose.app import App
+from console.exchange.asking import query_of
+from console.resources import resources
+from console.web.engine.links import list_url
+from console.web.search import Finds, finds
+from console.web.tasks import TASKS, Task
+from kernel.edges.resources import Resource
 from kernel.errors import WeichengError
 from kernel.i18n import N_
-from kernel.identity.model import Principal, Role
-from kernel.identity.permissions import APPROVING, Permission
-from kernel.jobs.model import JobState
+from kernel.identity.model import Principal
+from kernel.identity.permissions import APPROVING, permissions_of
 from kernel.store.listing import Ask
 
-MOST = 100  # counted no further than this
 SOON = timedelta(days=30)
+ME, IN_A_MONTH = "@me", "@soon"  # stand for the person's id and the time then in a filter's value
+Filters = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A list under some filters. ``warns``: any row asks for attention; ``approver``: only for who may approve anything."""
+
+    label: str
+    resource: str
+    filters: Filters = field(default_factory=dict)
+    warns: bool = True
+    approver: bool = False
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One number. ``value`` is None where the service could not tell; ``fault`` says why then."""
+    """One number and the list of what it counts. ``value`` is None where the service could not tell: ``fault`` says why."""
 
     label: str
+    url: str
     value: int | None
+    counted: bool = True
     warns: bool = False
     fault: str = ""
 
-    @property
-    def shown(self) -> str:
-        return "—" if self.value is None else str(self.value)
 
-
-@dataclass(frozen=True)
-class Task:
-    """Something a role does: a message id, and the command line that does it."""
-
-    text: str
-    command: str
-
-
-Count = Callable[[App, Principal], int]
-
-
-def _approvals(app: App, principal: Principal) -> int:
-    with app.floor.database.read() as connection:
-        return app.floor.approvals.waiting(connection, principal)
-
-
-def _failed_jobs(app: App, principal: Principal) -> int:
-    return app.jobs.page(principal, Ask(limit=1).narrowed(state=JobState.FAILED)).total
-
-
-def _assets(app: App, principal: Principal) -> int:
-    return len(app.assets.list_assets(principal))
-
-
-def _unsealed(app: App, principal: Principal) -> int:
-    return app.evidence.page(principal, Ask(limit=1).narrowed(state="waiting")).total
-
-
-def _locked(app: App, principal: Principal) -> int:
-    return app.identity.page(principal, Ask(limit=1).narrowed(state="locked")).total
-
-
-def _accounts(app: App, principal: Principal) -> int:
-    return app.identity.page(principal, Ask(limit=1)).total
-
-
-def _audit_records(app: App, _principal: Principal) -> int:
-    return app.audit.head()[0]
-
-
-def _expiring(app: App, principal: Principal) -> int:
-    from ca.model import State
-
-    filters = {"state": (str(State.ISSUED),), "expires_before": ((app.clock.now() + SOON).isoformat(),)}
-    return app.ca.lifecycle.page(principal, Ask(filters=filters, limit=1)).total
-
-
-def _configuration_findings(app: App, principal: Principal) -> int:
-    from netops.compliance.model import PRESENT
-
-    there = Ask(filters={"state": tuple(PRESENT)}, limit=1)
-    return app.netops.findings.page(principal, there).total
-
-
-def _silent_devices(app: App, principal: Principal) -> int:
-    return app.monitor.polling.page(principal, Ask(limit=1).narrowed(state="down")).total
-
-
-def _network_findings(app: App, principal: Principal) -> int:
-    from monitor.model import STANDING
-
-    standing = Ask(filters={"state": tuple(map(str, STANDING))}, limit=1)
-    return app.monitor.findings.page(principal, standing).total
-
-
-def _new_alerts(app: App, principal: Principal) -> int:
-    from siem.model import AlertState
-
-    ask = Ask(filters={"state": (AlertState.NEW,)}, limit=1)
-    return app.siem.triage.page(principal, ask).total
-
-
-def _open_cases(app: App, principal: Principal) -> int:
-    from siem.model import CaseState
-
-    unfinished = tuple(state for state in CaseState if state is not CaseState.CLOSED)
-    return app.siem.cases.page(principal, Ask(filters={"state": unfinished}, limit=1)).total
-
-
-def _unproven_replicas(app: App, principal: Principal) -> int:
-    """Places of a plan where the last proof is missing or was no pass."""
-    places = app.backup.status(principal)
-    return len({(place.plan, place.site) for place in places if place.verdict != "pass"})
-
-
-def _systems(app: App, principal: Principal) -> int:
-    return app.policies.lists.systems(principal, Ask(limit=1)).total
-
-
-@dataclass(frozen=True)
-class _Source:
-    label: str
-    count: Count
-    needs: Permission | None  # None: whoever may approve anything
-    warns: bool = True  # any number above nought asks for attention
-
-
-_P = Permission
-_SOURCES: tuple[_Source, ...] = (
-    _Source(N_("Approvals waiting for you"), _approvals, None),
-    _Source(N_("New alerts"), _new_alerts, _P.SIEM_ALERT_READ),
-    _Source(N_("Open cases"), _open_cases, _P.SIEM_CASE_READ),
-    _Source(N_("Devices that do not answer"), _silent_devices, _P.MONITOR_READ),
-    _Source(N_("Findings in the network"), _network_findings, _P.MONITOR_READ),
-    _Source(N_("Findings in configurations"), _configuration_findings, _P.NETOPS_FINDING_READ),
-    _Source(N_("Certificates that expire within 30 days"), _expiring, _P.CA_READ),
-    _Source(N_("Replicas without a passed proof"), _unproven_replicas, _P.BACKUP_READ),
-    _Source(N_("Evidence waiting for its seal"), _unsealed, _P.EVIDENCE_READ),
-    _Source(N_("Failed jobs"), _failed_jobs, _P.JOB_READ),
-    _Source(N_("Locked accounts"), _locked, _P.IDENTITY_READ),
-    _Source(N_("Accounts"), _accounts, _P.IDENTITY_READ, warns=False),
-    _Source(N_("Registered assets"), _assets, _P.ASSET_READ, warns=False),
-    _Source(N_("Systems under graded protection"), _systems, _P.POLICIES_READ, warns=False),
-    _Source(N_("Audit records"), _audit_records, _P.AUDIT_READ, warns=False),
+_OPEN = ("open", "acknowledged")
+MINE: tuple[Source, ...] = (
+    Source(N_("Approvals waiting for you"), "identity.approvals", {"mine": ("decide",)}, approver=True),
+    Source(
+        N_("Alerts assigned to you"), "siem.alerts", {"assignee": (ME,), "state": ("new", "acknowledged")}
+    ),
+    Source(
+        N_("Your open cases"), "siem.cases", {"owner": (ME,), "state": ("open", "contained", "recovered")}
+    ),
+    Source(N_("Your tasks in cases"), "siem.tasks", {"assignee": (ME,), "state": ("open",)}),
+    Source(N_("Your jobs"), "jobs.jobs", {"requested_by": (ME,), "state": ("queued", "running", "failed")}),
+)
+FIGURES: tuple[Source, ...] = (
+    Source(N_("Requests waiting for a decision"), "ca.requests", {"state": ("requested",)}),
+    Source(N_("New alerts"), "siem.alerts", {"state": ("new",)}),
+    Source(N_("Open cases"), "siem.cases", {"state": ("open", "contained", "recovered")}),
+    Source(N_("Devices that do not answer"), "monitor.devices", {"state": ("down",)}),
+    Source(N_("Findings in the network"), "monitor.findings", {"state": _OPEN}),
+    Source(N_("Findings in configurations"), "netops.findings", {"state": _OPEN}),
+    Source(
+        N_("Certificates that expire within 30 days"),
+        "ca.certificates",
+        {"state": ("issued",), "expires_before": (IN_A_MONTH,)},
+    ),
+    Source(
+        N_("Replicas without a passed proof"),
+        "backup.replicas",
+        {"standing": ("old-proof", "unproven", "unreachable", "late", "missing", "damaged")},
+    ),
+    Source(N_("Overdue remediations"), "policies.remediations", {"state": ("overdue",)}),
+    Source(N_("Evidence waiting for its seal"), "evidence.records", {"state": ("waiting",)}),
+    Source(N_("Failed jobs"), "jobs.jobs", {"state": ("failed",)}),
+    Source(N_("Locked accounts"), "identity.accounts", {"state": ("locked",)}),
+    Source(N_("Refused acts"), "audit.records", {"outcome": ("denied",)}, warns=False),
+    Source(N_("Accounts"), "identity.accounts", warns=False),
+    Source(N_("Registered assets"), "assets.assets", warns=False),
+    Source(N_("Systems under graded protection"), "policies.systems", warns=False),
+    Source(N_("Audit records"), "audit.records", warns=False),
 )
 
-TASKS: Mapping[Role, tuple[Task, ...]] = {
-    Role.SYSTEM_ADMINISTRATOR: (
-        Task(N_("Make accounts and units, unlock people"), "weicheng account add"),
-        Task(N_("See what the worker did and what failed"), "weicheng job list"),
-        Task(N_("Check the settings after every change"), "weicheng config check"),
-    ),
-    Role.SECURITY_OFFICER: (
-        Task(N_("Decide on certificate requests"), "weicheng ca requests"),
-        Task(N_("Suspend or revoke a certificate"), "weicheng ca revoke"),
-        Task(N_("Grant roles to new colleagues"), "weicheng account grant"),
-        Task(N_("Decide on exceptions from the baseline"), "weicheng netops findings"),
-        Task(N_("Assess a system and confirm the results"), "weicheng policies assess"),
-    ),
-    Role.AUDITOR: (
-        Task(N_("Verify the whole audit trail"), "weicheng audit verify"),
-        Task(N_("Look through what was refused"), "weicheng audit find"),
-        Task(N_("Export the trail for an outside check"), "weicheng audit export"),
-    ),
-    Role.REGISTRAR: (
-        Task(N_("File a request for an applicant of your unit"), "weicheng ca request"),
-        Task(N_("Follow your unit's requests"), "weicheng ca requests"),
-        Task(N_("Look up the unit's devices and systems"), "weicheng assets list"),
-    ),
-    Role.NETWORK_ADMINISTRATOR: (
-        Task(N_("Work through the findings in configurations"), "weicheng netops findings"),
-        Task(N_("Collect configurations now"), "weicheng netops collect"),
-        Task(N_("See how every device stands"), "weicheng monitor status"),
-        Task(N_("Compare the network with the register"), "weicheng monitor topology"),
-        Task(N_("Keep the register of devices up to date"), "weicheng assets import"),
-    ),
-    Role.SOC_ANALYST: (
-        Task(N_("Work through the alerts, highest risk first"), "weicheng siem alerts"),
-        Task(N_("Carry on with open cases"), "weicheng siem case list"),
-        Task(N_("Search the logs"), "weicheng siem search"),
-    ),
-    Role.DR_ADMINISTRATOR: (
-        Task(N_("See what is proven at which site"), "weicheng backup status"),
-        Task(N_("Verify the replicas"), "weicheng backup verify"),
-        Task(N_("Hold a restore drill"), "weicheng backup drill"),
-    ),
-    Role.ASSESSOR: (
-        Task(N_("Read the results of an assessment"), "weicheng policies controls"),
-        Task(N_("Take an evidence package away"), "weicheng policies export"),
-        Task(N_("Verify records and seals"), "weicheng evidence verify"),
-    ),
-}
+
+def waiting(app: App, principal: Principal) -> list[Finds]:
+    """What waits for this very person; lists with nothing in them are left out."""
+    found = [
+        finds(
+            app, principal, resource, _ask(app, principal, source), _url(app, principal, source), source.label
+        )
+        for source, resource in _seen(principal, MINE)
+    ]
+    return [one for one in found if one.items or one.fault]
 
 
 def figures(app: App, principal: Principal) -> list[Figure]:
     """The figures that this principal may see; one whose service fails says so and hides no other."""
-    held = app.floor.access.permissions(principal)
-    return [
-        _figure(source, app, principal)
-        for source in _SOURCES
-        if (held & APPROVING if source.needs is None else source.needs in held)
-    ]
+    return [_figure(app, principal, *pair) for pair in _seen(principal, FIGURES)]
 
 
 def tasks(principal: Principal) -> list[Task]:
@@ -210,9 +111,35 @@ def tasks(principal: Principal) -> list[Task]:
     return list(dict.fromkeys(wanted))
 
 
-def _figure(source: _Source, app: App, principal: Principal) -> Figure:
+def _seen(principal: Principal, sources: tuple[Source, ...]) -> list[tuple[Source, Resource]]:
+    held, declared = permissions_of(principal.roles), resources()
+    known = [(one, declared[one.resource]) for one in sources if one.resource in declared]
+    return [
+        (one, resource)
+        for one, resource in known
+        if (not one.approver or held & APPROVING)
+        and (resource.permission is None or resource.permission in held)
+    ]
+
+
+def _ask(app: App, principal: Principal, source: Source, limit: int = 5) -> Ask:
+    stands_for = {ME: principal.id, IN_A_MONTH: (app.clock.now() + SOON).isoformat(timespec="seconds")}
+    filters = {
+        name: tuple(stands_for.get(value, value) for value in values)
+        for name, values in source.filters.items()
+    }
+    return Ask(filters=filters, limit=limit)
+
+
+def _url(app: App, principal: Principal, source: Source) -> str:
+    query = query_of(_ask(app, principal, source))
+    return f"{list_url(source.resource)}?{query}" if query else list_url(source.resource)
+
+
+def _figure(app: App, principal: Principal, source: Source, resource: Resource) -> Figure:
+    url = _url(app, principal, source)
     try:
-        value = source.count(app, principal)
+        page = resource.page(app, principal, _ask(app, principal, source, limit=1))
     except WeichengError as error:
-        return Figure(source.label, None, warns=True, fault=error.text())
-    return Figure(source.label, value, warns=source.warns and value > 0)
+        return Figure(source.label, url, None, warns=True, fault=error.text())
+    return Figure(source.label, url, page.total, page.counted, warns=source.warns and page.total > 0)

@@ -54,18 +54,19 @@ def find(app: App, principal: Principal, text: str, among: Mapping[str, Resource
     allows = app.floor.access.allows
     wanted = [one for one in among.values() if one.searched and one.item is not None]
     seen = [one for one in wanted if one.permission is None or allows(principal, one.permission)]
-    groups = [_finds(app, principal, one, text) for one in seen]
+    asked = Ask(text=text, limit=FIRST)
+    groups = [finds(app, principal, one, asked, list_url(one.name, q=text), one.title) for one in seen]
     return [group for group in groups if group.items or group.fault]
 
 
-def _finds(app: App, principal: Principal, resource: Resource, text: str) -> Finds:
-    url = list_url(resource.name, q=text)
+def finds(app: App, principal: Principal, resource: Resource, ask: Ask, url: str, title: str) -> Finds:
+    """The first of what the list answers; a service that fails says so in place of them."""
     try:
-        found = resource.page(app, principal, Ask(text=text, limit=FIRST))
+        found = resource.page(app, principal, ask)
     except WeichengError as error:
-        return Finds(resource.title, url, fault=error.text())
+        return Finds(title, url, fault=error.text())
     items = tuple(_item(resource, record) for record in found.items)
-    return Finds(resource.title, url, items, found.total, found.counted)
+    return Finds(title, url, items, found.total, found.counted)
 
 
 def _item(resource: Resource, record: Any) -> Find:

@@ -110,6 +110,7 @@ class ListView:
     chips: tuple[Chip, ...]
     verbs: tuple[VerbLink, ...]
     bulk: tuple[VerbLink, ...]
+    keyed: tuple[VerbLink, ...]  # verbs of one row that have a key
     saved: tuple[Named, ...]
     exports: tuple[Named, ...]
     url: str
@@ -142,6 +143,7 @@ def list_view(
         chips=_chips(resource, ask, filters),
         verbs=verb_links(app, principal, resource, lambda verb: verb.on is not On.ITEM),
         bulk=verb_links(app, principal, resource, lambda verb: verb.bulk, "-", "bulk"),
+        keyed=verb_links(app, principal, resource, lambda verb: verb.on is On.ITEM and bool(verb.key)),
         saved=_saved(resource, (kept or {}).get(filters_key(resource), ())),
         exports=_exports(app, principal, resource, here),
         url=here,
