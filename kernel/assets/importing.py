@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernel.assets import store
+from kernel.assets.changing import Ground
 from kernel.assets.rows import Known, RowReader
-from kernel.assets.tables import Columns, RowError
+from kernel.assets.tables import Columns, RowError, TableFile, read_table
 from kernel.errors import Invalid, WeichengError
 from kernel.i18n import N_
-from kernel.store import UnitOfWork
+from kernel.store import Database, UnitOfWork
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Import:
 
     columns: Columns
     read: RowReader
-    put: Callable[[UnitOfWork, Any], None]
+    put: Callable[[UnitOfWork, Any, Ground], None]
     key: Callable[[Any], Any]
     column: str
 
@@ -40,6 +41,42 @@ class Import:
                 place=self.column,
                 row=first,
             )
+
+
+class _Undo(Exception):
+    """Ends a unit of work that shall leave nothing behind."""
+
+
+def import_rows(
+    database: Database,
+    file: TableFile,
+    plan: Import,
+    ground_of: Callable[[UnitOfWork], Ground],
+    imported: Callable[[UnitOfWork, int, int], None] | None,
+    *,
+    all_or_nothing: bool,
+) -> ImportReport:
+    """Take over the good rows in one transaction. ``imported`` (rows, bad) records it; None: only try, and store nothing."""
+    rows, faults, heads = read_table(file, plan.columns)
+    done = 0
+    seen: dict[Any, int] = {}
+    try:
+        with database.begin() as uow:
+            known, ground = known_names(uow), ground_of(uow)
+            for row in rows:
+                try:
+                    value = plan.read(row, known)
+                    plan.refuse_repeated(value, row.number, seen)
+                    plan.put(uow, value, ground)
+                    done += 1
+                except WeichengError as error:
+                    faults.append(row_error(row.number, error, heads))
+            if imported is None or not done or (all_or_nothing and faults):
+                raise _Undo
+            imported(uow, done, len(faults))
+    except _Undo:
+        return ImportReport(done, in_order(faults), stored=False)
+    return ImportReport(done, in_order(faults), stored=True)
 
 
 def known_names(uow: UnitOfWork) -> Known:

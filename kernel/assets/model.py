@@ -94,6 +94,23 @@ class Link:
         return Link(self.b, self.b_port, self.a, self.a_port) if swap else self
 
 
+@dataclass(frozen=True)
+class ListedLink:
+    """A link as lists show it: its ends by id and by name."""
+
+    id: str
+    a: str
+    a_name: str
+    a_port: str
+    b: str
+    b_name: str
+    b_port: str
+
+    @property
+    def link(self) -> Link:
+        return Link(self.a, self.a_port, self.b, self.b_port)
+
+
 def zone_of(zones: Iterable[Zone], address: str) -> Zone | None:
     """The zone with the longest prefix that holds ``address``; None when no zone does."""
     ip = ip_address(address)

@@ -1,6 +1,6 @@
 """From table rows to entries of the register: the columns, and what each cell must be."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,6 +112,18 @@ def asset_of(row: TableRow, known: Known) -> Asset:
         level=_number(cells.get("level", "0"), "level"),
         attributes=attributes,
     )
+
+
+def attributes_of(pairs: Iterable[str]) -> dict[str, Any]:
+    """Attributes from lines ``name=value``, ports as numbers; an empty value is kept and means "without it"."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise Invalid(N_("An attribute is written as name=value."), place=pair[:60])
+        name, value = name.strip(), value.strip()
+        found[name] = _number(value, name) if name in PORT_ATTRIBUTES and value else value
+    return found
 
 
 def zone_row(row: TableRow, _known: Known) -> Zone:

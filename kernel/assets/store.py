@@ -14,6 +14,7 @@ from sqlalchemy import (
     String,
     Table,
     and_,
+    func,
     or_,
     select,
     text,
@@ -83,7 +84,7 @@ def read_assets(
         query = query.where(assets.c.kind == str(kind))
     if units_seen is not None:
         query = query.where(assets.c.unit.in_(sorted(units_seen)))
-    return [_asset(row) for row in connection.execute(query)]
+    return [asset_of(row) for row in connection.execute(query)]
 
 
 def read_asset(connection: Connection, id_or_name: str) -> Asset | None:
@@ -91,13 +92,13 @@ def read_asset(connection: Connection, id_or_name: str) -> Asset | None:
     in_use = (assets.c.name == id_or_name) & assets.c.retired_at.is_(None)
     query = select(assets).where(or_(assets.c.id == id_or_name, in_use)).order_by(assets.c.id == id_or_name)
     rows = connection.execute(query).all()
-    return _asset(rows[-1]) if rows else None
+    return asset_of(rows[-1]) if rows else None
 
 
 def read_asset_at(connection: Connection, address: str) -> Asset | None:
     """The device or gateway in use with this management address, or else another entry that bears it."""
     at = (assets.c.address == address) & assets.c.retired_at.is_(None)
-    found = [_asset(row) for row in connection.execute(select(assets).where(at).order_by(assets.c.name))]
+    found = [asset_of(row) for row in connection.execute(select(assets).where(at).order_by(assets.c.name))]
     return next((asset for asset in found if asset.kind in ONE_ADDRESS), found[0] if found else None)
 
 
@@ -134,7 +135,7 @@ def update_asset(connection: Connection, asset: Asset, now: Any) -> bool:
 
 
 def read_zones(connection: Connection) -> list[Zone]:
-    return [_zone(row) for row in connection.execute(select(zones).order_by(zones.c.id))]
+    return [zone_of(row) for row in connection.execute(select(zones).order_by(zones.c.id))]
 
 
 def write_zone(connection: Connection, zone: Zone) -> bool:
@@ -150,6 +151,19 @@ def write_zone(connection: Connection, zone: Zone) -> bool:
         return _inserted(connection, zones.insert().values(id=zone.id, **row))
     same = (zones.c.id == zone.id) & (zones.c.version == zone.version - 1)
     return connection.execute(zones.update().where(same).values(**row)).rowcount == 1
+
+
+def count_in_zone(connection: Connection, zone_id: str) -> int:
+    """Entries in use that lie in the zone."""
+    inside = select(func.count()).where(assets.c.zone == zone_id, assets.c.retired_at.is_(None))
+    return int(connection.execute(inside).scalar_one())
+
+
+def delete_zone(connection: Connection, zone: Zone) -> bool:
+    """Remove this version; retired entries that lay in it forget it. False when somebody else changed it."""
+    connection.execute(assets.update().where(assets.c.zone == zone.id).values(zone=None))
+    same = (zones.c.id == zone.id) & (zones.c.version == zone.version)
+    return connection.execute(zones.delete().where(same)).rowcount == 1
 
 
 def read_links(connection: Connection) -> list[Link]:
@@ -197,7 +211,7 @@ def _row(asset: Asset) -> dict[str, Any]:
     return fields | {"attributes": dict(asset.attributes)}
 
 
-def _asset(row: Row[Any]) -> Asset:
+def asset_of(row: Row[Any]) -> Asset:
     return Asset(
         row.id,
         AssetKind(row.kind),
@@ -213,5 +227,5 @@ def _asset(row: Row[Any]) -> Asset:
     )
 
 
-def _zone(row: Row[Any]) -> Zone:
+def zone_of(row: Row[Any]) -> Zone:
     return Zone(row.id, row.name, Network(row.network), tuple(row.prefixes), row.level, row.version)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kernel.edges.plain import FORMULA_SIGNS
 from kernel.errors import Invalid, LimitExceeded
 from kernel.i18n import N_, translate
 
@@ -22,7 +23,9 @@ MAX_PARTS = 2000
 MAX_ROWS = 20_000
 MAX_COLUMNS = 64
 MAX_CELL = 1000  # characters
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_TOO_LARGE = N_("The file is larger than %(limit)s bytes.")
+_ARCHIVE = b"PK\x03\x04"
+_OLD_WORKBOOK = bytes.fromhex("d0cf11e0a1b11ae1")  # OLE 2, which holds .xls and encrypted .xlsx
 _ARITHMETIC = re.compile(r"[+-][0-9 .()-]*")
 
 
@@ -69,29 +72,50 @@ class Columns:
         return f"attr:{name.strip()}" if self.free and colon and prefix in ("attr", "属性") else None
 
 
-def read_table(path: Path, columns: Columns) -> tuple[list[TableRow], list[RowError], dict[str, str]]:
+@dataclass(frozen=True)
+class TableFile:
+    """A table as it came: its name, which messages tell, and its octets."""
+
+    name: str
+    data: bytes
+
+    @classmethod
+    def of(cls, file: "Path | TableFile") -> "TableFile":
+        """A file on this machine read whole, if it is not too large; what was sent is one already."""
+        if isinstance(file, TableFile):
+            return file
+        try:
+            _limit(file.stat().st_size, MAX_FILE, _TOO_LARGE, file.name)
+            return cls(file.name, file.read_bytes())
+        except OSError as error:
+            raise Invalid(
+                N_("The file can not be read: %(detail)s"), place=file.name, detail=error.strerror
+            ) from None
+
+
+def read_table(file: TableFile, columns: Columns) -> tuple[list[TableRow], list[RowError], dict[str, str]]:
     """Rows, faulty cells, and field -> head as written. Invalid or LimitExceeded when the file as a whole will not do."""
-    try:
-        size = path.stat().st_size
-    except OSError as error:
+    data, name = file.data, file.name
+    _limit(len(data), MAX_FILE, _TOO_LARGE, name)
+    if data.startswith(_OLD_WORKBOOK):
         raise Invalid(
-            N_("The file can not be read: %(detail)s"), place=path.name, detail=error.strerror
-        ) from None
-    _limit(size, MAX_FILE, N_("The file is larger than %(limit)s bytes."), path)
-    data = path.read_bytes()
-    rows = _xlsx_rows(data, path) if data[:4] == b"PK\x03\x04" else _csv_rows(data, path)
-    return _by_field(rows, columns, path)
+            N_("The file is an old or an encrypted workbook."),
+            mend=N_("Save it anew as .xlsx without a password, or as CSV."),
+            place=name,
+        )
+    workbook = data.startswith(_ARCHIVE) or Path(name).suffix.lower() in (".xlsx", ".xlsm")
+    return _by_field(_xlsx_rows(data, name) if workbook else _csv_rows(data, name), columns, name)
 
 
 def formula_like(text: str) -> bool:
     """Whether a spreadsheet would take the text for a formula that does more than arithmetic (numbers, telephones)."""
-    return text.startswith(_FORMULA) and _ARITHMETIC.fullmatch(text) is None
+    return text.startswith(FORMULA_SIGNS) and _ARITHMETIC.fullmatch(text) is None
 
 
 def _by_field(
-    rows: Iterator[tuple[int, Sequence[str]]], columns: Columns, path: Path
+    rows: Iterator[tuple[int, Sequence[str]]], columns: Columns, file: str
 ) -> tuple[list[TableRow], list[RowError], dict[str, str]]:
-    fields = _heads(next(rows, (1, ()))[1], columns, path)
+    fields = _heads(next(rows, (1, ()))[1], columns, file)
     heads = {name: head for name, head in fields if name}
     table: list[TableRow] = []
     faults: list[RowError] = []
@@ -106,7 +130,7 @@ def _by_field(
     return table, faults, heads
 
 
-def _heads(values: Sequence[str], columns: Columns, path: Path) -> list[tuple[str, str]]:
+def _heads(values: Sequence[str], columns: Columns, file: str) -> list[tuple[str, str]]:
     """(field, head) of each column; "" for a column without a head, whose cells must be empty."""
     fields: list[tuple[str, str]] = []
     for value in values:
@@ -116,19 +140,19 @@ def _heads(values: Sequence[str], columns: Columns, path: Path) -> list[tuple[st
             raise Invalid(
                 N_("The column %(head)s is not known."),
                 mend=N_("Known columns: %(known)s."),
-                place=f"{path.name}:1",
+                place=f"{file}:1",
                 head=repr(head[:60]),
                 known=", ".join(known[0] for known in columns.heads.values()),
             )
         if name and name in (used for used, _ in fields):
-            raise Invalid(N_("The column %(head)s is there twice."), place=f"{path.name}:1", head=head[:60])
+            raise Invalid(N_("The column %(head)s is there twice."), place=f"{file}:1", head=head[:60])
         fields.append((name, head))
     missing = [columns.heads[name][0] for name in columns.required if name not in dict(fields)]
     if missing:
         raise Invalid(
             N_("The head row lacks: %(missing)s."),
             mend=N_("Write the columns' names into the first row."),
-            place=f"{path.name}:1",
+            place=f"{file}:1",
             missing=", ".join(missing),
         )
     return fields
@@ -158,46 +182,50 @@ def _plain(value: str) -> str:
 
 
 # --- CSV
-def _csv_rows(data: bytes, path: Path) -> Iterator[tuple[int, Sequence[str]]]:
-    reader = csv.reader(io.StringIO(_decode(data, path), newline=""), strict=True)
+def _csv_rows(data: bytes, file: str) -> Iterator[tuple[int, Sequence[str]]]:
+    reader = csv.reader(io.StringIO(_decode(data, file), newline=""), strict=True)
     number = 0
     try:
         for number, row in enumerate(reader, 1):
-            _limit(number, MAX_ROWS, N_("The table has more than %(limit)s rows."), path)
-            _limit(len(row), MAX_COLUMNS, N_("The table has more than %(limit)s columns."), path)
+            _limit(number, MAX_ROWS, N_("The table has more than %(limit)s rows."), file)
+            _limit(len(row), MAX_COLUMNS, N_("The table has more than %(limit)s columns."), file)
             yield number, row
     except csv.Error as error:
         raise Invalid(
             N_("The CSV text is broken: %(detail)s"),
             mend=N_("Check the quotation marks of this row."),
-            place=f"{path.name}:{number + 1}",
+            place=f"{file}:{number + 1}",
             detail=error,
         ) from None
 
 
-def _decode(data: bytes, path: Path) -> str:
+def _decode(data: bytes, file: str) -> str:
     """UTF-8 with or without its mark, otherwise GB 18030, as Chinese spreadsheets write it."""
+    if b"\0" in data:
+        raise Invalid(
+            N_("The file is neither a CSV text nor a workbook."),
+            mend=N_("Save it anew as .xlsx or as CSV."),
+            place=file,
+        )
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             return data.decode(encoding)
         except UnicodeDecodeError:
             continue
-    raise Invalid(
-        N_("The text is neither UTF-8 nor GB 18030."), mend=N_("Save it as CSV UTF-8."), place=path.name
-    )
+    raise Invalid(N_("The text is neither UTF-8 nor GB 18030."), mend=N_("Save it as CSV UTF-8."), place=file)
 
 
 # --- XLSX
-def _xlsx_rows(data: bytes, path: Path) -> Iterator[tuple[int, Sequence[str]]]:
+def _xlsx_rows(data: bytes, file: str) -> Iterator[tuple[int, Sequence[str]]]:
     from openpyxl import load_workbook
 
-    _check_archive(data, path)
+    _check_archive(data, file)
     try:
         book = load_workbook(io.BytesIO(data), read_only=True, data_only=False, keep_links=False)
         try:
             sheet = book.worksheets[0]
             sheet.reset_dimensions()  # what the file says of its own size is not to be trusted
-            yield from _sheet_rows(sheet.iter_rows(max_col=MAX_COLUMNS + 1), path)
+            yield from _sheet_rows(sheet.iter_rows(max_col=MAX_COLUMNS + 1), file)
         finally:
             book.close()
     except (Invalid, LimitExceeded):
@@ -206,18 +234,18 @@ def _xlsx_rows(data: bytes, path: Path) -> Iterator[tuple[int, Sequence[str]]]:
         raise Invalid(
             N_("The file is no workbook that can be read (%(detail)s)."),
             mend=N_("Save it anew as .xlsx or as CSV."),
-            place=path.name,
+            place=file,
             detail=type(error).__name__,
         ) from None
 
 
-def _sheet_rows(rows: Iterable[Any], path: Path) -> Iterator[tuple[int, Sequence[str]]]:
+def _sheet_rows(rows: Iterable[Any], file: str) -> Iterator[tuple[int, Sequence[str]]]:
     for number, row in enumerate(rows, 1):
-        _limit(number, MAX_ROWS, N_("The table has more than %(limit)s rows."), path)
+        _limit(number, MAX_ROWS, N_("The table has more than %(limit)s rows."), file)
         values = [_cell_text(cell) for cell in row]
         while values and not values[-1]:
             values.pop()
-        _limit(len(values), MAX_COLUMNS, N_("The table has more than %(limit)s columns."), path)
+        _limit(len(values), MAX_COLUMNS, N_("The table has more than %(limit)s columns."), file)
         yield number, values
 
 
@@ -233,19 +261,19 @@ def _cell_text(cell: Any) -> str:
     return str(value)
 
 
-def _check_archive(data: bytes, path: Path) -> None:
+def _check_archive(data: bytes, file: str) -> None:
     """Refuse a zip bomb before anything is unpacked; zipfile reads no more than the sizes declared here."""
     try:
         parts = zipfile.ZipFile(io.BytesIO(data)).infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         raise Invalid(
-            N_("The file is a broken archive."), mend=N_("Save it anew as .xlsx or as CSV."), place=path.name
+            N_("The file is a broken archive."), mend=N_("Save it anew as .xlsx or as CSV."), place=file
         ) from None
-    _limit(len(parts), MAX_PARTS, N_("The workbook has more than %(limit)s parts."), path)
+    _limit(len(parts), MAX_PARTS, N_("The workbook has more than %(limit)s parts."), file)
     unpacked = sum(part.file_size for part in parts)
-    _limit(unpacked, MAX_UNPACKED, N_("The workbook unpacks to more than %(limit)s bytes."), path)
+    _limit(unpacked, MAX_UNPACKED, N_("The workbook unpacks to more than %(limit)s bytes."), file)
 
 
-def _limit(value: int, limit: int, message: str, path: Path) -> None:
+def _limit(value: int, limit: int, message: str, file: str) -> None:
     if value > limit:
-        raise LimitExceeded(message, mend=N_("Split it into several files."), place=path.name, limit=limit)
+        raise LimitExceeded(message, mend=N_("Split it into several files."), place=file, limit=limit)

@@ -74,6 +74,17 @@ def equals(column: ColumnElement[Any]) -> Condition:
     return condition
 
 
+def numbered(column: ColumnElement[Any]) -> Condition:
+    """Any of the whole numbers."""
+
+    def condition(values: tuple[str, ...]) -> ColumnElement[bool]:
+        if not all(value.isascii() and value.isdigit() and len(value) < 10 for value in values):
+            raise Invalid(N_("%(value)s is no whole number."), value=", ".join(values)[:60])
+        return column.in_([int(value) for value in values])
+
+    return condition
+
+
 def since(column: ColumnElement[Any]) -> Condition:
     """At that ISO 8601 time or later."""
     return lambda values: column >= moment(values[0])

@@ -56,7 +56,8 @@ def test_from_a_table_to_the_register_and_back(
     assert [fault["column"] for fault in ask("import", str(table), status=3)] == ["address"]
     assert [row["name"] for row in ask("list", "--kind", "device")] == ["sw1", "sw2"]
     assert ask("links", "--import", str(links)) == []
-    assert ask("links") == [{"a": "sw1", "a_port": "GE1", "b": "sw2", "b_port": "GE1"}]
+    (link,) = ask("links")
+    assert {(link["a"], link["a_port"]), (link["b"], link["b_port"])} == {("sw1", "GE1"), ("sw2", "GE1")}
     assert ask("zones")[0]["prefixes"] == ["10.1.0.0/16"]
     assert ask("show", "sw1")["address"] == "10.1.0.1"
     assert run(app, "retire", "sw1", "--reason", "scrapped") == 0
@@ -88,3 +89,54 @@ def test_a_template_filled_in_can_be_imported(
 def test_a_file_that_is_not_there_is_named(app: App, tmp_path: Path) -> None:
     with pytest.raises(Invalid, match=r"none\.csv"):
         run(app, "import", str(tmp_path / "none.csv"))
+
+
+def test_one_entry_one_zone_and_one_link_by_hand(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    def ask(*arguments: str) -> Any:
+        assert run(app, *arguments) == 0
+        text = capsys.readouterr().out
+        return json.loads(text) if text else None
+
+    why = ("--reason", "新建机房")
+    where = ("--kind", "device", "--unit", "u_city", "--zone", "dmz")
+    assert ask(
+        "zone-put", "dmz", "--name", "外网服务区", "--network", "extranet", "--prefix", "10.2.0.0/24", *why
+    )
+    made = ask("add", "fw-1", *where, "--address", "10.2.0.1", "--attribute", "ssh_port=2222")
+    assert (made["version"], made["attributes"]) == (1, {"ssh_port": 2222})
+    changed = ask(
+        "change", "fw-1", "--level", "3", "--attribute", "ssh_port=", "--attribute", "site=一号", *why
+    )
+    assert (changed["version"], changed["level"], changed["attributes"]) == (2, 3, {"site": "一号"})
+    ask("add", "fw-2", *where)
+    ask("link", "fw-1", "GE0/0/1", "fw-2", "GE0/0/1", *why)
+    assert len(ask("links", "--find", "fw-1")) == 1
+    ask("unlink", "fw-2", "GE0/0/1", "fw-1", "GE0/0/1", *why)
+    assert ask("links") == []
+    for name in ("fw-1", "fw-2"):
+        ask("retire", name, *why)
+    ask("zone-remove", "dmz", *why)
+    assert [zone["id"] for zone in ask("zones")] == ["intranet"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("add", "fw-1", "--kind", "device"),
+        ("add", "fw-1", "--kind", "device", "--unit", "u_city", "--attribute", "x"),
+    ],
+)
+def test_what_lacks_for_an_entry_is_named(app: App, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(Invalid, match=r"--unit|name=value"):
+        run(app, *arguments)
+
+
+def test_a_long_list_says_how_to_go_on(app: App, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(3):
+        app.assets.put_asset(app.principal, Asset("", AssetKind.SYSTEM, f"system-{number}", "u_city"))
+    run(app, "list", "--limit", "2")
+    first = capsys.readouterr()
+    assert [row["name"] for row in json.loads(first.out)] == ["system-0", "system-1"]
+    cursor = first.err.split("--after ")[1].strip().rstrip("。")
+    run(app, "list", "--limit", "2", "--after", cursor)
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["system-2"]

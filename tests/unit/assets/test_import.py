@@ -15,7 +15,7 @@ from kernel.assets import Network, Zone
 from kernel.assets.importing import ImportReport
 from kernel.assets.rows import ASSET_COLUMNS
 from kernel.assets.service import Register
-from kernel.assets.tables import MAX_FILE, MAX_ROWS, formula_like, read_table
+from kernel.assets.tables import MAX_FILE, MAX_ROWS, TableFile, formula_like, read_table
 from kernel.clock import FixedClock
 from kernel.errors import Invalid, LimitExceeded, NotPermitted
 from kernel.identity.access import Access
@@ -172,7 +172,7 @@ def test_limits_of_size(tmp_path: Path) -> None:
     wide.write_text(",".join(["x"] * 100))
     for path in (big, long, wide):
         with pytest.raises(LimitExceeded):
-            read_table(path, ASSET_COLUMNS)
+            read_table(TableFile.of(path), ASSET_COLUMNS)
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
             archive.writestr(f"xl/worksheets/sheet{number}.xml", bytes(40 * 2**20))
     assert path.stat().st_size < MAX_FILE
     with pytest.raises(LimitExceeded, match="unpacks"):
-        read_table(path, ASSET_COLUMNS)
+        read_table(TableFile.of(path), ASSET_COLUMNS)
 
 
 def rewritten(path: Path, part: str, old: bytes, new: bytes) -> Path:
@@ -201,9 +201,9 @@ def test_xml_entities_and_false_dimensions_are_refused(tmp_path: Path) -> None:
     bomb = b'<!DOCTYPE w [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><worksheet '
     sheet = "xl/worksheets/sheet1.xml"
     with pytest.raises(Invalid, match="no workbook"):
-        read_table(rewritten(good, sheet, b"<worksheet ", bomb), ASSET_COLUMNS)
+        read_table(TableFile.of(rewritten(good, sheet, b"<worksheet ", bomb)), ASSET_COLUMNS)
     with pytest.raises(LimitExceeded, match="rows"):
-        read_table(rewritten(good, sheet, b'<row r="2"', b'<row r="1048576"'), ASSET_COLUMNS)
+        read_table(TableFile.of(rewritten(good, sheet, b'<row r="2"', b'<row r="1048576"')), ASSET_COLUMNS)
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -215,7 +215,7 @@ def test_any_bytes_give_rows_or_the_typed_error(tmp_path: Path, data: bytes) -> 
     path = tmp_path / "any.csv"
     path.write_bytes(data)
     try:
-        rows, bad, _heads = read_table(path, ASSET_COLUMNS)
+        rows, bad, _heads = read_table(TableFile.of(path), ASSET_COLUMNS)
     except (Invalid, LimitExceeded):
         return
     assert all(row.number > 1 for row in rows)
@@ -238,10 +238,32 @@ def test_a_damaged_workbook_gives_rows_or_the_typed_error(
         good[data.draw(st.integers(4, len(good) - 1))] = data.draw(st.integers(0, 255))
     path = tmp_path / "damaged.xlsx"
     path.write_bytes(good)
+    refused = []
     try:
-        read_table(path, ASSET_COLUMNS)
-    except (Invalid, LimitExceeded):
-        return
+        read_table(TableFile.of(path), ASSET_COLUMNS)
+    except (Invalid, LimitExceeded) as error:
+        refused.append(error)
+    assert all(error.mend for error in refused)
+
+
+OLD = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(500)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("old.xls", OLD),
+        ("locked.xlsx", OLD),
+        ("not-one.xlsx", b"name,kind,unit"),
+        ("cut.xlsx", b"PK\x03\x04" + bytes(20)),
+        ("picture.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
+    ],
+)
+def test_a_file_that_is_no_table_is_told_what_to_save_it_as(name: str, data: bytes) -> None:
+    with pytest.raises(Invalid) as refused:
+        read_table(TableFile(name, data), ASSET_COLUMNS)
+    assert refused.value.place == name
+    assert "CSV" in refused.value.mend
 
 
 # --- export
@@ -267,4 +289,6 @@ def test_what_is_exported_reads_back_in_and_acts_as_no_formula(
 
 def test_a_telephone_number_is_no_formula() -> None:
     assert not any(map(formula_like, ("+86 (0577) 8888-1234", "-3.5", "plain", "-")))
-    assert all(map(formula_like, ("=1", "+cmd|' /C calc'!A0", "@SUM(1)", "-2+cmd")))
+    assert all(
+        map(formula_like, ("=1", "+cmd|' /C calc'!A0", "@SUM(1)", "-2+cmd", "＝1", "＋1", "－1", "＠x"))
+    )

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -16,6 +17,7 @@ from kernel.events import event_outbox
 from kernel.identity.access import Access
 from kernel.identity.model import Principal, Role
 from kernel.store import Database
+from kernel.store.listing import Ask
 
 CORE = Zone("intranet-core", "内网核心区", Network.INTRANET, ("10.1.0.0/24",), 3)
 WIDE = Zone("intranet", "内网", Network.INTRANET, ("10.1.0.0/16", "2001:db8:1::/48"), 3)
@@ -148,7 +150,7 @@ def test_a_link_is_the_same_from_both_ends(register: Register, network_admin: Pr
     with pytest.raises(Invalid):
         register.put_link(network_admin, Link(a.id, "1", "asset_unknown", "1"))
     register.remove_link(network_admin, Link(b.id, "2", a.id, "1"), "moved")
-    assert register.list_links(network_admin) == []
+    assert register.links_page(network_admin, Ask()).items == ()
 
 
 def test_the_zone_with_the_longest_prefix_holds_an_address(register: Register) -> None:
@@ -181,28 +183,31 @@ def test_a_county_sees_and_changes_its_own_entries_only(register: Register, netw
     local = Principal("usr_local", "local", frozenset({Role.NETWORK_ADMINISTRATOR}), "u_county", "password")
     register.put_asset(network_admin, switch())
     own = register.put_asset(local, replace(switch("county-sw", "10.1.0.9"), unit="u_county"))
-    assert [asset.name for asset in register.list_assets(local)] == ["county-sw"]
-    assert len(register.list_assets(network_admin)) == 2
+    assert [asset.name for asset in register.page(local, Ask()).items] == ["county-sw"]
+    assert register.page(network_admin, Ask()).total == 2
     with pytest.raises(NotFound):
         register.show(local, "nw-core")
     for act in (
         lambda: register.put_asset(local, switch("more", "10.1.0.8")),
         lambda: register.put_asset(local, replace(own, unit="u_other")),
-        lambda: register.retire(local, "nw-core", version=1, reason="mine"),
-        lambda: register.list_assets(local, unit="u_city"),
     ):
         with pytest.raises(NotPermitted):
             act()
+    with pytest.raises(NotFound):
+        register.retire(local, "nw-core", version=1, reason="mine")
+    with pytest.raises(NotFound):
+        register.put_asset(local, replace(register.asset("nw-core"), unit="u_county"))
+    assert register.page(local, Ask().narrowed(unit="u_city")).items == ()
 
 
 def test_without_the_permission_nothing_is_changed(
     register: Register, any_database: Database, analyst: Principal, auditor: Principal
 ) -> None:
-    assert register.list_assets(analyst) == []
+    assert register.page(analyst, Ask()).items == ()
     with pytest.raises(NotPermitted):
         register.put_asset(analyst, switch())
     with pytest.raises(NotPermitted):
-        register.list_assets(auditor)
+        register.page(auditor, Ask())
     with any_database.read() as connection:
         denied = select(audit_records.c.actor).where(audit_records.c.outcome == "denied")
         assert connection.execute(denied).scalars().all() == [analyst.id, auditor.id]
@@ -239,3 +244,60 @@ def test_a_subordinate_unit_sends_no_credential_to_a_host_of_its_own(
     with pytest.raises(NotPermitted):
         register.put_asset(local, changed(entrusted, address="10.1.0.66"))
     assert register.put_asset(local, changed(entrusted, level=2)).level == 2
+
+
+# --- lists
+def test_the_register_is_looked_through_by_what_entries_are(
+    register: Register, network_admin: Principal
+) -> None:
+    for number in range(5):
+        register.put_asset(network_admin, switch(f"nw-{number}", f"10.1.0.{9 - number}", level=number % 2))
+    gone = register.put_asset(network_admin, switch("nw-old", "10.1.0.77"))
+    register.retire(network_admin, gone.id, version=None, reason="scrapped")
+
+    def names(**asked: Any) -> list[str]:
+        return [asset.name for asset in register.page(network_admin, Ask(**asked)).items]
+
+    assert names() == [f"nw-{number}" for number in range(5)]
+    assert names(sort="-address") == [f"nw-{number}" for number in range(5)]
+    assert names(filters={"level": ("1",)}) == ["nw-1", "nw-3"]
+    assert names(filters={"state": ("retired",)}) == ["nw-old"]
+    assert names(text="10.1.0.9") == ["nw-0"]
+    first = register.page(network_admin, Ask(limit=2))
+    assert (first.total, first.facets["kind"]) == (5, {"device": 5})
+    assert names(limit=10, cursor=first.next_cursor) == ["nw-2", "nw-3", "nw-4"]
+    for wrong in ({"level": ("x",)}, {"state": ("new",)}):
+        with pytest.raises(Invalid):
+            names(filters=wrong)
+
+
+def test_a_zone_goes_when_nothing_in_use_lies_in_it(register: Register, network_admin: Principal) -> None:
+    made = register.put_asset(network_admin, switch())
+    with pytest.raises(Conflict, match="1 entries"):
+        register.remove_zone(network_admin, CORE.id, "divided anew")
+    register.retire(network_admin, made.id, version=1, reason="scrapped")
+    register.remove_zone(network_admin, CORE.id, "divided anew")
+    assert [zone.id for zone in register.zones_page(network_admin, Ask()).items] == ["intranet"]
+    assert register.asset(made.id).zone == ""
+    with pytest.raises(NotFound):
+        register.remove_zone(network_admin, CORE.id, "twice")
+
+
+def test_a_link_has_an_id_and_is_seen_by_the_units_of_its_ends(
+    register: Register, network_admin: Principal
+) -> None:
+    counties = [replace(network_admin, id=f"usr_{unit}", unit=unit) for unit in ("u_county", "u_other")]
+    core = register.put_asset(network_admin, switch())
+    for number, county in enumerate(counties):
+        register.put_asset(
+            county, replace(switch(f"edge-{number}", f"10.1.0.{20 + number}"), unit=county.unit)
+        )
+        register.put_link(county, Link(f"edge-{number}", "GE1", "nw-core", f"GE0/0/{number}"))
+    (own,) = register.links_page(counties[0], Ask()).items
+    assert {own.a_name, own.b_name} == {"edge-0", "nw-core"}
+    assert register.link(counties[0], own.id) == own
+    assert own.link.id == own.id
+    with pytest.raises(NotFound):
+        register.link(counties[1], own.id)
+    asked = Ask(filters={"asset": (core.id,)})
+    assert register.links_page(network_admin, asked).total == 2
