@@ -170,9 +170,9 @@ class PolicyLists:
     def results(self, principal: Principal, ask: Ask) -> Page[ListedResult]:
         """In catalogue order. Filters: assessment (without it: the newest of each system), item, chapter, outcome, state,
         object (an asset's or the system's id)."""
+        self._access.require(principal, Permission.POLICIES_READ)
         filters = dict(ask.filters)
-        asked = filters.pop("assessment", ())
-        known = self._assessments(principal, asked)
+        known = self._assessments(principal, filters.pop("assessment", ()))
         page = self._page(RESULTS, replace(ask, filters=filters), _of_assessments(sorted(known)))
         return page.map(lambda result: self._listed(result, known))
 
@@ -186,9 +186,9 @@ class PolicyLists:
 
     def remediations(self, principal: Principal, ask: Ask) -> Page[ListedRemediation]:
         """By date. Filters: state (also ``overdue``), result, assessment."""
+        scope = [self._remediable(principal)]
         filters = dict(ask.filters)
-        states = filters.pop("state", ())
-        scope = [self._remediable(principal), *self._in_states(states)]
+        scope += self._in_states(filters.pop("state", ()))
         return self._page(REMEDIATIONS, replace(ask, filters=filters), *scope).map(self._dated)
 
     def remediation(self, principal: Principal, remediation_id: str) -> ListedRemediation:

@@ -32,6 +32,8 @@ VerifyLevel = Literal["V0", "V1", "V2", "V3"]
 
 
 class PlanRecord(Record):
+    moving = frozenset({"standing", "last_run", "last_state", "last_at"})
+
     id: str
     title: str
     unit: str
@@ -53,6 +55,8 @@ class PlanRecord(Record):
 
 
 class ReplicaRecord(Record):
+    moving = frozenset({"standing"})
+
     id: str
     plan: str
     site: str

@@ -114,9 +114,10 @@ class Record(BaseModel):
 class Input(BaseModel):
     """Base of what a verb is given. A field's ``title`` and ``description`` are message ids.
 
-    ``json_schema_extra`` of a field: ``{"widget": "area" | "secret" | "file" | "hidden"}`` ("file" for Base64Bytes), and
-    ``{"labels": {value: message id}}`` for enumerations. Lists are forms' lines, mappings lines of ``name=value``. Choices
-    that depend on what there is come from the verb's ``choices``. Unknown fields are refused, texts are stripped.
+    ``json_schema_extra`` of a field: ``{"widget": "area" | "secret" | "file" | "hidden"}`` ("file" for Base64Bytes; the name
+    of the chosen file goes into a hidden field called the same with ``_name`` after it), and ``{"labels": {value: message
+    id}}`` for enumerations. Lists are forms' lines, mappings lines of ``name=value``. Choices that depend on what there is
+    come from the verb's ``choices``. Unknown fields are refused, texts are stripped.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)

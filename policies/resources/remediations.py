@@ -16,6 +16,8 @@ from policies.resources.labels import ASSESSMENT, REMEDIATION_STATES
 
 
 class RemediationRecord(Record):
+    moving = frozenset({"state"})  # a date that passes makes it overdue; moves are checked by the service
+
     id: str
     result: str
     assessment: str

@@ -1,6 +1,7 @@
 """The control list of an assessment: what was found of each item on each object, and what people make of it."""
 
 import mimetypes
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any, Literal
@@ -32,7 +33,8 @@ from policies.resources.labels import ASSESSMENT, CHAPTER, OUTCOMES, RESULT_STAT
 from policies.wording import explain
 
 _DECIDABLE: Any = {"labels": {str(one): text for one, text in OUTCOME_TEXTS.items()}}
-_MOST_OCTETS = 20 * 1024 * 1024 * 4 // 3  # of an attachment, written as Base64
+_MOST_OCTETS = 20 * 1024 * 1024  # of an attachment
+_ODD = re.compile(r"[^\w.()@+ -]|^\.")  # what evidence takes in no file name
 
 
 class ResultRecord(Record):
@@ -123,7 +125,7 @@ def _item(app: Any, principal: Principal, result_id: str) -> ResultRecord:
 def _attachments(given: Confirm) -> list[Attachment]:
     if not given.attachment:
         return []
-    name = given.attachment_name or "attachment"
+    name = _ODD.sub("_", given.attachment_name) or "attachment"
     return [Attachment(name, given.attachment, mimetypes.guess_type(name)[0] or "application/octet-stream")]
 
 

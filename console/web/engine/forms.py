@@ -176,6 +176,8 @@ def _sent(
     if widget == "file":
         upload = files.get(name)
         return base64.b64encode(upload.read()).decode() if upload and upload.filename else None
+    if widget == "hidden" and (upload := files.get(name.removesuffix("_name"))):
+        return (upload.filename or "").replace("\\", "/").rpartition("/")[2]
     if widget == "flag":
         return name in form
     if widget == "many":
