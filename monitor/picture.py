@@ -11,8 +11,9 @@ from html import escape
 
 from kernel.assets import Asset, AssetKind, Network, Zone
 from kernel.i18n import N_, translate
-from monitor.model import Device, DeviceState, Neighbour
-from monitor.topology import Edge, NetworkView
+from monitor.links import DrawnLink, LinkState, drawn_links
+from monitor.model import Device, DeviceState
+from monitor.topology import NetworkView
 
 _WIDTH, _HEIGHT = 172, 62  # of a node
 _COLUMN, _ROW = 218, 98  # from one node to the next
@@ -34,8 +35,16 @@ _SEEN = 'stroke="#57606a" stroke-width="2"'
 _UNSEEN = 'stroke="#8c959f" stroke-width="1.5" stroke-dasharray="2 4"'
 _MISSING = 'stroke="#9a6700" stroke-width="2" stroke-dasharray="10 5"'
 _BYPASS = 'stroke="#cf222e" stroke-width="5"'
-_NOBODY = Neighbour("", "", "")
 _STRANGE = 'stroke="#cf222e" stroke-width="2" stroke-dasharray="6 4"'
+_STYLES: Mapping[LinkState, str] = {
+    LinkState.SEEN: _SEEN,
+    LinkState.UNREGISTERED: _SEEN,
+    LinkState.MOVED: _SEEN,
+    LinkState.BYPASS: _BYPASS,
+    LinkState.STRANGER: _STRANGE,
+    LinkState.MISSING: _MISSING,
+    LinkState.UNSEEN: _UNSEEN,
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,8 @@ class _Node:
 
 def topology_svg(view: NetworkView) -> str:
     """The picture of the network as one SVG element."""
-    nodes = {node.key: node for node in _layout(view)}
+    links = drawn_links(view)
+    nodes = {node.key: node for node in _layout(view, links)}
     columns = 1 + max((node.column for node in nodes.values()), default=0)
     rows = 1 + max((node.row for node in nodes.values()), default=0)
     width, height = 2 * _LEFT + columns * _COLUMN, _TOP + rows * _ROW + 76
@@ -76,7 +86,7 @@ def topology_svg(view: NetworkView) -> str:
         f'<desc id="topology-desc">{escape(description)}</desc>',
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
         *_panels(view, nodes.values(), rows),
-        *_links(view, nodes),
+        *_links(links, nodes),
         *(_box(node) for node in nodes.values()),
         *_legend(width, height),
         "</svg>",
@@ -100,7 +110,7 @@ def _texts(view: NetworkView) -> tuple[str, str]:
 
 
 # --- where things stand
-def _layout(view: NetworkView) -> list[_Node]:
+def _layout(view: NetworkView, links: Sequence[DrawnLink]) -> list[_Node]:
     networks = {zone.id: zone.network for zone in view.zones}
     drawn = sorted(
         (asset for asset in view.assets if asset.kind in (AssetKind.DEVICE, AssetKind.GATEWAY)),
@@ -114,7 +124,7 @@ def _layout(view: NetworkView) -> list[_Node]:
         device = view.devices.get(asset.id, Device(asset.id))
         nodes.append(_Node(asset.id, column, first + rows[column], asset.name, asset.address, device.state))
         rows[column] += 1
-    return nodes + _strangers(view.comparison.edges, nodes)
+    return nodes + _strangers(links, nodes)
 
 
 def _cores(view: NetworkView, drawn: Iterable[Asset]) -> frozenset[str]:
@@ -137,27 +147,21 @@ def _column(asset: Asset, network: Network | None, *, core: bool) -> tuple[int, 
     return 6, 0
 
 
-def _strangers(edges: Iterable[Edge], nodes: Sequence[_Node]) -> list[_Node]:
+def _strangers(links: Iterable[DrawnLink], nodes: Sequence[_Node]) -> list[_Node]:
     """Devices the register does not know, below those of their network's outermost column."""
     by_key = {node.key: node for node in nodes}
     found: dict[str, _Node] = {}
     lowest: Counter[int] = Counter()
     for node in nodes:
         lowest[node.column] = max(lowest[node.column], node.row)
-    for edge in edges:
-        key = _stranger_key(edge)
-        if edge.b or edge.a not in by_key or key in found:
+    for link in links:
+        if not link.stranger or link.a not in by_key or link.b in found:
             continue
-        host = by_key[edge.a].column
+        host = by_key[link.a].column
         column = 0 if host <= 2 else max(host, 5)
         lowest[column] += 1
-        address = next(iter(edge.neighbour.addresses), edge.neighbour.chassis)
-        found[key] = _Node(key, column, lowest[column], edge.neighbour.name or "?", address, None)
+        found[link.b] = _Node(link.b, column, lowest[column], link.b_name, link.b_address, None)
     return list(found.values())
-
-
-def _stranger_key(edge: Edge) -> str:
-    return f"?{edge.neighbour.chassis}|{edge.neighbour.name}"
 
 
 # --- what is drawn
@@ -180,22 +184,14 @@ def _panels(view: NetworkView, nodes: Iterable[_Node], rows: int) -> list[str]:
     return parts
 
 
-def _links(view: NetworkView, nodes: Mapping[str, _Node]) -> list[str]:
+def _links(links: Iterable[DrawnLink], nodes: Mapping[str, _Node]) -> list[str]:
     parts: list[str] = []
-    for edge in view.comparison.edges:
-        far = nodes.get(edge.b or _stranger_key(edge))
-        if edge.a in nodes and far is not None:
-            style = _BYPASS if edge.bypass else _SEEN if edge.b else _STRANGE
-            parts += _line(nodes[edge.a], far, style, f"{edge.a_port} - {edge.b_port}")
-            if edge.bypass:
-                parts.append(_bypass_label(nodes[edge.a], far))
-    seen = {edge.ends for edge in view.comparison.edges}
-    unverifiable = set(view.comparison.unverifiable)
-    for link in view.links:
-        edge_ends = Edge(link.a, link.a_port, link.b, link.b_port, _NOBODY).ends
-        if edge_ends not in seen and link.a in nodes and link.b in nodes:
-            style = _UNSEEN if link in unverifiable else _MISSING
-            parts += _line(nodes[link.a], nodes[link.b], style, f"{link.a_port} - {link.b_port}")
+    for link in links:
+        if link.a in nodes and link.b in nodes:
+            a, b = nodes[link.a], nodes[link.b]
+            parts += _line(a, b, _STYLES[link.state], f"{link.a_port} - {link.b_port}")
+            if link.state is LinkState.BYPASS:
+                parts.append(_bypass_label(a, b))
     return parts
 
 

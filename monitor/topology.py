@@ -6,7 +6,7 @@ but never as a device that we know by another chassis id. LLDP authenticates nob
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kernel.assets import Asset, AssetKind, Link, Network, Zone
 from monitor.model import Device, FindingKind, Neighbour, Observation
@@ -39,7 +39,7 @@ class Sighting:
 class Edge:
     """A link as seen from ``a``; ``b`` is "" for a device that the register does not know.
 
-    ``neighbour`` is what the other end says of itself.
+    ``neighbour`` is what the other end says of itself, ``fault`` what is wrong with the link.
     """
 
     a: str
@@ -48,6 +48,7 @@ class Edge:
     b_port: str
     neighbour: Neighbour
     bypass: bool = False
+    fault: FindingKind | None = None
 
     @property
     def ends(self) -> Ends:
@@ -92,7 +93,8 @@ def compare(
     seen = [world.judge(edge) for edge in edges]
     missing, unverifiable = world.absent([observation for observation in seen if observation])
     observations = sorted([*filter(None, seen), *missing], key=lambda observation: observation.key)
-    return Comparison(tuple(edges), tuple(observations), tuple(unverifiable))
+    judged = tuple(replace(edge, fault=one.kind if one else None) for edge, one in zip(edges, seen, strict=True))
+    return Comparison(judged, tuple(observations), tuple(unverifiable))
 
 
 class _World:

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -84,7 +85,7 @@ def _fixed(app: Any, principal: Principal, finding: str, given: Reason) -> Done:
 
 
 def _except(app: Any, principal: Principal, finding: str, given: ExceptUntil) -> Done:
-    until = end_of_day(given.until, app.settings.zone)
+    until = end_of_day(given.until, ZoneInfo(app.settings.timezone))
     app.monitor.findings.except_until(principal, finding, until, given.reason)
     return Done(N_("The finding is accepted until that day is over."), id=finding)
 

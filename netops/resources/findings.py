@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from kernel.clock import end_of_day
 from kernel.edges.resources import Cell, Column, Done, Filter, FilterKind, Link, Record, Resource, Verb
@@ -66,7 +67,7 @@ def _acknowledge(app: Any, principal: Principal, finding: str, given: Reason) ->
 
 
 def _except(app: Any, principal: Principal, finding: str, given: ExceptionUntil) -> Done:
-    until = end_of_day(given.until, app.settings.zone)
+    until = end_of_day(given.until, ZoneInfo(app.settings.timezone))
     done = app.netops.findings.grant_exception(
         principal, finding, owner=given.owner, until=until, reason=given.reason
     )

@@ -8,7 +8,7 @@ from flask import Flask
 from console.web.panels import Entry, Panel
 
 # each has ``pages`` (a Blueprint), PANELS and MENU; whoever writes a room's pages adds the module here
-MODULES: tuple[str, ...] = ("ca", "siem", "suite", "backup", "policies")
+MODULES: tuple[str, ...] = ("ca", "netops", "monitor", "siem", "suite", "backup", "policies")
 
 
 def install(flask: Flask) -> tuple[Mapping[str, Sequence[Panel]], Mapping[str, Sequence[Entry]]]:
