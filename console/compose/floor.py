@@ -17,6 +17,7 @@ from kernel.evidence.service import EvidenceService
 from kernel.identity.access import Access
 from kernel.identity.accounts import SqlAccounts
 from kernel.identity.approvals import Approvals
+from kernel.identity.four_eyes import FourEyes
 from kernel.identity.passwords import Passwords
 from kernel.identity.ports import CertificateCheck
 from kernel.identity.preferences import Preferences
@@ -39,6 +40,7 @@ class Floor:
     access: Access
     approvals: Approvals
     identity: IdentityService
+    four_eyes: FourEyes
     sign_in: SignIn
     sessions: Sessions
     tokens: Tokens
@@ -71,6 +73,8 @@ def build_floor(settings: Settings, clock: Clock, certificates: CertificateCheck
         origin_failures=settings.identity.origin_failures,
     )
 
+    identity = IdentityService(database, clock, access, accounts, passwords, box)
+
     def on_error(subscriber: str, event: Event, error: Exception) -> None:
         log.error(
             "subscriber failed", subscriber=subscriber, event_id=event.id, kind=event.kind, exc_info=error
@@ -82,7 +86,8 @@ def build_floor(settings: Settings, clock: Clock, certificates: CertificateCheck
         database=database,
         access=access,
         approvals=Approvals(clock, access),
-        identity=IdentityService(database, clock, access, accounts, passwords, box),
+        identity=identity,
+        four_eyes=FourEyes(database, access, identity),
         sign_in=SignIn(database, clock, access, accounts, passwords, box, certificates, rules),
         sessions=Sessions(database, access, accounts),
         tokens=Tokens(database, clock, access, accounts),

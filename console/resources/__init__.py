@@ -14,6 +14,7 @@ MODULES: tuple[str, ...] = (
     "siem.resources",
     "backup.resources",
     "policies.resources",
+    "console.resources.identity",
     "console.resources.audit",
     "console.resources.jobs",
     "console.resources.evidence",

@@ -11,9 +11,8 @@ from kernel.identity.permissions import APPROVING
 
 pages = Blueprint("frame", __name__)
 
-APPROVALS = "/identity/approvals"
+APPROVALS = "/identity/approvals?filter[mine]=decide"
 OWN_PAGES = (
-    (N_("My profile"), "/me"),
     (N_("My profile"), "/me"),
     (N_("My sessions"), "/identity/sessions"),
     (N_("My API tokens"), "/identity/tokens"),
@@ -46,7 +45,6 @@ def bell() -> dict[str, int | None]:
     if principal is None or not floor.access.permissions(principal) & APPROVING:
         return {"waiting": None}
     try:
-        with floor.database.read() as connection:
-            return {"waiting": floor.approvals.waiting(connection, principal)}
+        return {"waiting": floor.floor.four_eyes.waiting(principal)}
     except WeichengError:  # the page itself tells what is wrong; its frame must not hide that
         return {"waiting": None}

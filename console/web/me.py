@@ -4,6 +4,7 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 
 from console.problems import HTTP_STATUS
+from console.resources.permission_names import PERMISSION_NAMES
 from console.web.context import the_app, the_principal
 from kernel.errors import Invalid
 from kernel.i18n import N_, translate
@@ -21,7 +22,9 @@ def profile() -> ResponseReturnValue:
         "me/profile.html",
         principal=principal,
         unit=units.get(principal.unit, principal.unit),
-        permissions=sorted(app.floor.access.permissions(principal)),
+        permissions=[
+            name for one, name in PERMISSION_NAMES.items() if app.floor.access.allows(principal, one)
+        ],
         session=g.session,
         ends=app.floor.sign_in.rules.ends_at(g.session),
     )

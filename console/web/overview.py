@@ -17,7 +17,7 @@ from kernel.edges.resources import Resource
 from kernel.errors import WeichengError
 from kernel.i18n import N_
 from kernel.identity.model import Principal
-from kernel.identity.permissions import APPROVING, permissions_of
+from kernel.identity.permissions import APPROVING
 from kernel.store.listing import Ask
 
 SOON = timedelta(days=30)
@@ -95,14 +95,14 @@ def waiting(app: App, principal: Principal) -> list[Finds]:
         finds(
             app, principal, resource, _ask(app, principal, source), _url(app, principal, source), source.label
         )
-        for source, resource in _seen(principal, MINE)
+        for source, resource in _seen(app, principal, MINE)
     ]
     return [one for one in found if one.items or one.fault]
 
 
 def figures(app: App, principal: Principal) -> list[Figure]:
     """The figures that this principal may see; one whose service fails says so and hides no other."""
-    return [_figure(app, principal, *pair) for pair in _seen(principal, FIGURES)]
+    return [_figure(app, principal, *pair) for pair in _seen(app, principal, FIGURES)]
 
 
 def tasks(principal: Principal) -> list[Task]:
@@ -111,8 +111,8 @@ def tasks(principal: Principal) -> list[Task]:
     return list(dict.fromkeys(wanted))
 
 
-def _seen(principal: Principal, sources: tuple[Source, ...]) -> list[tuple[Source, Resource]]:
-    held, declared = permissions_of(principal.roles), resources()
+def _seen(app: App, principal: Principal, sources: tuple[Source, ...]) -> list[tuple[Source, Resource]]:
+    held, declared = app.floor.access.permissions(principal), resources()
     known = [(one, declared[one.resource]) for one in sources if one.resource in declared]
     return [
         (one, resource)

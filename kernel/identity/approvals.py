@@ -1,9 +1,6 @@
 """Four eyes as a service: an act waits until enough other people have approved exactly that act."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import select
 
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
@@ -11,13 +8,11 @@ from kernel.errors import Conflict, Invalid, NotFound, NotPermitted
 from kernel.events import Event, EventKind
 from kernel.i18n import N_
 from kernel.identity.access import Access
-from kernel.identity.lists import Case, Vote, cases_of
 from kernel.identity.model import Approval, ApprovalState, Principal
 from kernel.identity.permissions import Permission
-from kernel.identity.store import approval_votes, approvals, users
+from kernel.identity.store import approval_votes, approvals
 from kernel.ids import new_id
 from kernel.store import UnitOfWork
-from kernel.store.listing import Ask, Listing, Page
 
 
 class Approvals:
@@ -74,31 +69,6 @@ class Approvals:
         people = tuple(sorted(uow.execute(votes).scalars()))
         values = {name: getattr(row, name) for name in _COLUMNS}
         return Approval(**values, state=ApprovalState(row.state), approved_by=people)
-
-    def page(self, connection: Connection, principal: Principal, ask: Ask) -> Page[Case]:
-        """What the principal asked for, decided, or may decide; the filter ``mine`` tells these apart."""
-        listing, seen = self._seen(principal)
-        found = listing.page(connection, ask, seen)
-        votes = _votes(connection, [case.approval.id for case in found.items])
-        return found.map(lambda case: replace(case, votes=votes.get(case.approval.id, ())))
-
-    def case(self, connection: Connection, principal: Principal, approval_id: str) -> Case:
-        """One of these; NotFound for any other."""
-        listing, seen = self._seen(principal)
-        row = connection.execute(listing.query.where(approvals.c.id == approval_id, seen)).one_or_none()
-        if row is None:
-            raise NotFound(N_("There is no approval %(id)s."), id=approval_id[:80])
-        return replace(listing.row(row), votes=_votes(connection, [approval_id]).get(approval_id, ()))
-
-    def waiting(self, connection: Connection, principal: Principal) -> int:
-        """How many approvals the principal may decide and has not yet, counted as far as a list counts."""
-        return self.page(connection, principal, Ask(filters={"mine": ("decide",)}, limit=1)).total
-
-    def _seen(self, principal: Principal) -> tuple[Listing[Case], ColumnElement[bool]]:
-        held = sorted(self._access.permissions(principal))
-        units = self._access.seen(principal, approvals.c.unit, suite=True)
-        may_decide = and_(approvals.c.permission.in_(held), *units)
-        return cases_of(principal.id, may_decide), or_(approvals.c.requested_by == principal.id, may_decide)
 
     def decide(
         self, uow: UnitOfWork, approval_id: str, principal: Principal, *, approve: bool, reason: str = ""
@@ -186,18 +156,3 @@ class Approvals:
 
 
 _COLUMNS = ("id", "kind", "subject", "digest", "requested_by", "permission", "unit", "needed")
-
-
-def _votes(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[Vote, ...]]:
-    """Who decided how, by approval, in the order of the decisions."""
-    person = func.coalesce(users.c.name, approval_votes.c.person).label("name")
-    query = select(approval_votes, person).select_from(
-        approval_votes.outerjoin(users, users.c.id == approval_votes.c.person)
-    )
-    found: dict[str, tuple[Vote, ...]] = {}
-    for row in connection.execute(
-        query.where(approval_votes.c.approval.in_(ids)).order_by(approval_votes.c.at)
-    ):
-        vote = Vote(row.name, row.approve, row.reason, row.at)
-        found[row.approval] = (*found.get(row.approval, ()), vote)
-    return found

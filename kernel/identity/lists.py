@@ -141,6 +141,7 @@ class Case:
     decided_at: datetime | None
     requester: str
     votes: tuple[Vote, ...] = ()
+    who_may: tuple[str, ...] = ()  # names, while it waits; of a single one only
 
 
 def _case(row: Row[Any]) -> Case:

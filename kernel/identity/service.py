@@ -111,11 +111,13 @@ class IdentityService:
 
     def units_page(self, principal: Principal, ask: Ask) -> Page[Unit]:
         """The same units as a list to look through."""
+        self._access.require(principal, Permission.IDENTITY_READ)
         with self._database.read() as connection:
             return UNITS.page(connection, ask, *self._access.seen(principal, units.c.id))
 
     def unit(self, principal: Principal, unit_id: str) -> Unit:
         """One of them; NotFound for any other."""
+        self._access.require(principal, Permission.IDENTITY_READ)
         with self._database.read() as connection:
             found = self._accounts.unit(connection, unit_id)
         if not self._access.covers(principal, unit_id):

@@ -1,11 +1,19 @@
 """Which approvals wait for whom: the home page's first question."""
 
+from pathlib import Path
+
 import pytest
 
 from kernel.errors import NotPermitted
+from kernel.identity.access import Access
+from kernel.identity.accounts import SqlAccounts
 from kernel.identity.approvals import Approvals
+from kernel.identity.four_eyes import FourEyes
 from kernel.identity.model import Approval, Principal
+from kernel.identity.passwords import Passwords
 from kernel.identity.permissions import Permission
+from kernel.identity.service import IdentityService
+from kernel.secrets import SecretBox
 from kernel.store import Database
 from kernel.store.listing import Ask
 
@@ -19,11 +27,18 @@ def opened(database: Database, approvals: Approvals, by: Principal, unit: str | 
         )
 
 
-def waiting(database: Database, approvals: Approvals, who: Principal) -> list[str]:
-    with database.read() as connection:
-        found = approvals.page(connection, who, Ask(filters={"mine": ("decide",)})).items
-        assert approvals.waiting(connection, who) == len(found)
-        return [case.approval.id for case in found]
+def four_eyes(database: Database) -> FourEyes:
+    access, accounts = Access(database), SqlAccounts()
+    box = SecretBox(Path(database.url.removeprefix("sqlite:///")).parent / "box.key")
+    identity = IdentityService(database, database.clock, access, accounts, Passwords(), box)
+    return FourEyes(database, access, identity)
+
+
+def waiting(database: Database, who: Principal) -> list[str]:
+    desk = four_eyes(database)
+    found = desk.page(who, Ask(filters={"mine": ("decide",)})).items
+    assert desk.waiting(who) == len(found)
+    return [case.approval.id for case in found]
 
 
 def test_it_waits_for_colleagues_with_the_permission_and_not_for_who_asked(
@@ -34,9 +49,9 @@ def test_it_waits_for_colleagues_with_the_permission_and_not_for_who_asked(
     analyst: Principal,
 ) -> None:
     approval = opened(database, approvals, officer)
-    assert waiting(database, approvals, second_officer) == [approval.id]
-    assert waiting(database, approvals, officer) == []
-    assert waiting(database, approvals, analyst) == []
+    assert waiting(database, second_officer) == [approval.id]
+    assert waiting(database, officer) == []
+    assert waiting(database, analyst) == []
 
 
 def test_once_decided_it_waits_for_nobody(
@@ -45,7 +60,7 @@ def test_once_decided_it_waits_for_nobody(
     approval = opened(database, approvals, officer)
     with database.begin() as uow:
         approvals.decide(uow, approval.id, second_officer, approve=True)
-    assert waiting(database, approvals, second_officer) == []
+    assert waiting(database, second_officer) == []
 
 
 def test_who_has_approved_already_is_not_asked_again(
@@ -57,8 +72,8 @@ def test_who_has_approved_already_is_not_asked_again(
         )
         approvals.decide(uow, approval.id, second_officer, approve=True)
     third = Principal("usr_third", "third", second_officer.roles, "u_city", "password")
-    assert waiting(database, approvals, second_officer) == []
-    assert waiting(database, approvals, third) == [approval.id]
+    assert waiting(database, second_officer) == []
+    assert waiting(database, third) == [approval.id]
 
 
 def test_it_waits_only_in_the_units_below(
@@ -67,8 +82,8 @@ def test_it_waits_only_in_the_units_below(
     county = Principal("usr_county", "county", second_officer.roles, "u_county", "password")
     inside = opened(database, approvals, officer, unit="u_county")
     opened(database, approvals, officer, unit="u_other")
-    assert waiting(database, approvals, county) == [inside.id]
-    assert len(waiting(database, approvals, second_officer)) == 2
+    assert waiting(database, county) == [inside.id]
+    assert len(waiting(database, second_officer)) == 2
 
 
 def test_no_part_of_the_suite_approves_whatever_the_permission(

@@ -30,6 +30,9 @@ FREE: Mapping[str, str] = {
     "Sessions.get": "everybody sees their own sessions",
     "Sessions.end": "everybody may end their own session",
     "SignIn.change_password": "everybody changes their own password, and proves the old one",
+    "FourEyes.page": "everybody sees what they asked for; the rest by the permission that decides",
+    "FourEyes.get": "everybody sees what they asked for; the rest by the permission that decides",
+    "FourEyes.waiting": "nothing waits for who holds no permission that decides",
     "Tokens.create": "everybody makes tokens, within what they hold",
     "Tokens.page": "everybody sees their own tokens",
     "Tokens.get": "everybody sees their own tokens",
@@ -37,8 +40,6 @@ FREE: Mapping[str, str] = {
     "Preferences.all": "everybody sees what they chose",
     "Preferences.put": "everybody chooses for themselves",
     "IdentityService.holders": "who may do or approve something is told to whoever needs them",
-    "IdentityService.units_page": "everybody sees the units they belong to",
-    "IdentityService.unit": "everybody sees the units they belong to",
     "IdentityService.units": "everybody sees the units they belong to",
     "JobQueue.enqueue": "services enqueue after checking the permission for what the job does",
 }
