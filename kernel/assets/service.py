@@ -95,8 +95,13 @@ class Register:
             raise no_asset(id_or_name)
         return found
 
+    def list_zones(self, principal: Principal) -> list[Zone]:
+        """All zones, to choose from: whoever reads the register may know how the network is divided."""
+        self._access.require(principal, Permission.ASSET_READ)
+        return self.zones()
+
     def zones_page(self, principal: Principal, ask: Ask) -> Page[Zone]:
-        """All zones: whoever reads the register may know how the network is divided."""
+        """The zones as a list that is looked through."""
         self._access.require(principal, Permission.ASSET_READ)
         with self._database.read() as connection:
             return ZONES.page(connection, ask)
