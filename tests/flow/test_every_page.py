@@ -126,8 +126,8 @@ def _sees(world: World, person: Person, unit: str) -> bool:
 def _told(answer: TestResponse, *ids: str) -> str:
     """What a page tells, without what differs from request to request."""
     text = re.sub(r"req_[0-9a-f]+|value=\"[^\"]*\"|\d\d:\d\d:\d\d", "", answer.text)
-    for one in ids:
-        text = text.replace(one, "").replace(one[:60], "")
+    for one in (part for whole in ids for part in (whole, whole[:60], *whole.split("."))):
+        text = text.replace(one, "")
     return text
 
 

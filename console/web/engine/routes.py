@@ -112,7 +112,10 @@ def _download(resource: Resource, object_id: str, name: str) -> ResponseReturnVa
     found = next((one for one in resource.downloads if one.name == name and one.on is on), None)
     if found is None:
         raise NotFound(N_("There is no such page."))
-    return _file(found.get(the_app(), the_principal(), object_id))
+    app, principal = the_app(), the_principal()
+    if found.permission is not None:
+        app.floor.access.require(principal, found.permission)
+    return _file(found.get(app, principal, object_id))
 
 
 def _file(file: File) -> Response:
