@@ -45,6 +45,6 @@ def bell() -> dict[str, int | None]:
     if principal is None or not floor.access.permissions(principal) & APPROVING:
         return {"waiting": None}
     try:
-        return {"waiting": floor.floor.four_eyes.waiting(principal)}
+        return {"waiting": floor.four_eyes.waiting(principal)}
     except WeichengError:  # the page itself tells what is wrong; its frame must not hide that
         return {"waiting": None}

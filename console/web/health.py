@@ -1,6 +1,6 @@
 """Whether the suite works: for people, and for the programs that watch it."""
 
-from flask import Blueprint, g, jsonify, render_template
+from flask import Blueprint, jsonify, render_template
 from flask.typing import ResponseReturnValue
 
 from console.health import Probe, check_database, check_parts
@@ -36,16 +36,6 @@ def health() -> ResponseReturnValue:
     app.floor.access.require(the_principal(), Permission.HEALTH_READ)
     parts = check_parts(_probe(), without=frozenset({"web"}))
     return render_template("health.html", parts=parts, at=app.clock.now())
-
-
-@pages.app_context_processor
-def menu() -> dict[str, bool]:
-    """Whether the menu offers the page."""
-    principal = g.get("principal")
-    return {
-        "may_see_health": principal is not None
-        and the_app().floor.access.allows(principal, Permission.HEALTH_READ)
-    }
 
 
 def _probe() -> Probe:

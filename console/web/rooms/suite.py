@@ -17,10 +17,11 @@ from console.web.panels import Entry, Panel
 from kernel.edges.resources import Label, Tone
 from kernel.i18n import N_
 from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
 from kernel.jobs.model import JobState, LogKind
 
 pages = Blueprint("suite", __name__, url_prefix="/suite")
-MENU: tuple[Entry, ...] = ()
+MENU = (Entry(N_("Health"), "health.health", Permission.HEALTH_READ),)
 
 LOG_KINDS: Mapping[LogKind, Label] = {
     LogKind.STARTED: Label(N_("started by worker"), Tone.BUSY),
