@@ -18,6 +18,7 @@ MODULES: tuple[str, ...] = (
     "console.resources.audit",
     "console.resources.jobs",
     "console.resources.evidence",
+    "console.resources.assets",
 )
 
 

@@ -67,7 +67,7 @@ _NETWORKS = {
     "互联网出口": Network.EXIT,
     "互联网": Network.INTERNET,
 } | {str(network): network for network in Network}
-_ATTRIBUTES = (
+KNOWN_ATTRIBUTES = (
     "ssh_port",
     "snmp_port",
     "tls_port",
@@ -92,7 +92,7 @@ class Known:
 def asset_of(row: TableRow, known: Known) -> Asset:
     """The entry a row describes (id "" and version 0); Invalid whose place is the wrong field."""
     cells = row.cells
-    attributes: dict[str, Any] = {name: cells[name] for name in _ATTRIBUTES if name in cells}
+    attributes: dict[str, Any] = {name: cells[name] for name in KNOWN_ATTRIBUTES if name in cells}
     attributes |= {
         name.removeprefix("attr:"): value for name, value in cells.items() if name.startswith("attr:")
     }

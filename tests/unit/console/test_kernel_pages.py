@@ -17,7 +17,7 @@ from kernel.identity.model import Principal, Role
 from kernel.jobs.model import JobRequest, JobState
 from kernel.jobs.queue import JobContext
 from kernel.store.listing import Ask
-from tests.unit.console.conftest import Browser, Console
+from tests.unit.console.conftest import BASE, Browser, Console
 
 
 def enter(console: Console, role: Role) -> Browser:
@@ -198,3 +198,91 @@ def test_all_evidence_is_verified_and_sealed_by_the_worker(console: Console) -> 
     result = found["evidence.verify"].result
     assert result is not None
     assert [fault["kind"] for fault in result["faults"]] == ["unsealed"]
+
+
+# --- the register
+ENTRY = {"name": "nw-core-01", "kind": "device", "unit": "u_city", "address": "10.1.0.1", "level": "3"}
+
+
+def test_an_entry_is_registered_changed_and_retired(console: Console) -> None:
+    browser = enter(console, Role.NETWORK_ADMINISTRATOR)
+    made = send(browser, "/assets/assets/-/add", **ENTRY, ssh_port="2222", attributes="rack=A 07")
+    assert "nw-core-01" in made.text
+    asset = console.app.assets.asset("nw-core-01")
+    assert asset.attributes == {"ssh_port": 2222, "rack": "A 07"}
+    form = browser.get(f"/assets/assets/{asset.id}/change").text
+    assert 'value="2222"' in form
+    assert "rack=A 07" in form
+    changed = {**ENTRY, "level": "2", "reason": "定级变更", "attributes": ""}
+    send(browser, f"/assets/assets/{asset.id}/change", version="1", **changed)
+    assert console.app.assets.asset("nw-core-01").version == 2
+    assert console.app.assets.asset("nw-core-01").attributes == {}
+    stale = send(browser, f"/assets/assets/{asset.id}/change", version="1", **changed)
+    assert stale.status_code == 409, "what somebody else changed is not overwritten"
+    assert "定级变更" in stale.text, "what was typed is not lost"
+    assert "0" in browser.get(f"/assets/assets/{asset.id}/retire").text
+    send(browser, f"/assets/assets/{asset.id}/retire", reason="报废")
+    assert "nw-core-01" not in browser.get("/assets/assets").text
+    assert "nw-core-01" in browser.get("/assets/assets?filter[state]=retired").text
+
+
+def test_a_table_is_tried_first_and_every_bad_row_told(console: Console) -> None:
+    browser = enter(console, Role.NETWORK_ADMINISTRATOR)
+    table = "名称,类型,单位,管理地址\nsw1,设备,u_city,10.1.0.1\nsw2,设备,u_none,10.1.0.2\n".encode()
+
+    def upload(name: str, data: bytes, **fields: str) -> str:
+        path = "/assets/assets/-/import"
+        found = dict(re.findall(r'name="(csrf_token|number|tag)" value="([^"]*)"', browser.get(path).text))
+        form = {**found, **fields, "file": (io.BytesIO(data), name)}
+        answer = browser.client.post(path, data=form, base_url=BASE, headers={"Referer": f"{BASE}/"})
+        return (browser.get(answer.location) if answer.status_code == 303 else answer).text
+
+    tried = upload("设备.csv", table, dry_run="true")
+    assert "u_none" in tried
+    assert ">3<" in tried, "the row as a spreadsheet numbers it"
+    assert console.app.assets.assets() == []
+    upload("设备.csv", table)
+    assert [asset.name for asset in console.app.assets.assets()] == ["sw1"]
+    assert "old.xls" in upload("old.xls", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(500))
+
+
+def test_zones_and_links_by_hand(console: Console) -> None:
+    browser = enter(console, Role.NETWORK_ADMINISTRATOR)
+    send(
+        browser,
+        "/assets/zones/-/add",
+        id="core",
+        name="核心区",
+        network="intranet",
+        prefixes="10.1.0.0/24\n10.1.1.0/24",
+        level="3",
+    )
+    for number in (1, 2):
+        entry = ENTRY | {"name": f"sw{number}", "address": f"10.1.0.{number}"}
+        send(browser, "/assets/assets/-/add", **entry, zone="core")
+    refused = send(browser, "/assets/zones/core/remove", reason="并区")
+    assert refused.status_code == 409
+    send(browser, "/assets/links/-/add", a="sw1", a_port="GE0/0/1", b="sw2", b_port="GE0/0/1")
+    me = person(console, browser)
+    (link,) = console.app.assets.links_page(me, Ask()).items
+    assert "sw2" in browser.get(f"/assets/links/{link.id}").text
+    assert "GE0/0/1" in browser.get(f"/assets/assets/{link.a}").text, "its links stand on the entry's page"
+    send(browser, f"/assets/links/{link.id}/remove", reason="拆除")
+    assert console.app.assets.links() == []
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "json", "template"])
+def test_the_register_is_taken_away_as_a_file(console: Console, form: str) -> None:
+    browser = enter(console, Role.NETWORK_ADMINISTRATOR)
+    send(browser, "/assets/assets/-/add", **ENTRY)
+    file = browser.get(f"/assets/assets/-/download/{form}")
+    assert file.status_code == 200
+    assert file.headers["Content-Disposition"].startswith("attachment")
+    assert file.data.startswith(b"PK") if form == "xlsx" else len(file.data) > 20
+
+
+def test_who_reads_the_register_does_not_write_it(console: Console) -> None:
+    browser = enter(console, Role.REGISTRAR)
+    assert browser.get("/assets/assets").status_code == 200
+    for path in ("/assets/assets/-/add", "/assets/zones/-/add", "/assets/links/-/import"):
+        assert browser.get(path).status_code == 403, path
