@@ -93,7 +93,9 @@ def compare(
     seen = [world.judge(edge) for edge in edges]
     missing, unverifiable = world.absent([observation for observation in seen if observation])
     observations = sorted([*filter(None, seen), *missing], key=lambda observation: observation.key)
-    judged = tuple(replace(edge, fault=one.kind if one else None) for edge, one in zip(edges, seen, strict=True))
+    judged = tuple(
+        replace(edge, fault=one.kind if one else None) for edge, one in zip(edges, seen, strict=True)
+    )
     return Comparison(judged, tuple(observations), tuple(unverifiable))
 
 

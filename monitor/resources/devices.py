@@ -1,7 +1,7 @@
 """Devices as they are polled."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from kernel.edges.resources import (
     Cell,
@@ -26,6 +26,21 @@ from monitor.standing import Status
 
 class DeviceRecord(Record):
     """``availability``, ``cpu`` and ``memory`` in percent, ``temperature`` in °C, ``latency`` in ms, ``uptime`` in days."""
+
+    moving: ClassVar[frozenset[str]] = frozenset(
+        (
+            "state",
+            "since",
+            "polled_at",
+            "answered_at",
+            "problem",
+            "availability",
+            "cpu",
+            "memory",
+            "temperature",
+        )
+        + ("latency", "thresholds", "sys_name", "sys_descr", "location", "uptime", "snmp", "gaps")
+    )
 
     id: str
     name: str

@@ -1,7 +1,7 @@
 """TLS endpoints and the certificates that they presented last."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from kernel.edges.resources import (
     Cell,
@@ -26,6 +26,8 @@ from monitor.standing import EndpointStanding
 
 class EndpointRecord(Record):
     """``days_left`` until the certificate expires, negative afterwards; ``latency`` in ms until the connection stood."""
+
+    moving: ClassVar[frozenset[str]] = frozenset(("days_left", "latency", "checked_at"))
 
     id: str
     name: str

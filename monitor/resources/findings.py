@@ -1,7 +1,7 @@
 """What comparing the network with the register and checking endpoints found."""
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -31,6 +31,8 @@ from monitor.standing import NamedFinding
 
 class FindingRecord(Record):
     """``subject`` tells it from others of its kind on the same device; ``monitored`` is the device's id if it is polled."""
+
+    moving: ClassVar[frozenset[str]] = frozenset(("last_seen", "details"))
 
     id: str
     severity: str

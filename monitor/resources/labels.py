@@ -8,6 +8,7 @@ from pydantic import Field
 from kernel.edges.resources import Input, Label, Labels, Tone
 from kernel.i18n import N_
 from kernel.identity.model import Principal
+from kernel.store.listing import MOST, Ask
 from monitor.model import DeviceState, FindingKind, FindingState, Problem
 from monitor.standing import EndpointState
 
@@ -67,7 +68,7 @@ class Reason(Input):
 
 def zones(app: Any, principal: Principal) -> Mapping[str, str]:
     """Zone -> its name."""
-    return {zone.id: zone.name for zone in app.assets.list_zones(principal)}
+    return {zone.id: zone.name for zone in app.assets.zones_page(principal, Ask(limit=MOST)).items}
 
 
 def told(values: Mapping[str, Any]) -> tuple[str, ...]:

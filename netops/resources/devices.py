@@ -1,7 +1,7 @@
 """Devices as the archive of configurations sees them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -31,6 +31,10 @@ from netops.resources.labels import DEVICE_STATES, Reason, platforms, zones
 
 class DeviceRecord(Record):
     """``critical`` to ``low`` count the findings that are there."""
+
+    moving: ClassVar[frozenset[str]] = frozenset(
+        ("state", "at", "version", "version_at", "version_id", "error", "critical", "high", "medium", "low")
+    )
 
     id: str
     name: str

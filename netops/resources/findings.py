@@ -1,7 +1,7 @@
 """Findings in configurations."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from kernel.clock import end_of_day
@@ -16,6 +16,8 @@ from netops.resources.labels import FINDING_STATES, SEVERITIES, ExceptionUntil, 
 
 class FindingRecord(Record):
     """``line`` 0: something is absent. ``path`` are the headers above the line, ``mend`` the commands that mend it."""
+
+    moving: ClassVar[frozenset[str]] = frozenset(("last_seen", "line", "version", "version_id"))
 
     id: str
     severity: str

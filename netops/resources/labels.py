@@ -9,6 +9,7 @@ from pydantic import Field
 from kernel.edges.resources import Input, Label, Labels, Tone
 from kernel.i18n import N_, current_language
 from kernel.identity.model import Principal
+from kernel.store.listing import MOST, Ask
 from netops.collection.model import DeviceState, Source
 from netops.compliance.model import FindingState, Severity
 
@@ -57,4 +58,4 @@ def platforms(app: Any, _principal: Principal) -> Mapping[str, str]:
 
 def zones(app: Any, principal: Principal) -> Mapping[str, str]:
     """Zone -> its name."""
-    return {zone.id: zone.name for zone in app.assets.list_zones(principal)}
+    return {zone.id: zone.name for zone in app.assets.zones_page(principal, Ask(limit=MOST)).items}

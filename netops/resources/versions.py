@@ -1,7 +1,7 @@
 """Kept versions of configurations."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from kernel.edges.resources import (
     Cell,
@@ -30,6 +30,8 @@ _TEXT = "text/plain; charset=utf-8"
 
 class VersionRecord(Record):
     """``unread`` counts lines that the reader did not understand; ``added`` and ``removed`` against the version before."""
+
+    moving: ClassVar[frozenset[str]] = frozenset(("seen_at", "unread"))
 
     id: str
     version: str
