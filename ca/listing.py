@@ -6,8 +6,8 @@ from sqlalchemy import ColumnElement, Connection, false, select
 
 from ca.model import Certificate, Request, Revocation, State
 from ca.store import (
-    CERTIFICATE_COLUMNS,
     certificate_of,
+    read_certificates,
     read_requests,
     read_revocations,
     request_of,
@@ -24,7 +24,7 @@ from kernel.store.listing import Listing, equals, since, until
 _FEW = 1000  # owners that are named one by one; more are looked up row by row, where a page is soon full
 
 CERTIFICATES: Listing[Certificate] = Listing(
-    query=select(*CERTIFICATE_COLUMNS),
+    query=read_certificates(),
     key=certificates.c.serial,
     orders={"issued": certificates.c.intent_at, "expires": certificates.c.not_after},
     default="-issued",

@@ -98,6 +98,7 @@ class Request:
     own_key: bool  # True: the applicant's CSR; False: a key made here, handed over once
     replaces: str | None = None
     requester: str = ""  # the name of ``requested_by``, where it has an account
+    unit_name: str = ""
     key_waiting: bool = False  # a key made here is still to be handed over
 
 
@@ -120,6 +121,8 @@ class Certificate:
     intent_at: datetime  # when it was prepared for its signature
     revoked_at: datetime | None = None
     reason: Reason | None = None
+    unit_name: str = ""
+    authority_name: str = ""
 
 
 @dataclass(frozen=True)

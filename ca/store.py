@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, func, insert, select, update
 
 from ca.model import (
     TRANSITIONS,
@@ -21,7 +21,7 @@ from ca.tables import authorities, ceremonies, certificates, crls, requests, rev
 from ca.words import words_of
 from kernel.errors import NotFound
 from kernel.i18n import N_
-from kernel.identity.store import users
+from kernel.identity.store import units, users
 
 
 # --- quick find
@@ -68,11 +68,16 @@ def add_request(
 
 
 def read_requests() -> Select[Any]:
-    """Requests with the name of who filed each."""
+    """Requests with the names of who filed each and of its unit."""
     columns = [requests.c[name] for name in (*_REQUEST, "subject", "names", "state")]
-    joined = requests.outerjoin(users, users.c.id == requests.c.requested_by)
     waiting = requests.c.sealed_key.is_not(None).label("key_waiting")
-    return select(*columns, users.c.name.label("requester"), waiting).select_from(joined)
+    who, unit = name_of(users, requests.c.requested_by), name_of(units, requests.c.unit)
+    return select(*columns, who.label("requester"), unit.label("unit_name"), waiting)
+
+
+def name_of(table: FromClause, reference: ColumnElement[str]) -> ColumnElement[str]:
+    """The name of what a column refers to; no join, so that counting the rows asks for no names."""
+    return select(table.c.name).where(table.c.id == reference).scalar_subquery()
 
 
 def read_request(connection: Connection, request_id: str, *, lock: bool = False) -> Request:
@@ -129,22 +134,29 @@ def store_signed(connection: Connection, serial: str, der: bytes, fingerprint: s
     add_words(connection, serial, [fingerprint])
 
 
+def read_certificates() -> Select[Any]:
+    """Certificates with the names of their units and CAs, without what only their making needs."""
+    columns = [certificates.c[name] for name in _CERTIFICATE]
+    unit = name_of(units, certificates.c.unit).label("unit_name")
+    return select(*columns, unit, name_of(authorities, certificates.c.authority).label("authority_name"))
+
+
 def read_certificate(connection: Connection, serial: str, *, lock: bool = False) -> Certificate:
-    query = select(*CERTIFICATE_COLUMNS).where(certificates.c.serial == serial.lower().replace(":", ""))
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    query = read_certificates().where(certificates.c.serial == serial.lower().replace(":", ""))
+    row = connection.execute(query.with_for_update(of=certificates) if lock else query).one_or_none()
     if row is None:
         raise NotFound(N_("There is no certificate %(serial)s."), serial=serial[:60])
     return certificate_of(row)
 
 
 def certificate_of_request(connection: Connection, request_id: str) -> Certificate | None:
-    row = connection.execute(select(certificates).where(certificates.c.request == request_id)).one_or_none()
+    row = connection.execute(read_certificates().where(certificates.c.request == request_id)).one_or_none()
     return certificate_of(row) if row else None
 
 
 def certificate_by_fingerprint(connection: Connection, fingerprint: str) -> Certificate | None:
     row = connection.execute(
-        select(certificates).where(certificates.c.fingerprint == fingerprint)
+        read_certificates().where(certificates.c.fingerprint == fingerprint)
     ).one_or_none()
     return certificate_of(row) if row else None
 
@@ -198,15 +210,15 @@ def expire(connection: Connection, now: datetime) -> int:
     return connection.execute(changed.values(state=str(State.EXPIRED))).rowcount
 
 
-def counts(connection: Connection, units: frozenset[str] | None = None) -> dict[str, int]:
+def counts(connection: Connection, seen: frozenset[str] | None = None) -> dict[str, int]:
     """Number of certificates (of those units; None: of all) in each state."""
-    query = select(certificates.c.state, func.count()).where(*within(units))
+    query = select(certificates.c.state, func.count()).where(*within(seen))
     return {row[0]: row[1] for row in connection.execute(query.group_by(certificates.c.state))}
 
 
-def within(units: frozenset[str] | None) -> list[ColumnElement[bool]]:
+def within(seen: frozenset[str] | None) -> list[ColumnElement[bool]]:
     """The condition for certificates of those units; None: of all."""
-    return [] if units is None else [certificates.c.unit.in_(sorted(units))]
+    return [] if seen is None else [certificates.c.unit.in_(sorted(seen))]
 
 
 # --- revocations of CA certificates
@@ -297,25 +309,22 @@ _REVOCATION = (
     "proposed_at",
     "decided_at",
 )
-CERTIFICATE_COLUMNS = tuple(  # all of a certificate but what only its making needs
-    certificates.c[name]
-    for name in (
-        "serial",
-        "authority",
-        "request",
-        "profile",
-        "profile_version",
-        "subject",
-        "unit",
-        "not_before",
-        "not_after",
-        "state",
-        "der",
-        "fingerprint",
-        "intent_at",
-        "revoked_at",
-        "reason",
-    )
+_CERTIFICATE = (
+    "serial",
+    "authority",
+    "request",
+    "profile",
+    "profile_version",
+    "subject",
+    "unit",
+    "not_before",
+    "not_after",
+    "state",
+    "der",
+    "fingerprint",
+    "intent_at",
+    "revoked_at",
+    "reason",
 )
 _CEREMONIES = select(ceremonies, users.c.name.label("proposer")).select_from(
     ceremonies.outerjoin(users, users.c.id == ceremonies.c.proposed_by)
@@ -343,13 +352,23 @@ def _authority(row: Row[Any]) -> Authority:
 def request_of(row: Row[Any]) -> Request:
     values = {name: getattr(row, name) for name in _REQUEST}
     about = {"subject": row.subject, "names": tuple(row.names), "state": State(row.state)}
-    return Request(**values, **about, requester=row.requester or "", key_waiting=bool(row.key_waiting))
+    return Request(
+        **values,
+        **about,
+        requester=row.requester or "",
+        unit_name=row.unit_name or "",
+        key_waiting=bool(row.key_waiting),
+    )
 
 
 def certificate_of(row: Row[Any]) -> Certificate:
-    values = {column.name: getattr(row, column.name) for column in CERTIFICATE_COLUMNS}
-    reason = None if row.reason is None else Reason(row.reason)
-    return Certificate(**{**values, "state": State(row.state), "der": bytes(row.der), "reason": reason})
+    values = {name: getattr(row, name) for name in _CERTIFICATE}
+    values |= {
+        "state": State(row.state),
+        "der": bytes(row.der),
+        "reason": None if row.reason is None else Reason(row.reason),
+    }
+    return Certificate(**values, unit_name=row.unit_name or "", authority_name=row.authority_name or "")
 
 
 def revocation_of(row: Row[Any]) -> Revocation:

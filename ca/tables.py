@@ -63,7 +63,7 @@ requests = Table(
     Column("replaces", String(40), index=True),
     # each ends with the list's order: pages are read from it, and states counted in it
     Index("ix_ca_requests_by_state", "state", "id"),
-    Index("ix_ca_requests_by_unit", "unit", "state", "id"),
+    Index("ix_ca_requests_by_unit", "unit", "id", "state"),
     Index("ix_ca_requests_by_person", "requested_by", "id"),
 )
 
@@ -93,10 +93,11 @@ certificates = Table(
     # each ends with a list's order: pages are read from it, and states counted in it
     Index("ix_ca_certificates_newest", "intent_at", "serial"),
     Index("ix_ca_certificates_by_state", "state", "intent_at", "serial"),
-    Index("ix_ca_certificates_by_unit", "unit", "state", "intent_at", "serial"),
-    Index("ix_ca_certificates_by_profile", "profile", "state", "intent_at", "serial"),
-    Index("ix_ca_certificates_by_end", "not_after", "state", "unit", "serial"),
-    Index("ix_ca_certificates_revoked", "revoked_at"),
+    Index("ix_ca_certificates_by_unit", "unit", "intent_at", "serial", "state"),
+    Index("ix_ca_certificates_by_profile", "profile", "intent_at", "serial", "state"),
+    Index("ix_ca_certificates_by_end", "not_after", "serial"),
+    Index("ix_ca_certificates_in_use", "state", "not_after", "serial", "unit"),
+    Index("ix_ca_certificates_revoked", "revoked_at", "state", "unit"),
 )
 
 revocations = Table(  # of CA certificates, which one officer proposes and another performs

@@ -21,7 +21,6 @@ from ca.resources.labels import (
     common_name_of,
     profile_titles,
     reason_name,
-    unit_names,
 )
 from kernel.edges.resources import (
     Cell,
@@ -98,28 +97,19 @@ class Renew(Input):
     )
 
 
-class _Names:
-    """What ids are called, asked for once a page."""
-
-    def __init__(self, app: Any, principal: Principal) -> None:
-        self.profiles: Mapping[str, str] = profile_titles(app, principal)
-        self.units: Mapping[str, str] = unit_names(app, principal)
-        self.authorities: Mapping[str, str] = authority_names(app, principal)
-
-
-def certificate_record(found: Certificate, names: _Names) -> CertificateRecord:
+def certificate_record(found: Certificate, titles: Mapping[str, str]) -> CertificateRecord:
     return CertificateRecord(
         serial=found.serial,
         common_name=common_name_of(found.subject),
         subject=found.subject,
         names=names_in(found.der),
         profile=found.profile,
-        profile_title=names.profiles.get(found.profile, found.profile),
+        profile_title=titles.get(found.profile, found.profile),
         profile_version=found.profile_version,
         authority=found.authority,
-        authority_name=names.authorities.get(found.authority, found.authority),
+        authority_name=found.authority_name,
         unit=found.unit,
-        unit_name=names.units.get(found.unit, found.unit),
+        unit_name=found.unit_name or found.unit,
         state=str(found.state),
         issued=found.intent_at,
         not_before=found.not_before,
@@ -133,17 +123,17 @@ def certificate_record(found: Certificate, names: _Names) -> CertificateRecord:
 
 
 def _page(app: Any, principal: Principal, ask: Ask) -> Page[CertificateRecord]:
-    names = _Names(app, principal)
+    titles = profile_titles(app, principal)
     page = app.ca.lifecycle.page(principal, ask)
-    return page.map(lambda one: certificate_record(one, names))  # type: ignore[no-any-return]
+    return page.map(lambda one: certificate_record(one, titles))  # type: ignore[no-any-return]
 
 
 def _item(app: Any, principal: Principal, serial: str) -> CertificateRecord:
-    return certificate_record(app.ca.lifecycle.show(principal, serial), _Names(app, principal))
+    return certificate_record(app.ca.lifecycle.show(principal, serial), profile_titles(app, principal))
 
 
 def _done(app: Any, principal: Principal, message: str, changed: Certificate) -> Done:
-    record = certificate_record(changed, _Names(app, principal))
+    record = certificate_record(changed, profile_titles(app, principal))
     return Done(message, {"serial": changed.serial}, record=record, id=changed.serial)
 
 
@@ -189,7 +179,7 @@ def preview(app: Any, principal: Principal, serial: str) -> list[str]:
 
 def _told(impact: Impact, app: Any, principal: Principal) -> list[str]:
     found = impact.certificate
-    named = {"subject": found.subject, "unit": unit_names(app, principal).get(found.unit, found.unit)}
+    named = {"subject": found.subject, "unit": found.unit_name or found.unit}
     lines = [
         translate(
             N_("%(subject)s of %(unit)s can use this certificate no more; it can not be undone."), **named

@@ -111,7 +111,7 @@ class Deliver(Input):
     )
 
 
-def request_record(request: Request, titles: Mapping[str, str], units: Mapping[str, str]) -> RequestRecord:
+def request_record(request: Request, titles: Mapping[str, str]) -> RequestRecord:
     return RequestRecord(
         id=request.id,
         common_name=request.subject.get("CN", ""),
@@ -121,7 +121,7 @@ def request_record(request: Request, titles: Mapping[str, str], units: Mapping[s
         profile_title=titles.get(request.profile, request.profile),
         profile_version=request.profile_version,
         unit=request.unit,
-        unit_name=units.get(request.unit, request.unit),
+        unit_name=request.unit_name or request.unit,
         state=str(request.state),
         requested_by=request.requested_by,
         requester=request.requester or request.requested_by,
@@ -135,13 +135,13 @@ def request_record(request: Request, titles: Mapping[str, str], units: Mapping[s
 
 
 def _page(app: Any, principal: Principal, ask: Ask) -> Page[RequestRecord]:
-    titles, units = profile_titles(app, principal), unit_names(app, principal)
+    titles = profile_titles(app, principal)
     page = app.ca.registration.page(principal, ask)
-    return page.map(lambda one: request_record(one, titles, units))  # type: ignore[no-any-return]
+    return page.map(lambda one: request_record(one, titles))  # type: ignore[no-any-return]
 
 
 def _record(app: Any, principal: Principal, request: Request) -> RequestRecord:
-    return request_record(request, profile_titles(app, principal), unit_names(app, principal))
+    return request_record(request, profile_titles(app, principal))
 
 
 def _item(app: Any, principal: Principal, request_id: str) -> RequestRecord:

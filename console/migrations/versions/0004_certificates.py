@@ -24,15 +24,16 @@ SINGLE = (
 )
 INDICES = (
     ("ix_ca_requests_by_state", "ca_requests", ["state", "id"]),
-    ("ix_ca_requests_by_unit", "ca_requests", ["unit", "state", "id"]),
+    ("ix_ca_requests_by_unit", "ca_requests", ["unit", "id", "state"]),
     ("ix_ca_requests_by_person", "ca_requests", ["requested_by", "id"]),
     ("ix_ca_requests_replaces", "ca_requests", ["replaces"]),
     ("ix_ca_certificates_newest", "ca_certificates", ["intent_at", "serial"]),
     ("ix_ca_certificates_by_state", "ca_certificates", ["state", "intent_at", "serial"]),
-    ("ix_ca_certificates_by_unit", "ca_certificates", ["unit", "state", "intent_at", "serial"]),
-    ("ix_ca_certificates_by_profile", "ca_certificates", ["profile", "state", "intent_at", "serial"]),
-    ("ix_ca_certificates_by_end", "ca_certificates", ["not_after", "state", "unit", "serial"]),
-    ("ix_ca_certificates_revoked", "ca_certificates", ["revoked_at"]),
+    ("ix_ca_certificates_by_unit", "ca_certificates", ["unit", "intent_at", "serial", "state"]),
+    ("ix_ca_certificates_by_profile", "ca_certificates", ["profile", "intent_at", "serial", "state"]),
+    ("ix_ca_certificates_by_end", "ca_certificates", ["not_after", "serial"]),
+    ("ix_ca_certificates_in_use", "ca_certificates", ["state", "not_after", "serial", "unit"]),
+    ("ix_ca_certificates_revoked", "ca_certificates", ["revoked_at", "state", "unit"]),
 )
 
 
