@@ -29,6 +29,20 @@ def upgrade_database(url: str) -> None:
     command.upgrade(alembic_config(url), "head")
 
 
+def is_empty(url: str) -> bool:
+    """Whether the database at ``url`` has no table yet."""
+    from sqlalchemy import inspect
+
+    from kernel.clock import SystemClock
+    from kernel.store import Database
+
+    database = Database(url, SystemClock())
+    try:
+        return not inspect(database.engine).get_table_names()
+    finally:
+        database.close()
+
+
 @commands.command("upgrade", help=N_("Create the database or bring it to the newest schema."))
 @pass_app
 def upgrade(app: Any) -> None:

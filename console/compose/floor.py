@@ -17,7 +17,9 @@ from kernel.evidence.service import EvidenceService
 from kernel.identity.access import Access
 from kernel.identity.accounts import SqlAccounts
 from kernel.identity.approvals import Approvals
+from kernel.identity.first_run import FirstRun
 from kernel.identity.four_eyes import FourEyes
+from kernel.identity.origins import Origins
 from kernel.identity.passwords import Passwords
 from kernel.identity.ports import CertificateCheck
 from kernel.identity.preferences import Preferences
@@ -41,6 +43,7 @@ class Floor:
     approvals: Approvals
     identity: IdentityService
     four_eyes: FourEyes
+    first_run: FirstRun
     sign_in: SignIn
     sessions: Sessions
     tokens: Tokens
@@ -73,6 +76,7 @@ def build_floor(settings: Settings, clock: Clock, certificates: CertificateCheck
         origin_failures=settings.identity.origin_failures,
     )
 
+    origins = Origins(clock, rules.origin_failures, rules.lock_for)
     identity = IdentityService(database, clock, access, accounts, passwords, box)
 
     def on_error(subscriber: str, event: Event, error: Exception) -> None:
@@ -88,7 +92,8 @@ def build_floor(settings: Settings, clock: Clock, certificates: CertificateCheck
         approvals=Approvals(clock, access),
         identity=identity,
         four_eyes=FourEyes(database, access, identity),
-        sign_in=SignIn(database, clock, access, accounts, passwords, box, certificates, rules),
+        first_run=FirstRun(database, accounts, identity, origins, data / "secrets" / "setup.code"),
+        sign_in=SignIn(database, clock, access, accounts, passwords, box, certificates, rules, origins),
         sessions=Sessions(database, access, accounts),
         tokens=Tokens(database, clock, access, accounts),
         preferences=Preferences(database, clock),

@@ -19,6 +19,7 @@ from console.web import (
     rooms,
     search,
     security,
+    setup,
     sign_in,
 )
 from console.web.engine import routes
@@ -36,11 +37,20 @@ def create_app(app: App) -> Flask:
     )
     flask.extensions["weicheng"] = app
     language.install(flask, app.settings, app.clock)
+    setup.install(flask)
     security.install(flask)
     CSRFProtect(flask)
     problems.install(flask)
     frame.install(flask)
-    for blueprint in (sign_in.pages, me.pages, home.pages, health.pages, preferences.pages, search.pages):
+    for blueprint in (
+        setup.pages,
+        sign_in.pages,
+        me.pages,
+        home.pages,
+        health.pages,
+        preferences.pages,
+        search.pages,
+    ):
         flask.register_blueprint(blueprint)
     flask.register_blueprint(api_page.pages)
     flask.jinja_env.finalize = _harmless
@@ -49,7 +59,7 @@ def create_app(app: App) -> Flask:
     menu.install(flask, resources(), entries)
     flask.jinja_env.globals.update(role_name=role_name, organisation=app.settings.organisation)
     api = create_api(app, resources())
-    flask.wsgi_app = beside(flask.wsgi_app, api.wsgi_app)  # type: ignore[method-assign]
+    flask.wsgi_app = beside(flask.wsgi_app, api.wsgi_app)  # type: ignore[assignment,method-assign]
     return flask
 
 

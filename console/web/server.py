@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from console.commands.db import is_empty, upgrade_database
 from console.compose.app import App
 from console.serving import Server
 from kernel.config import Settings, Web
@@ -75,8 +76,13 @@ class ContextCache:
 
 
 def serve(settings: Settings) -> None:
-    """Serve the console until SIGTERM; Unavailable at once when TLS can't be set up."""
+    """Serve the console until SIGTERM; Unavailable at once when TLS can't be set up.
+
+    An empty database gets its tables, so that set-up can go on in the browser; one in use is migrated by hand.
+    """
     contexts = ContextCache(settings.web)
+    if is_empty(settings.database):
+        upgrade_database(settings.database)
     options = {
         "workers": WORKERS,
         "threads": settings.web.threads,

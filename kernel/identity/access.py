@@ -1,6 +1,6 @@
 """May this principal do this to something of that unit? Services ask here before they act."""
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, or_, select
 
 from kernel.audit.model import AuditAction
 from kernel.errors import NotPermitted
@@ -113,7 +113,14 @@ class Access:
 
 def _subtree(connection: Connection, root: str) -> list[Unit]:
     """The unit and those below it, superior before inferior; none when it does not exist."""
-    top = units.alias("top")
-    below = func.substr(units.c.path, 1, func.length(top.c.path)) == top.c.path
-    query = select(units).join(top, below).where(top.c.id == root).order_by(units.c.path)
-    return [Unit(row.id, row.parent, row.name, row.path) for row in connection.execute(query)]
+    return [Unit(*row) for row in connection.execute(_BELOW, {"root": root})]
+
+
+_TOP = units.alias("top")
+# built once: nearly every request asks it, and building it costs as much as running it
+_BELOW = (
+    select(units.c.id, units.c.parent, units.c.name, units.c.path)
+    .join(_TOP, func.substr(units.c.path, 1, func.length(_TOP.c.path)) == _TOP.c.path)
+    .where(_TOP.c.id == bindparam("root"))
+    .order_by(units.c.path)
+)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, insert, select, update
 
 from kernel.canonical import sha256_hex
 from kernel.errors import NotFound
@@ -69,10 +69,10 @@ class SqlAccounts:
         return self.user(connection, login)
 
     def user(self, connection: Connection, login: str) -> User:
-        return self._one(connection, users.c.login == login, login)
+        return self._one(connection, _BY_LOGIN, login)
 
     def user_by_id(self, connection: Connection, user_id: str) -> User:
-        return self._one(connection, users.c.id == user_id, user_id)
+        return self._one(connection, _BY_ID, user_id)
 
     def with_roles(
         self, connection: Connection, roles: frozenset[Role], units_of: Sequence[str] | None
@@ -186,14 +186,17 @@ class SqlAccounts:
         mine = and_(sessions.c.user == user_id, sessions.c.id != but)
         return connection.execute(delete(sessions).where(mine)).rowcount
 
-    def _one(self, connection: Connection, condition: Any, name: str) -> User:
-        row = connection.execute(select(users).where(condition)).one_or_none()
-        if row is None:
+    def _one(self, connection: Connection, query: Select[Any], name: str) -> User:
+        rows = connection.execute(query, {"wanted": name}).all()
+        if not rows:
             raise NotFound(N_("There is no user %(login)s."), login=name)
-        held = connection.execute(select(user_roles.c.role).where(user_roles.c.user == row.id)).scalars()
-        return _user(row, frozenset(Role(role) for role in held))
+        return _user(rows[0], frozenset(Role(row.role) for row in rows if row.role))
 
 
+# built once, since every request asks for its user: a row for each role
+_WITH_ROLES = select(users, user_roles.c.role).outerjoin(user_roles, user_roles.c.user == users.c.id)
+_BY_ID = _WITH_ROLES.where(users.c.id == bindparam("wanted"))
+_BY_LOGIN = _WITH_ROLES.where(users.c.login == bindparam("wanted"))
 _SESSION = ("id", "user", "method", "created_at", "last_seen_at", "expires_at", "origin")
 
 

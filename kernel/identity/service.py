@@ -67,6 +67,10 @@ class IdentityService:
         """
         if set(logins) != set(THREE_ADMINISTRATORS):
             raise Invalid(N_("Set-up needs a system administrator, a security officer and an auditor."))
+        for login, name in logins.values():
+            _check_person(login, name)
+        if not organisation.strip() or len(organisation) > 200:
+            raise Invalid(N_("A name has 1 to 200 characters."), place=organisation[:80])
         actor = Principal.system("set-up")
         with self._database.begin() as uow:
             if self._accounts.any_user(uow.connection):
@@ -128,10 +132,7 @@ class IdentityService:
     def create_user(self, principal: Principal, login: str, name: str, unit: str) -> NewAccount:
         """Make an account without any role; its first password and TOTP key are returned once."""
         self._access.require(principal, Permission.IDENTITY_USER_WRITE, unit=unit)
-        if not login.isascii() or not login.replace("-", "").replace(".", "").isalnum() or len(login) > 60:
-            raise Invalid(N_("A login has up to 60 ASCII letters, digits, - and . only."), place=login[:80])
-        if not name.strip() or len(name) > 200:
-            raise Invalid(N_("A name has 1 to 200 characters."), place=login)
+        _check_person(login, name)
         with self._database.begin() as uow:
             self._accounts.unit(uow.connection, unit)
             return self._add(uow, principal, login, name, unit, frozenset())
@@ -331,6 +332,13 @@ class IdentityService:
         """Whether somebody can give the user's roles back."""
         officers = self._accounts.with_roles(connection, roles_with(Permission.IDENTITY_ROLE_GRANT), None)
         return any(one.id != user.id and can_sign_in(one, self._clock.now()) for one in officers)
+
+
+def _check_person(login: str, name: str) -> None:
+    if not login.isascii() or not login.replace("-", "").replace(".", "").isalnum() or len(login) > 60:
+        raise Invalid(N_("A login has up to 60 ASCII letters, digits, - and . only."), place=login[:80])
+    if not name.strip() or len(name) > 200:
+        raise Invalid(N_("A name has 1 to 200 characters."), place=login)
 
 
 def _named_in(certificate: bytes) -> list[str | bytes]:

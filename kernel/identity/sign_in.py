@@ -58,6 +58,7 @@ class SignIn:
         box: SecretBox,
         certificates: CertificateCheck,
         rules: SignInRules,
+        origins: Origins,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -67,7 +68,7 @@ class SignIn:
         self._box = box
         self._certificates = certificates
         self.rules = rules
-        self._origins = Origins(clock, rules.origin_failures, rules.lock_for)
+        self._origins = origins
 
     def with_password(self, login: str, password: str, code: str, origin: str = "") -> SignedIn:
         """Sign in with password and TOTP code; Unauthenticated otherwise, whatever was wrong.

@@ -7,7 +7,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
@@ -113,8 +125,7 @@ class Tokens:
             raise _unknown()
         now = self._clock.now()
         with self._database.read() as connection:
-            query = select(tokens).where(tokens.c.token_hash == sha256_hex(raw.encode()))
-            row = connection.execute(query).one_or_none()
+            row = connection.execute(_BY_HASH, {"hash": sha256_hex(raw.encode())}).one_or_none()
             if row is None or row.revoked_at is not None or row.expires_at <= now:
                 raise _unknown()
             user = self._accounts.user_by_id(connection, row.user)
@@ -181,6 +192,7 @@ def state_of(token: Token, now: datetime) -> str:
     return "active" if token.expires_at > now else "expired"
 
 
+_BY_HASH = select(tokens).where(tokens.c.token_hash == bindparam("hash"))  # built once: each request asks it
 _QUERY = select(tokens, users.c.login).select_from(tokens.join(users, users.c.id == tokens.c.user))
 
 

@@ -10,6 +10,7 @@ from kernel.clock import FixedClock
 from kernel.identity.access import Access
 from kernel.identity.accounts import SqlAccounts
 from kernel.identity.model import Principal, Role
+from kernel.identity.origins import Origins
 from kernel.identity.passwords import Passwords, totp_code
 from kernel.identity.service import THREE_ADMINISTRATORS, IdentityService, NewAccount
 from kernel.identity.sessions import Sessions
@@ -62,7 +63,9 @@ def world(any_database: Database, clock: FixedClock, tmp_path: Path) -> World:
     )
     certificates = Certificates()
     service = IdentityService(any_database, clock, access, accounts, passwords, box)
-    sign_in = SignIn(any_database, clock, access, accounts, passwords, box, certificates, SignInRules())
+    rules = SignInRules()
+    origins = Origins(clock, rules.origin_failures, rules.lock_for)
+    sign_in = SignIn(any_database, clock, access, accounts, passwords, box, certificates, rules, origins)
     sessions = Sessions(any_database, access, accounts)
     tokens = Tokens(any_database, clock, access, accounts)
     return World(any_database, clock, service, sign_in, sessions, tokens, certificates)
