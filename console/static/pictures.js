@@ -104,8 +104,8 @@
     const common = { animation: false, textStyle: text, tooltip: { confine: true, renderMode: "richText" } };
     const ring = {
       ...common,
-      legend: { orient: "vertical", right: 0, top: "middle", textStyle: text },
-      series: [{ type: "pie", radius: ["50%", "78%"], center: ["35%", "50%"], data: items, label: { show: true, color: ink(), formatter: "{c}" } }],
+      legend: { orient: "vertical", left: "58%", top: "middle", textStyle: text, formatter: (name) => `${name}  ${items.find((one) => one.name === name).value}` },
+      series: [{ type: "pie", radius: ["52%", "82%"], center: ["30%", "50%"], data: items, label: { show: false } }],
     };
     const bars = {
       ...common,
@@ -127,7 +127,7 @@
     const elements = [
       ...data.zones.map((zone) => ({ data: { id: zone.id, label: zone.label }, classes: "zone" })),
       ...data.nodes.map((one) => ({ data: { ...one, parent: one.zone || undefined }, position: { x: one.x, y: one.y }, classes: `node ${one.tone ? `tone-${one.tone}` : ""}` })),
-      ...data.edges.map((one, number) => ({ data: { ...one, id: `edge:${number}` }, classes: one.tone ? `tone-${one.tone}` : "" })),
+      ...data.edges.map((one, number) => ({ data: { ...one, id: `edge:${number}` }, classes: `${one.tone ? `tone-${one.tone}` : ""} ${one.arc ? "arc" : ""}` })),
     ];
     body.style.height = `${Math.min(Math.max(data.height, 160), 640)}px`;
     const picture = cytoscape({
@@ -144,7 +144,7 @@
     }
     picture.on("tap", "node[url]", (event) => {
       const url = event.target.data("url");
-      if (url.startsWith("/")) location.assign(url);
+      if (new URL(url, location.href).origin === location.origin) location.assign(url);
     });
     return () => picture.destroy();
   }
@@ -159,6 +159,7 @@
       { selector: "node.node", style: { shape: "round-rectangle", width: 180, height: 36, "background-color": surface, "border-width": 2, "border-color": colour("--muted"), label: "data(label)", color: ink(), "font-family": font(), "font-size": 12, "text-valign": "center", "text-wrap": "ellipsis", "text-max-width": 168 } },
       { selector: "node.zone", style: { shape: "round-rectangle", "background-color": colour("--quiet-ground"), "background-opacity": 0.5, "border-width": 1, "border-color": colour("--muted"), label: "data(label)", color: ink(), "font-family": font(), "font-size": 13, "font-weight": "bold", "text-valign": "top", "text-margin-y": -4, padding: 18 } },
       { selector: "edge", style: { width: 1.5, "line-color": colour("--muted"), "curve-style": "straight", label: "data(label)", "font-size": 10, "font-family": font(), color: ink(), "text-background-color": surface, "text-background-opacity": 0.85, "text-background-padding": 2, "target-arrow-color": colour("--muted"), "target-arrow-shape": "triangle", "arrow-scale": 0.8 } },
+      { selector: "edge.arc", style: { "curve-style": "unbundled-bezier", "control-point-distances": [-46], "control-point-weights": [0.5] } },
       ...tones,
     ];
   }

@@ -140,7 +140,9 @@ class Graph:
                 | {"x": places[one.id][0], "y": places[one.id][1]}
                 for one in nodes
             ],
-            "edges": [vars(one) for one in edges],
+            "edges": [
+                vars(one) | {"arc": _over_others(places[one.source], places[one.target])} for one in edges
+            ],
         }
 
     def table(self) -> Table:
@@ -261,7 +263,8 @@ def graph_svg(
 
 Frames = list[tuple[str, tuple[float, float, float, float]]]
 Places = dict[str, tuple[float, float]]
-WIDE, TALL = 180.0, 58.0  # room of a node
+ROW = 4  # nodes in a row
+STEP, TALL = 266.0, 62.0  # from one node's middle to the next, across and down
 
 
 def placed(
@@ -271,8 +274,13 @@ def placed(
     return _zoned(nodes, zones) if zones else _layered(nodes, edges)
 
 
+def _over_others(start: tuple[float, float], end: tuple[float, float]) -> bool:
+    """Whether a straight line would run through a node between: such a line is bent upwards."""
+    return start[1] == end[1] and abs(start[0] - end[0]) > STEP * 1.5
+
+
 def _zoned(nodes: Sequence[Node], zones: Sequence[tuple[str, str]]) -> tuple[Frames, Places, float]:
-    """Zones one below the other, each as wide as the picture, its nodes in rows of five; what is in none comes last."""
+    """Zones one below the other, each as wide as the picture, its nodes in rows; what is in none comes last."""
     known = dict(zones)
     frames: Frames = []
     places: Places = {}
@@ -281,10 +289,10 @@ def _zoned(nodes: Sequence[Node], zones: Sequence[tuple[str, str]]) -> tuple[Fra
         inside = [one for one in nodes if (one.zone if one.zone in known else "") == key]
         if not inside:
             continue
-        rows = -(-len(inside) // 5)
+        rows = -(-len(inside) // ROW)
         frames.append((label, (20, top, 1060, 30 + rows * TALL)))
         for number, one in enumerate(inside):
-            places[one.id] = (130 + 210 * (number % 5), top + 56 + TALL * (number // 5))
+            places[one.id] = (150 + STEP * (number % ROW), top + 56 + TALL * (number // ROW))
         top += 30 + rows * TALL + 34
     return frames, places, top + 10
 
@@ -303,9 +311,9 @@ def _layered(nodes: Sequence[Node], edges: Sequence[Edge]) -> tuple[Frames, Plac
     top = 70.0
     for level in range(max(depth.values(), default=0) + 1):
         inside = [one for one in nodes if depth[one.id] == level]
-        for start in range(0, len(inside), 5):
-            row = inside[start : start + 5]
+        for start in range(0, len(inside), ROW):
+            row = inside[start : start + ROW]
             for number, one in enumerate(row):
-                places[one.id] = (550 + 210 * (number - (len(row) - 1) / 2), top)
+                places[one.id] = (550 + STEP * (number - (len(row) - 1) / 2), top)
             top += TALL + 22
     return [], places, top

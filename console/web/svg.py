@@ -59,7 +59,8 @@ class Canvas:
             f' stroke="{colour}" stroke-width="1.6"/>'
             f'<text x="{x:.1f}" y="{y + 4:.1f}" text-anchor="middle" fill="{INK}">{clean(label)}</text></g>'
         )
-        self._parts.append(f"<a href={quoteattr(url)}>{parts}</a>" if url.startswith("/") else parts)
+        inside = url.startswith("/") and not url.startswith(("//", "/\\")) and url.isprintable()
+        self._parts.append(f"<a href={quoteattr(url)}>{parts}</a>" if inside else parts)
 
     def text(
         self, x: float, y: float, text: str, *, anchor: str = "start", colour: str = INK, size: int = 12
