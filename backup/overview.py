@@ -52,7 +52,7 @@ class Replica:
     def proof(self) -> tuple[Level, Verdict, datetime | None]:
         """Level, verdict and time of what speaks for the site: the newest verification or drill.
 
-        A drill that passed but stands on no verification of its receipt takes nothing from the verification before it.
+        A drill that asked nobody, or stands on no verification of its receipt, takes nothing from the one before it.
         """
         looked, drilled = self.looked, self.drilled
         if drilled and (looked is None or _outweighs(drilled, looked)):
@@ -168,8 +168,8 @@ def _place(replica: Replica, planned: PlannedSet, now: datetime) -> Place:
 
 
 def _outweighs(drilled: Drill, looked: Verification) -> bool:
-    tells_more = drilled.verdict is not Verdict.PASS or drilled.reached >= looked.reached
-    return tells_more and drilled.finished_at >= looked.finished_at
+    proves = drilled.verdict is Verdict.PASS and drilled.reached >= looked.reached
+    return (proves or drilled.verdict is Verdict.FAIL) and drilled.finished_at >= looked.finished_at
 
 
 def level_name(level: Level) -> str:

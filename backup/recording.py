@@ -33,7 +33,7 @@ SHOWN_FINDINGS = 20  # in events and summaries; the attachment holds them all
 
 def target(plan: Plan, site: str = "") -> str:
     """How a plan, or its replica at a site, is named in the audit trail: as in the lists."""
-    return f"{plan.id}.{site}" if site else plan.id
+    return f"backup:{plan.id}.{site}" if site else f"backup:{plan.id}"
 
 
 class Recorder:
