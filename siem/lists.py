@@ -48,6 +48,7 @@ ALERTS: Listing[Alert] = Listing(
         "until": until(alerts.c.last_seen),
     },
     facets={"state": alerts.c.state},
+    bare=alerts,
 )
 
 CASES: Listing[Case] = Listing(
@@ -67,6 +68,7 @@ CASES: Listing[Case] = Listing(
         "until": until(cases.c.opened_at),
     },
     facets={"state": cases.c.state},
+    bare=cases,
 )
 
 

@@ -68,7 +68,7 @@ alerts = Table(
     Index("ix_siem_alerts_last_seen", "last_seen", "id"),
     Index("ix_siem_alerts_state_urgency", "state", "urgency", "id"),
     Index("ix_siem_alerts_unit_state_urgency", "unit", "state", "urgency", "id"),
-    Index("ix_siem_alerts_assignee", "assignee"),
+    Index("ix_siem_alerts_assignee_urgency", "assignee", "urgency", "id"),
     Index("ix_siem_alerts_case_id", "case_id"),
 )
 

@@ -253,9 +253,21 @@ CASES = Resource(
             when=lambda case: case.state != "closed",
         ),
         Verb("add", N_("Add alerts"), _WRITE, _add, AddAlerts, when=lambda case: case.state != "closed"),
-        Verb("contain", N_("Mark as contained"), _WRITE, _contain, Reason, when=lambda case: case.state == "open"),
         Verb(
-            "recover", N_("Mark as recovered"), _WRITE, _recover, Reason, when=lambda case: case.state == "contained"
+            "contain",
+            N_("Mark as contained"),
+            _WRITE,
+            _contain,
+            Reason,
+            when=lambda case: case.state == "open",
+        ),
+        Verb(
+            "recover",
+            N_("Mark as recovered"),
+            _WRITE,
+            _recover,
+            Reason,
+            when=lambda case: case.state == "contained",
         ),
         Verb(
             "close",

@@ -19,7 +19,7 @@ _ALERT_INDICES = {
     "ix_siem_alerts_last_seen": ["last_seen", "id"],
     "ix_siem_alerts_state_urgency": ["state", "urgency", "id"],
     "ix_siem_alerts_unit_state_urgency": ["unit", "state", "urgency", "id"],
-    "ix_siem_alerts_assignee": ["assignee"],
+    "ix_siem_alerts_assignee_urgency": ["assignee", "urgency", "id"],
     "ix_siem_alerts_case_id": ["case_id"],
 }
 _CASE_INDICES = {
