@@ -11,7 +11,7 @@ PACKAGES := kernel ca netops monitor siem backup policies console
 BENCHES := $(filter-out report seeds,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
 CODE := $(PACKAGES) scripts tests $(wildcard benchmarks)
 
-.PHONY: help demo serve test test-slow check bench i18n lock clean setup-demo setup-test
+.PHONY: help demo serve test test-slow check bench screens i18n lock clean setup-demo setup-test
 
 help: ## 列出全部命令 | list the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "  make %-12s %s|%s\n", $$1, $$2, $$3 }'
@@ -38,6 +38,9 @@ check: setup-test ## 格式、规则、类型、导入边界、迁移、翻译 |
 
 bench: setup-test ## 性能测量（NAME=名称） | a measurement (NAME=name)
 	@$(BIN)/python -m benchmarks.$(subst -,_,$(or $(NAME),$(error NAME=…: $(BENCHES))))
+
+screens: setup-test ## 更新控制台各页截图（需先 make demo） | renew docs/screens (after make demo)
+	@$(BIN)/python -m scripts.screens
 
 i18n: setup-demo ## 编译中英文消息 | compile the messages
 	@$(BIN)/python -m scripts.messages compile

@@ -31,9 +31,9 @@ pages = Blueprint("monitor", __name__, url_prefix="/monitor")
 MENU = (Entry(N_("Network picture"), "monitor.topology", Permission.MONITOR_READ),)
 
 RANGES: Mapping[str, tuple[timedelta, str]] = {
-    "hour": (timedelta(hours=1), N_("Last hour")),
-    "day": (timedelta(days=1), N_("Last day")),
-    "week": (timedelta(days=7), N_("Last week")),
+    "hour": (timedelta(hours=1), N_("Past hour")),
+    "day": (timedelta(days=1), N_("Past day")),
+    "week": (timedelta(days=7), N_("Past week")),
 }
 SILENCE = timedelta(minutes=16)  # three polls: a longer pause is drawn as a gap
 
