@@ -134,14 +134,18 @@ class TantivyEvents:
 
     def search(self, search: Search) -> Page:
         check(search)
-        days = self._open_days()
-        total = sum(_count(day, search) for day in days)
+        counted = {day.name: (day, _count(day, search)) for day in self._open_days()}
+        total = sum(count for _, count in counted.values())
+        days = [day for day, count in counted.values() if count]
         cursor = None if search.after is None else read_cursor(search.after)
         found: list[Document] = []
         for day in days:
             found += _newest(day, search, cursor)
         found.sort(key=_position, reverse=search.newest_first)
-        answers = {name: _aggregate(agg, search, days) for name, agg in search.aggregations.items()}
+        given = [_ask_day(day, search) for day in days] if search.aggregations else []
+        answers = {
+            name: _aggregate(agg, [day[name] for day in given]) for name, agg in search.aggregations.items()
+        }
         return page(found[: search.size + 1], search.size, total, answers)
 
     def fetch(self, ids: Iterable[str]) -> dict[str, Document]:
@@ -248,14 +252,17 @@ def _with_ties(day: _Day, searcher: tantivy.Searcher, query: tantivy.Query, foun
     return [address for address, time in zip(found, times, strict=True) if time != last] + tied
 
 
-def _aggregate(aggregation: Aggregation, search: Search, days: list[_Day]) -> Any:
-    column = {"@timestamp": "time", "event.ingested": "ingested"}.get(
-        aggregation.field, f"ecs.{aggregation.field}"
-    )
-    asked, name = _asked(aggregation, column)
-    answers = [
-        day.searcher().aggregate(day.ask.translate(search.query), {"a": {name: asked}})["a"] for day in days
-    ]
+def _ask_day(day: _Day, search: Search) -> dict[str, Any]:
+    """What one day answers to all the aggregations, asked at once."""
+    asked = {
+        name: {kind: body} for name, (body, kind) in ((n, _asked(a)) for n, a in search.aggregations.items())
+    }
+    found: dict[str, Any] = day.searcher().aggregate(day.ask.translate(search.query), asked)
+    return found
+
+
+def _aggregate(aggregation: Aggregation, answers: Sequence[dict[str, Any]]) -> Any:
+    """One answer of the days' answers."""
     if isinstance(aggregation, (Least, Greatest)):
         found = [answer["value"] for answer in answers if answer["value"] is not None]
         edge = min if isinstance(aggregation, Least) else max
@@ -277,7 +284,10 @@ def _aggregate(aggregation: Aggregation, search: Search, days: list[_Day]) -> An
     return len(counts) if isinstance(aggregation, Cardinality) else top(counts, _size(aggregation))
 
 
-def _asked(aggregation: Aggregation, column: str) -> tuple[dict[str, Any], str]:
+def _asked(aggregation: Aggregation) -> tuple[dict[str, Any], str]:
+    column = {"@timestamp": "time", "event.ingested": "ingested"}.get(
+        aggregation.field, f"ecs.{aggregation.field}"
+    )
     match aggregation:
         case DateHistogram(interval=interval):
             return {"field": column, "interval": interval * 1000, "min_doc_count": 1}, "histogram"
