@@ -67,7 +67,8 @@ ZONES: Listing[Zone] = Listing(
 LINKS: Listing[ListedLink] = Listing(
     select(links, A.c.name.label("a_name"), B.c.name.label("b_name"))
     .join(A, A.c.id == links.c.a)
-    .join(B, B.c.id == links.c.b),
+    .join(B, B.c.id == links.c.b)
+    .where(A.c.retired_at.is_(None)),  # always so: by which index names come in order
     key=links.c.id,
     orders={"a": A.c.name, "b": B.c.name},
     default="a",

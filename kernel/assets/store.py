@@ -51,7 +51,10 @@ assets = Table(
     Column("version", Integer, nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
     Column("retired_at", UtcDateTime),
-    Index(None, "retired_at", "kind"),  # what is in use, counted by kind
+    Index(None, "zone"),
+    # what is in use, in the order of the names or of the addresses, with all that it is looked through by
+    Index("ix_assets_assets_by_name", "retired_at", "name", "address", "platform", "kind", "unit"),
+    Index("ix_assets_assets_by_address", "retired_at", "address"),
     # a name may be used again once its bearer has retired
     Index(
         "uq_assets_assets_name_in_use",

@@ -19,6 +19,11 @@ NARROWED = (
     ("evidence_records", "seq", ("kind", "subject", "unit")),
     ("jobs", "id", ("state", "kind", "unit", "requested_by")),
 )
+REGISTER = {
+    "ix_assets_assets_zone": ["zone"],
+    "ix_assets_assets_by_name": ["retired_at", "name", "address", "platform", "kind", "unit"],
+    "ix_assets_assets_by_address": ["retired_at", "address"],
+}
 _Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -41,7 +46,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs_log")),
     )
     op.create_index(op.f("ix_jobs_log_job_id"), "jobs_log", ["job", "id"])
-    op.create_index(op.f("ix_assets_assets_retired_at_kind"), "assets_assets", ["retired_at", "kind"])
+    for name, columns in REGISTER.items():
+        op.create_index(name, "assets_assets", columns)
     for table, order, columns in NARROWED:
         for column in columns:
             op.create_index(op.f(f"ix_{table}_{column}_{order}"), table, [column, order])
@@ -51,7 +57,8 @@ def downgrade() -> None:
     for table, order, columns in NARROWED:
         for column in columns:
             op.drop_index(f"ix_{table}_{column}_{order}", table_name=table)
-    op.drop_index("ix_assets_assets_retired_at_kind", table_name="assets_assets")
+    for name in REGISTER:
+        op.drop_index(name, table_name="assets_assets")
     op.drop_table("jobs_log")
     with op.batch_alter_table("assets_links") as links:
         links.drop_constraint("uq_assets_links_id", type_="unique")
