@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     event,
     select,
     text,
@@ -97,6 +98,13 @@ class AuditEntry:
     details: Mapping[str, Any]
 
 
+# built once, since everything that is done asks them
+_APPEND = audit_records.insert()
+_MAKE_HEAD = text(f"INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '{GENESIS}') ON CONFLICT DO NOTHING")  # noqa: S608
+_LOCK_HEAD = select(audit_head.c.seq, audit_head.c.hash).with_for_update()
+_MOVE_HEAD = audit_head.update().values(seq=bindparam("seq"), hash=bindparam("hash"))
+
+
 def append_entries(connection: Connection, entries: Sequence[AuditEntry]) -> None:
     """Lock the chain, then add the entries; the lock is held until the transaction ends."""
     seq, previous = lock_head(connection)
@@ -111,8 +119,8 @@ def append_entries(connection: Connection, entries: Sequence[AuditEntry]) -> Non
         chained = {"seq": seq, "at": entry.at, "body": body, "previous": previous, "hash": digest}
         rows.append(columns_of(said) | chained)
         previous = digest
-    connection.execute(audit_records.insert(), rows)
-    connection.execute(audit_head.update().values(seq=seq, hash=previous))
+    connection.execute(_APPEND, rows)
+    connection.execute(_MOVE_HEAD, {"seq": seq, "hash": previous})
 
 
 def chain_hash(previous: str, body: str) -> str:
@@ -141,10 +149,8 @@ def columns_of(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def lock_head(connection: Connection) -> tuple[int, str]:
     """Return (sequence number, hash) of the newest record and keep other writers out until the commit."""
-    connection.execute(
-        text(f"INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '{GENESIS}') ON CONFLICT DO NOTHING")  # noqa: S608
-    )
-    row = connection.execute(select(audit_head.c.seq, audit_head.c.hash).with_for_update()).one()
+    connection.execute(_MAKE_HEAD)
+    row = connection.execute(_LOCK_HEAD).one()
     return row.seq, row.hash
 
 
