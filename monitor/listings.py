@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, case, func, literal, select
+from sqlalchemy import ColumnElement, Row, case, func, literal, select
 
 from kernel.assets.store import assets, zones
 from kernel.store import UtcDateTime
@@ -22,6 +22,11 @@ _TROUBLE = case(
     else_=0,
 )
 _CHECKED = func.coalesce(certificates.c.state, EndpointState.NEVER.value)
+
+
+def _name_of(asset: ColumnElement[str]) -> ColumnElement[str]:
+    """The entry's name as a column: a join would cost the counts of a list as much as its rows."""
+    return select(assets.c.name).where(assets.c.id == asset).scalar_subquery()
 
 
 def _status(row: Row[Any]) -> Status:
@@ -95,25 +100,21 @@ DEVICES = Listing(
 )
 
 FINDINGS = Listing(
-    query=select(findings, assets.c.name.label("device")).join_from(
-        findings, assets, assets.c.id == findings.c.asset
-    ),
+    query=select(findings, _name_of(findings.c.asset).label("device")),
     key=findings.c.id,
     orders={
         "weight": findings.c.weight,
-        "first_seen": findings.c.first_seen,
         "last_seen": findings.c.last_seen,
-        "kind": findings.c.kind,
     },
     default="-weight",
     row=lambda row: NamedFinding(finding_of(row), row.device),
-    text=(assets.c.name, findings.c.subject),
+    text=(_name_of(findings.c.asset), findings.c.subject),
     filters={
         "state": equals(findings.c.state),
         "severity": equals(findings.c.severity),
         "kind": equals(findings.c.kind),
         "asset": equals(findings.c.asset),
-        "device": equals(assets.c.name),
+        "device": lambda names: findings.c.asset.in_(select(assets.c.id).where(assets.c.name.in_(names))),
     },
     facets={"state": findings.c.state},
 )
@@ -150,14 +151,12 @@ ENDPOINTS = Listing(
 )
 
 TRAPS = Listing(
-    query=select(traps, assets.c.name.label("device")).select_from(
-        traps.outerjoin(assets, assets.c.id == traps.c.asset)
-    ),
+    query=select(traps, _name_of(traps.c.asset).label("device")),
     key=traps.c.id,
     orders={"last_at": traps.c.last_at},
     default="-last_at",
     row=lambda row: NamedTrap(trap_of(row), row.device or ""),
-    text=(assets.c.name, traps.c.source, traps.c.name),
+    text=(_name_of(traps.c.asset), traps.c.source, traps.c.name),
     filters={
         "severity": equals(traps.c.severity),
         "name": equals(traps.c.name),

@@ -113,7 +113,7 @@ findings = Table(
     Column("asset", String(60), nullable=False, index=True),
     Column("subject", String(800), nullable=False),
     Column("details", Json, nullable=False),
-    Column("state", String(20), nullable=False, index=True),
+    Column("state", String(20), nullable=False),
     Column("severity", String(20), nullable=False),
     Column("unit", String(80), nullable=False, index=True),
     Column("first_seen", UtcDateTime, nullable=False),
@@ -124,6 +124,8 @@ findings = Table(
     UniqueConstraint("kind", "asset", "subject"),
     Index("ix_monitor_findings_weight_id", "weight", "id"),
     Index("ix_monitor_findings_unit_state", "unit", "state"),
+    Index("ix_monitor_findings_state_weight_id", "state", "weight", "id"),
+    Index("ix_monitor_findings_last_seen_id", "last_seen", "id"),
 )
 
 certificates = Table(
@@ -155,6 +157,7 @@ traps = Table(
     Column("last_at", UtcDateTime, nullable=False, index=True),
     Column("count", Integer, nullable=False),
     Column("varbinds", Json, nullable=False),
+    Index("ix_monitor_traps_severity_last_at_id", "severity", "last_at", "id"),
 )
 
 

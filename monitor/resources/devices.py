@@ -28,19 +28,9 @@ class DeviceRecord(Record):
     """``availability``, ``cpu`` and ``memory`` in percent, ``temperature`` in °C, ``latency`` in ms, ``uptime`` in days."""
 
     moving: ClassVar[frozenset[str]] = frozenset(
-        (
-            "state",
-            "since",
-            "polled_at",
-            "answered_at",
-            "problem",
-            "availability",
-            "cpu",
-            "memory",
-            "temperature",
-        )
-        + ("latency", "thresholds", "sys_name", "sys_descr", "location", "uptime", "snmp", "gaps")
-    )
+        ("state", "since", "polled_at", "answered_at", "problem", "availability", "cpu", "memory", "temperature",
+         "latency", "thresholds", "sys_name", "sys_descr", "location", "uptime", "snmp", "gaps")
+    )  # fmt: skip
 
     id: str
     name: str

@@ -61,8 +61,8 @@ class Base:
 
     def scope(self, principal: Principal, column: ColumnElement[Any]) -> tuple[ColumnElement[bool], ...]:
         """Check the right to read; the condition that keeps a list to the principal's units."""
-        units = self.seen_units(principal)
-        return () if units is None else (column.in_(sorted(units)),)
+        self.access.require(principal, Permission.MONITOR_READ)
+        return self.access.seen(principal, column)
 
     def request(self, principal: Principal, work: Work, chosen: Sequence[Asset] | None = None) -> str:
         """Have a worker do it, on the chosen entries alone if there are such; the job's id.

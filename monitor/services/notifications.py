@@ -1,6 +1,6 @@
 """Traps and informs: named, told apart from repetitions, kept, announced (MON-1)."""
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, select
 
 from kernel.assets.store import assets
 from kernel.canonical import canonical_json, sha256_hex
@@ -51,27 +51,20 @@ class Notifications:
             uow.emit(Event(EventKind.MONITOR_TRAP_RECEIVED, asset or trap.source, data, unit, severity))
 
     def page(self, principal: Principal, ask: Ask) -> Page[NamedTrap]:
-        """Notifications of the principal's units, newest first; those of unknown senders only for who sees all units."""
-        units = self._base.seen_units(principal)
+        """Notifications of the principal's units, newest first; those of unknown senders only for the topmost unit."""
+        scope = self._scope(principal)
         with self._base.database.read() as connection:
-            return TRAPS.page(connection, ask, *_scope(connection, units))
+            return TRAPS.page(connection, ask, *scope)
 
     def get(self, principal: Principal, trap_id: str) -> NamedTrap:
         """One notification; NotFound also when it is another unit's."""
-        units = self._base.seen_units(principal)
+        wanted = TRAPS.query.where(store.traps.c.id == trap_id, *self._scope(principal))
         with self._base.database.read() as connection:
-            wanted = TRAPS.query.where(store.traps.c.id == trap_id, *_scope(connection, units))
             row = connection.execute(wanted).one_or_none()
         if row is None:
             raise NotFound(N_("There is no notification %(id)s."), id=trap_id[:60])
         return TRAPS.row(row)
 
-
-def _scope(connection: Connection, units: frozenset[str] | None) -> tuple[ColumnElement[bool], ...]:
-    """Keeps to ``units``, except for whom every unit with entries in the register is among them."""
-    if units is None:
-        return ()
-    others = select(assets.c.id).where(assets.c.unit.not_in(sorted(units))).limit(1)
-    if connection.execute(others).first() is None:
-        return ()
-    return (assets.c.unit.in_(sorted(units)),)
+    def _scope(self, principal: Principal) -> tuple[ColumnElement[bool], ...]:
+        seen = self._base.scope(principal, assets.c.unit)
+        return (store.traps.c.asset.in_(select(assets.c.id).where(*seen)),) if seen else ()

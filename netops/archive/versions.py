@@ -46,8 +46,7 @@ class VersionService:
     def page(self, principal: Principal, ask: Ask) -> Page[KeptVersion]:
         """Versions of the principal's units, newest first."""
         self._access.require(principal, Permission.NETOPS_CONFIG_READ)
-        units = self._access.visible_units(principal)
-        scope = () if units is None else (store.versions.c.unit.in_(sorted(units)),)
+        scope = self._access.seen(principal, store.versions.c.unit)
         with self._database.read() as connection:
             return VERSIONS.page(connection, ask, *scope)
 

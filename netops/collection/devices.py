@@ -26,8 +26,7 @@ class DeviceService:
     def page(self, principal: Principal, ask: Ask) -> Page[DeviceStanding]:
         """Devices of the principal's units, with their findings by severity where the principal may read those."""
         self._access.require(principal, Permission.NETOPS_CONFIG_READ)
-        units = self._access.visible_units(principal)
-        scope = () if units is None else (assets.c.unit.in_(sorted(units)),)
+        scope = self._access.seen(principal, assets.c.unit)
         judged = self._access.allows(principal, Permission.NETOPS_FINDING_READ)
         with self._database.read() as connection:
             page = DEVICES.page(connection, ask, *scope)

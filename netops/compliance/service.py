@@ -145,8 +145,7 @@ class FindingService:
     def page(self, principal: Principal, ask: Ask) -> Page[Finding]:
         """Findings of the principal's units: what is there first, the heaviest first."""
         self._access.require(principal, Permission.NETOPS_FINDING_READ)
-        units = self._access.visible_units(principal)
-        scope = () if units is None else (store.findings.c.unit.in_(sorted(units)),)
+        scope = self._access.seen(principal, store.findings.c.unit)
         with self._database.read() as connection:
             return store.LISTING.page(connection, ask, *scope)
 

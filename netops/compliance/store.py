@@ -38,7 +38,7 @@ findings = Table(
     Column("text", Text, nullable=False),
     Column("path", Json, nullable=False),
     Column("mend", Json, nullable=False),
-    Column("state", String(20), nullable=False, index=True),
+    Column("state", String(20), nullable=False),
     Column("version", String(64), nullable=False),
     Column("first_seen", UtcDateTime, nullable=False),
     Column("last_seen", UtcDateTime, nullable=False),
@@ -50,6 +50,10 @@ findings = Table(
     UniqueConstraint("device_id", "identity"),
     Index("ix_netops_findings_weight_id", "weight", "id"),
     Index("ix_netops_findings_unit_state", "unit", "state"),
+    Index("ix_netops_findings_state_weight_id", "state", "weight", "id"),
+    Index("ix_netops_findings_last_seen_id", "last_seen", "id"),
+    Index("ix_netops_findings_device_id_weight", "device_id", "weight"),
+    Index("ix_netops_findings_device_id", "device", "id"),
 )
 
 
@@ -66,15 +70,14 @@ def one(connection: Connection, finding_id: str) -> Finding | None:
 
 def counts(connection: Connection, device_ids: Iterable[str]) -> dict[str, dict[Severity, int]]:
     """How many findings of each severity are there, by device id."""
-    there = findings.c.state.in_([state.value for state in PRESENT])
-    query = (
-        select(findings.c.device_id, findings.c.severity, func.count())
-        .where(findings.c.device_id.in_(list(device_ids)), there)
-        .group_by(findings.c.device_id, findings.c.severity)
-    )
+    there = findings.c.device_id.in_(list(device_ids)) & (findings.c.weight > 0)
+    query = select(findings.c.device_id, findings.c.weight, func.count()).where(there)
+    severities = list(Severity)
     found: dict[str, dict[Severity, int]] = {}
-    for device_id, severity, number in connection.execute(query):
-        found.setdefault(device_id, {})[Severity(severity)] = number
+    for device_id, weight, number in connection.execute(
+        query.group_by(findings.c.device_id, findings.c.weight)
+    ):
+        found.setdefault(device_id, {})[severities[weight - 1]] = number
     return found
 
 
@@ -162,8 +165,6 @@ LISTING = Listing(
     orders={
         "weight": findings.c.weight,
         "device": findings.c.device,
-        "rule": findings.c.rule,
-        "first_seen": findings.c.first_seen,
         "last_seen": findings.c.last_seen,
     },
     default="-weight",

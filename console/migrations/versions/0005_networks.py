@@ -26,6 +26,9 @@ def upgrade() -> None:
     op.create_index(
         "ix_netops_versions_device_id_collected_at", "netops_versions", ["device_id", "collected_at"]
     )
+    op.create_index("ix_netops_findings_device_id", "netops_findings", ["device", "id"])
+    op.create_index("ix_netops_findings_device_id_weight", "netops_findings", ["device_id", "weight"])
+    op.create_index("ix_monitor_traps_severity_last_at_id", "monitor_traps", ["severity", "last_at", "id"])
     _standings()
     _endpoints()
 
@@ -41,6 +44,9 @@ def _weigh(table: str) -> None:
         batch.alter_column("weight", server_default=None)
         batch.create_index(f"ix_{table}_weight_id", ["weight", "id"])
         batch.create_index(f"ix_{table}_unit_state", ["unit", "state"])
+        batch.create_index(f"ix_{table}_state_weight_id", ["state", "weight", "id"])
+        batch.create_index(f"ix_{table}_last_seen_id", ["last_seen", "id"])
+        batch.drop_index(f"ix_{table}_state")
 
 
 def _standings() -> None:
@@ -95,6 +101,9 @@ def _endpoints() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_monitor_traps_severity_last_at_id", "monitor_traps")
+    op.drop_index("ix_netops_findings_device_id_weight", "netops_findings")
+    op.drop_index("ix_netops_findings_device_id", "netops_findings")
     with op.batch_alter_table("monitor_certificates") as batch:
         batch.drop_column("state")
         batch.drop_column("not_after")
@@ -106,6 +115,9 @@ def downgrade() -> None:
         batch.drop_column("added")
     for table in LOWEST:
         with op.batch_alter_table(table) as batch:
+            batch.create_index(f"ix_{table}_state", ["state"])
+            batch.drop_index(f"ix_{table}_last_seen_id")
+            batch.drop_index(f"ix_{table}_state_weight_id")
             batch.drop_index(f"ix_{table}_unit_state")
             batch.drop_index(f"ix_{table}_weight_id")
             batch.drop_column("weight")
