@@ -2,16 +2,20 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
 
+from kernel.audit import jobs as audit_jobs
 from kernel.audit.chain import chain_hash
 from kernel.audit.model import AuditAction, FaultKind
 from kernel.audit.trail import AuditTrail, verify_chain
-from kernel.errors import NotPermitted
+from kernel.clock import FixedClock
+from kernel.errors import NotFound, NotPermitted
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
+from kernel.jobs.queue import JobQueue
 from kernel.store import Database
 from kernel.store.listing import Ask
 
@@ -162,3 +166,82 @@ def test_only_the_auditor_reads_the_trail_and_a_refusal_is_itself_audited(
         sysadmin.id,
         "denied",
     )
+
+
+def test_records_are_found_by_object_person_act_and_time(
+    any_database: Database, clock: FixedClock, sysadmin: Principal, officer: Principal, auditor: Principal
+) -> None:
+    trail = AuditTrail(any_database, Access(any_database))
+    write(any_database, sysadmin, 3)
+    clock.advance(hours=1)
+    with any_database.begin() as uow:
+        uow.audit(officer, AuditAction.ROLE_GRANT, "unit:1", outcome="failure", reason="不合规")
+
+    def found(ask: Ask) -> list[int]:
+        return [record.seq for record in trail.page(auditor, ask).items]
+
+    assert found(Ask()) == [4, 3, 2, 1]
+    assert found(Ask(sort="seq", limit=2)) == [1, 2]
+    assert found(Ask().narrowed(target="unit:1")) == found(Ask().narrowed(target="1")) == [4, 2]
+    assert found(Ask().narrowed(actor=officer.id)) == [4]
+    assert found(Ask().narrowed(outcome="success", since=clock.now().isoformat())) == []
+    assert found(Ask().narrowed(until=clock.now().isoformat())) == [3, 2, 1]
+    assert found(Ask(text="OFFICER")) == [4], "by the name, whatever the case"
+    assert found(Ask(text="100%")) == found(Ask(text="unit_")) == [], "no wildcards"
+    one = trail.get(auditor, "4")
+    assert (one.reason, one.details, one.hash) == ("不合规", {}, trail.head()[1])
+    assert trail.page(auditor, Ask()).facets["outcome"] == {"success": 3, "failure": 1}
+    for number in ("5", "0", "-1", "x", "９", "9" * 30):
+        with pytest.raises(NotFound):
+            trail.get(auditor, number)
+
+
+def test_a_countys_auditor_sees_the_acts_on_what_is_the_countys(
+    any_database: Database, sysadmin: Principal, auditor: Principal
+) -> None:
+    trail = AuditTrail(any_database, Access(any_database))
+    for unit in ("u_county", "u_other", None):
+        with any_database.begin() as uow:
+            uow.audit(sysadmin, AuditAction.ASSET_PUT, f"asset:{unit}", unit=unit)
+    local = replace(auditor, unit="u_county")
+    assert [record.target for record in trail.page(local, Ask()).items] == ["asset:u_county"]
+    assert trail.get(local, "1").seq == 1
+    with pytest.raises(NotFound):
+        trail.get(local, "2")
+    for act in ("verify", "queue", "export"):
+        with pytest.raises(NotPermitted):
+            ACTS[act](trail, local)
+
+
+def test_a_long_chain_is_verified_by_the_worker(
+    any_database: Database,
+    clock: FixedClock,
+    sysadmin: Principal,
+    auditor: Principal,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trail = AuditTrail(any_database, Access(any_database))
+    queue = JobQueue(any_database, clock, Access(any_database))
+    queue.register(audit_jobs.handlers(trail))
+    write(any_database, sysadmin, 5)
+    assert trail.verify_or_queue(auditor).report is not None
+    monkeypatch.setattr("kernel.audit.trail.AT_ONCE", 3)
+    monkeypatch.setattr("kernel.audit.trail._BATCH", 2)
+    found = trail.verify_or_queue(auditor)
+    assert (found.report, trail.verify_or_queue(auditor).job) == (None, found.job), "once at a time"
+    assert queue.run_next("w")
+    job = queue.get(sysadmin, found.job)
+    assert job.result is not None
+    assert (job.result["intact"], job.result["faults"], job.done) == (True, [], 8)
+
+
+def test_an_export_holds_what_was_there_when_it_was_asked_for(
+    any_database: Database, sysadmin: Principal, auditor: Principal
+) -> None:
+    trail = AuditTrail(any_database, Access(any_database))
+    write(any_database, sysadmin, 2)
+    lines = trail.export(auditor)
+    write(any_database, sysadmin, 2)
+    assert len(list(lines)) == 2
+    newest = trail.page(auditor, Ask().narrowed(action="audit:trail:export")).items[0]
+    assert (newest.actor, newest.details["records"]) == (auditor.id, 2)

@@ -15,7 +15,7 @@ from kernel.clock import FixedClock, SystemClock
 from kernel.errors import Conflict, Invalid, NotFound, NotPermitted
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
-from kernel.jobs.model import JobRequest, JobState
+from kernel.jobs.model import JobRequest, JobState, LogKind
 from kernel.jobs.queue import JobContext, JobQueue, LeaseLost
 from kernel.jobs.store import jobs
 from kernel.store import Database, metadata
@@ -234,3 +234,105 @@ def test_jobs_of_other_units_are_not_there(queue: JobQueue, network_admin: Princ
             attempt()
     assert state(queue.database, foreign)[0] == JobState.QUEUED
     assert queue.get(network_admin, foreign).id == foreign
+
+
+def test_a_job_of_no_unit_is_for_who_asked_and_for_who_runs_the_suite(
+    queue: JobQueue, network_admin: Principal, dr_admin: Principal, sysadmin: Principal
+) -> None:
+    mine, other = (queue.enqueue(network_admin, JobRequest("write")) for _ in range(2))
+    with pytest.raises(NotPermitted):
+        queue.cancel(dr_admin, mine, "not mine")
+    assert state(queue.database, mine)[0] == JobState.QUEUED
+    queue.cancel(network_admin, mine, "mine")
+    queue.cancel(sysadmin, other, "the suite stops")
+    assert {state(queue.database, job)[0] for job in (mine, other)} == {JobState.CANCELLED}
+    shared = queue.enqueue(network_admin, JobRequest("write", unit="u_city"))
+    queue.cancel(dr_admin, shared, "a colleague of the unit may")
+
+
+def test_the_log_tells_attempts_progress_and_end(
+    queue: JobQueue, clock: FixedClock, network_admin: Principal
+) -> None:
+    def stumble(context: JobContext) -> None:
+        context.progress(1, 2, "first half")
+        if context.job.attempts == 1:
+            raise Invalid("the list is empty")
+
+    queue.register({"stumble": stumble})
+    job_id = queue.enqueue(network_admin, JobRequest("stumble", max_attempts=2))
+    queue.run_next("w1")
+    clock.advance(minutes=1)
+    queue.run_next("w2")
+    told = [(line.kind, line.attempt, line.message) for line in queue.log(network_admin, job_id)]
+    assert told == [
+        (LogKind.STARTED, 1, "w1"),
+        (LogKind.PROGRESS, 1, "first half"),
+        (LogKind.POSTPONED, 1, "the list is empty"),
+        (LogKind.STARTED, 2, "w2"),
+        (LogKind.PROGRESS, 2, "first half"),
+        (LogKind.SUCCEEDED, 2, ""),
+    ]
+
+
+def test_of_much_progress_the_newest_is_kept(
+    queue: JobQueue, network_admin: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kernel.jobs.store.LOG_LINES", 5)
+
+    def chatter(context: JobContext) -> None:
+        for number in range(12):
+            context.progress(number, 12, f"device {number}")
+
+    queue.register({"chatter": chatter})
+    ids = [queue.enqueue(network_admin, JobRequest("chatter")) for _ in range(2)]
+    while queue.run_next("w"):
+        pass
+    for job_id in ids:
+        lines = queue.log(network_admin, job_id)
+        kept = [line.message for line in lines if line.kind is LogKind.PROGRESS]
+        assert kept == [f"device {number}" for number in range(7, 12)]
+        assert (lines[0].kind, lines[-1].kind) == (LogKind.STARTED, LogKind.SUCCEEDED)
+
+
+def test_only_a_failed_job_is_done_again_and_not_twice_at_once(
+    queue: JobQueue, network_admin: Principal, dr_admin: Principal, analyst: Principal
+) -> None:
+    def fail(_context: JobContext) -> None:
+        raise Invalid("no room on the disk")
+
+    queue.register({"fail": fail})
+    job_id = queue.enqueue(network_admin, JobRequest("fail", {"n": 1}, key="one", max_attempts=1))
+    with pytest.raises(Conflict):
+        queue.retry(network_admin, job_id, "too early")
+    queue.run_next("w")
+    for stranger in (dr_admin, analyst):
+        with pytest.raises(NotPermitted):
+            queue.retry(stranger, job_id, "mischief")
+    again = queue.retry(network_admin, job_id, "there is room now")
+    assert queue.retry(network_admin, job_id, "there is room now") == again
+    made = queue.get(network_admin, again)
+    assert (made.payload, made.key, made.requested_by) == ({"n": 1}, "one", network_admin.id)
+    assert queue.log(network_admin, again)[0].message == job_id
+
+
+def test_jobs_are_found_by_state_kind_and_who_asked(
+    queue: JobQueue, network_admin: Principal, dr_admin: Principal
+) -> None:
+    queue.register({"write": write})
+    done = queue.enqueue(network_admin, JobRequest("write"))
+    queue.run_next("w")
+    waiting = [queue.enqueue(dr_admin, JobRequest("backup.run", unit="u_city")) for _ in range(3)]
+
+    def found(ask: Ask) -> list[str]:
+        return [job.id for job in queue.page(network_admin, ask).items]
+
+    assert sorted(found(Ask())) == sorted([done, *waiting])
+    assert found(Ask().narrowed(state="succeeded")) == [done]
+    assert sorted(found(Ask().narrowed(requested_by=dr_admin.id))) == sorted(waiting)
+    assert sorted(found(Ask(text="backup"))) == sorted(waiting)
+    first = queue.page(network_admin, Ask(limit=2))
+    assert first.facets["state"] == {"queued": 3, "succeeded": 1}
+    assert first.next_cursor is not None
+    rest = found(Ask(cursor=first.next_cursor))
+    assert {job.id for job in first.items} | set(rest) == {done, *waiting}
+    assert len(rest) == 2
