@@ -206,7 +206,7 @@ def test_a_form_that_breaks_the_profile_keeps_what_was_typed_and_says_where(offi
         unit=office.waiting.unit,
         evidence="来函核对 2026-77 号",
     )
-    assert refused.status_code == 400
+    assert refused.status_code == 422
     assert "dns:www.example.com" in refused.text
     assert "来函核对 2026-77 号" in refused.text
 

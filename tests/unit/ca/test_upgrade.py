@@ -1,0 +1,68 @@
+"""An installation of the first release is brought up to date: what it has issued is found by its names."""
+
+from typing import Any
+
+import pytest
+from alembic import command
+from sqlalchemy import ColumnElement, Table, text
+
+from ca import tables
+from ca.registration.service import Registration
+from console.commands.db import alembic_config, upgrade_database
+from kernel.clock import FixedClock
+from kernel.identity.access import Access
+from kernel.identity.model import Principal
+from kernel.identity.store import units
+from kernel.store import Database
+from kernel.store.listing import Ask
+from tests.unit.ca.conftest import World
+
+OLD = "0003"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    if request.param == "postgresql":
+        found: str = request.getfixturevalue("postgres_url")
+        return found
+    return f"sqlite:///{tmp_path_factory.mktemp('old') / 'weicheng.sqlite'}"
+
+
+@pytest.fixture
+def any_database(database: Database) -> Database:
+    """Where the rows of the old installation come from."""
+    return database
+
+
+def test_what_was_issued_before_is_found_after(
+    world: World, url: str, clock: FixedClock, officer: Principal
+) -> None:
+    issued, waiting = world.issue(), world.request(subject={"O": "临江县大数据中心", "CN": "赵敏"})
+    command.upgrade(alembic_config(url), OLD)
+    copy(world.ca.database, url, clock)
+    upgrade_database(url)
+    database = Database(url, clock)
+    access = Access(database)
+    look = Registration(database, clock, access, *[None] * 4).page  # type: ignore[arg-type]
+    assert [one.id for one in look(officer, Ask("赵敏")).items] == [waiting.id]
+    with database.read() as connection:
+        owners = connection.execute(text("SELECT word FROM ca_words WHERE owner = :o"), {"o": issued.serial})
+        found = set(owners.scalars())
+    assert {issued.serial, issued.fingerprint, "陈晓明", "chen@city.gov.cn"} <= found
+    database.close()
+
+
+def copy(source: Database, url: str, clock: FixedClock) -> None:
+    """The CA's rows of one store as an old installation holds them."""
+    target = Database(url, clock)
+    with source.read() as old, target.begin() as new:
+        for table in (units, tables.authorities, tables.requests, tables.certificates):
+            for row in old.execute(table.select().order_by(*_order(table))).mappings():
+                new.execute(table.insert().values(dict(row)))
+    target.close()
+
+
+def _order(table: Table) -> list[ColumnElement[Any]]:
+    """Superiors before those below them."""
+    parent = table.c.get("parent")
+    return [] if parent is None else [parent.is_not(None), parent]
