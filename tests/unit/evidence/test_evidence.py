@@ -1,6 +1,9 @@
 """Evidence: recorded with its data or not at all, sealed so that OpenSSL agrees, and every change named."""
 
+import io
 import subprocess
+import zipfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,12 +11,15 @@ import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
+from kernel.audit.chain import audit_records
+from kernel.audit.model import AuditAction
 from kernel.blobs import MemoryBlobs
 from kernel.clock import FixedClock
 from kernel.errors import Invalid, NotFound, NotPermitted, Unavailable
+from kernel.evidence.files import Part
 from kernel.evidence.model import Attachment, EvidenceFaultKind, EvidenceKind, canonical_record, parse_record
 from kernel.evidence.ports import NullSealer
 from kernel.evidence.service import EvidenceService
@@ -282,6 +288,9 @@ def test_the_audit_chains_head_becomes_evidence(
         1,
     )
     assert len(anchor.summary["head"]) == 64
+    with any_database.read() as connection:
+        acts = select(audit_records.c.action, audit_records.c.outcome).order_by(audit_records.c.seq)
+        assert tuple(connection.execute(acts).all()[-1]) == (AuditAction.AUDIT_ANCHOR, "success")
 
 
 def test_lists_tell_what_is_sealed(
@@ -320,3 +329,87 @@ def test_an_interrupted_sealing_keeps_what_is_sealed_and_goes_on_later(
     monkeypatch.undo()
     assert evidence.seal_pending() == 2
     assert evidence.verify_all().intact
+
+
+def states(evidence: EvidenceService, by: Principal, evidence_id: str) -> dict[str, str]:
+    return {str(check.of): str(check.state) for check in evidence.proof(by, evidence_id).checks}
+
+
+def test_each_check_is_told_and_what_can_not_be_judged_is_no_success(
+    evidence: EvidenceService, any_database: Database, assessor: Principal
+) -> None:
+    evidence_id = put(evidence, any_database)
+    whole = {"changed": "passed", "chain": "passed", "attachment": "passed"}
+    waiting = {"signature": "open", "timestamp": "open"}
+    assert states(evidence, assessor, evidence_id) == whole | waiting
+    evidence.seal_pending()
+    assert set(states(evidence, assessor, evidence_id).values()) == {"passed"}
+    proof = evidence.proof(assessor, evidence_id)
+    assert "Evidence signer" in proof.signer
+    assert proof.stamped_at is not None
+    tamper(any_database, "UPDATE evidence_records SET body = replace(body, '25', '26')")
+    found = states(evidence, assessor, evidence_id)
+    assert (found["changed"], found["chain"], found["signature"]) == ("failed", "open", "failed")
+
+
+def test_the_files_of_a_record_convince_openssl_and_leave_a_trace(
+    evidence: EvidenceService, any_database: Database, assessor: Principal, tmp_path: Path
+) -> None:
+    evidence_id = put(evidence, any_database)
+    with pytest.raises(NotFound, match="not been sealed"):
+        evidence.file(assessor, evidence_id, Part.SIGNATURE)
+    evidence.seal_pending()
+    bundle = evidence.file(assessor, evidence_id, Part.BUNDLE)
+    with zipfile.ZipFile(io.BytesIO(bundle.data)) as archive:
+        archive.extractall(tmp_path)
+    (tmp_path / "attachments" / "检查结果.json").unlink()
+    check = ["openssl", "cms", "-verify", "-binary", "-inform", "DER", "-purpose", "any", "-out", "/dev/null"]
+    named = ["-in", f"{evidence_id}.p7s", "-content", f"{evidence_id}.json", "-CAfile", "certificates.pem"]
+    done = subprocess.run([*check, *named], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for part, name in ((Part.BODY, "json"), (Part.SIGNATURE, "p7s"), (Part.TOKEN, "tst")):
+        file = evidence.file(assessor, evidence_id, part)
+        assert file.name == f"{evidence_id}.{name}"
+        assert file.data == (tmp_path / file.name).read_bytes()
+    attached = evidence.attached(assessor, evidence_id, "检查结果.json")
+    assert (attached.media_type, attached.data) == ("application/json", b'{"findings": []}')
+    with any_database.read() as connection:
+        taken = select(audit_records).where(audit_records.c.action == AuditAction.EVIDENCE_EXPORT)
+        assert len(connection.execute(taken).all()) == 5
+
+
+def test_evidence_is_looked_through_by_kind_subject_and_seal(
+    evidence: EvidenceService, any_database: Database, assessor: Principal
+) -> None:
+    first, second = (put(evidence, any_database, name) for name in ("nw-core", "nw-edge"))
+    evidence.seal_pending()
+    waiting = put(evidence, any_database, "nw-core", unit="u_county")
+
+    def found(ask: Ask, by: Principal = assessor) -> list[str]:
+        return [one.record.id for one in evidence.page(by, ask).items]
+
+    assert found(Ask()) == [waiting, second, first]
+    assert found(Ask().narrowed(subject="nw-core", state="sealed")) == [first]
+    assert found(Ask().narrowed(state="waiting")) == [waiting]
+    assert found(Ask(text="EDGE")) == [second]
+    assert evidence.page(assessor, Ask()).facets["state"] == {"sealed": 2, "waiting": 1}
+    other = replace(assessor, unit="u_other")
+    assert found(Ask(), other) == [second, first], "of no unit is the suite's"
+    for look in (evidence.item, evidence.proof):
+        with pytest.raises(NotFound):
+            look(other, waiting)
+    with pytest.raises(NotPermitted):
+        evidence.verify_all(by=other)
+
+
+def test_who_takes_evidence_away_must_see_it(
+    evidence: EvidenceService, any_database: Database, assessor: Principal, registrar: Principal
+) -> None:
+    evidence_id = put(evidence, any_database, unit="u_city")
+    below = replace(assessor, unit="u_county")
+    with pytest.raises(NotFound):
+        evidence.attached(below, evidence_id, "检查结果.json")
+    with pytest.raises(NotPermitted):
+        evidence.file(registrar, evidence_id, Part.BODY)
+    with pytest.raises(NotFound, match="no attachment"):
+        evidence.attached(assessor, evidence_id, "other.json")
