@@ -140,7 +140,7 @@ EVENTS = Resource(
     columns=(
         Column("at", N_("Time"), Cell.TIME, sort="at"),
         Column("host", N_("Host")),
-        Column("dataset", N_("Data set"), Cell.CODE),
+        Column("dataset", N_("Data set"), Cell.CODE, shown=False),
         Column("action", N_("Event action"), Cell.CODE),
         Column("outcome", N_("Outcome"), Cell.STATE, OUTCOMES),
         Column("source", N_("Source address"), Cell.CODE),

@@ -171,11 +171,11 @@ def _shown(found: Sequence[Document]) -> list[EventRecord]:
 _READ_EVENTS = Permission.SIEM_EVENT_READ
 PANELS: Mapping[str, tuple[Panel, ...]] = {
     "siem.alerts": (
-        Panel(N_("What has been done"), "siem/timeline.html", _alert_timeline),
         Panel(N_("The rule behind it"), "siem/rule.html", _rule, Permission.SIEM_RULE_READ),
         Panel(N_("Seen before"), "siem/seen.html", _seen_before),
         Panel(N_("What its events name"), "siem/named.html", _named, _READ_EVENTS),
         Panel(N_("The events behind it"), "siem/events.html", _events_behind),
+        Panel(N_("What has been done"), "siem/timeline.html", _alert_timeline),
     ),
     "siem.cases": (
         Panel(N_("Timeline"), "siem/timeline.html", _case_timeline),

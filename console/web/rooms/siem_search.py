@@ -17,11 +17,8 @@ from siem.query_text import with_term
 from siem.resources.events import EVENTS, SHOWN, EventRecord, record_of
 from siem.resources.labels import RANGES
 
-WIDTH, HEIGHT, LABELS = (
-    960,
-    110,
-    18,
-)  # of the histogram, in its own units; LABELS for the line of times below it
+# of the histogram, in its own units; LABELS is how tall the line of times below it is, LABEL how wide one of them
+WIDTH, HEIGHT, LABELS, LABEL = 960, 110, 18, 75
 
 
 @dataclass(frozen=True)
@@ -146,7 +143,9 @@ def _bars(ask: Ask, found: Exploration, highest: int, zone: ZoneInfo) -> tuple[B
         tall = (HEIGHT - LABELS) * bar.count / highest if highest else 0
         tall = max(tall, 1.5) if bar.count else 0
         local = bar.start.astimezone(zone)
-        label = "" if number % every else f"{local:%m-%d %H:%M}" if long else f"{local:%H:%M}"
+        label = f"{local:%m-%d %H:%M}" if long else f"{local:%H:%M}"
+        if number % every or number * step > WIDTH - LABEL:
+            label = ""
         url = _between(ask, bar.start, bar.start + timedelta(seconds=found.interval)) if bar.count else ""
         made.append(
             BarView(
