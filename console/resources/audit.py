@@ -102,11 +102,11 @@ RECORDS = Resource(
     key="seq",
     headline="seq",
     columns=(
-        Column("seq", N_("Number"), Cell.NUMBER, sort="seq"),
+        Column("seq", N_("Place in the chain"), Cell.NUMBER, sort="seq"),
         Column("at", N_("Time"), Cell.TIME),
         Column("actor_name", N_("Who")),
         Column("actor", N_("Id of whoever acted"), Cell.CODE, shown=False),
-        Column("roles", N_("As"), Cell.LIST, shown=False),
+        Column("roles", N_("Roles held"), Cell.LIST, shown=False),
         Column("action", N_("Act"), Cell.CODE),
         Column("target", N_("Object"), Cell.CODE),
         Column("unit_name", N_("Unit")),
@@ -122,7 +122,7 @@ RECORDS = Resource(
         Filter("action", N_("Act"), labels={str(action): Label(str(action)) for action in AuditAction}),
         Filter("unit", N_("Unit"), choices=unit_names),
         Filter("since", N_("From"), FilterKind.TIME),
-        Filter("until", N_("Before"), FilterKind.TIME),
+        Filter("until", N_("Up to"), FilterKind.TIME),
     ),
     verbs=(
         Verb(

@@ -64,8 +64,8 @@ CHECKS: Labels = {
     EvidenceFaultKind.TIMESTAMP: Label(N_("Time-stamp (RFC 3161)")),
 }
 CHECK_STATES: Labels = {
-    CheckState.PASSED: Label(N_("holds"), Tone.GOOD),
-    CheckState.FAILED: Label(N_("does not hold"), Tone.BAD),
+    CheckState.PASSED: Label(N_("the check holds"), Tone.GOOD),
+    CheckState.FAILED: Label(N_("the check fails"), Tone.BAD),
     CheckState.OPEN: Label(N_("not to be judged"), Tone.WARN),
 }
 
@@ -164,7 +164,7 @@ RECORDS = Resource(
     item=_item,
     headline="subject",
     columns=(
-        Column("seq", N_("Number"), Cell.NUMBER, sort="seq"),
+        Column("seq", N_("Place in the chain"), Cell.NUMBER, sort="seq"),
         Column("kind", N_("Kind"), Cell.STATE, labels=KINDS),
         Column("subject", N_("About")),
         Column("source", N_("Found by"), Cell.CODE),

@@ -178,11 +178,10 @@ def _role_choices(_app: Any, _principal: Principal) -> Mapping[str, str]:
 def _what_ends(app: Any, principal: Principal, login: str) -> list[str]:
     user = app.identity.account(principal, login).user
     mine = Ask(limit=1).narrowed(user=user.id)
-    sessions, tokens = app.floor.sessions.page(principal, mine), app.floor.tokens.page(principal, mine)
-    return [
-        translate(N_("Sessions that end: %(count)s"), count=sessions.total),
-        translate(N_("Tokens that are of no use any more: %(count)s"), count=tokens.total),
-    ]
+    sessions = app.floor.sessions.page(principal, mine)
+    tokens = app.floor.tokens.page(principal, mine.narrowed(state="active"))
+    ended = ((N_("Sessions that end: %(count)s"), sessions), (N_("Tokens that end: %(count)s"), tokens))
+    return [translate(text, count=found.total) for text, found in ended if found.total]
 
 
 def _what_a_reset_ends(app: Any, principal: Principal, login: str) -> list[str]:
@@ -204,7 +203,7 @@ ACCOUNTS = Resource(
     headline="name",
     columns=(
         Column("login", N_("Login"), Cell.CODE, sort="login"),
-        Column("name", N_("Name"), sort="name"),
+        Column("name", N_("The person's name"), sort="name"),
         Column("state", N_("State"), Cell.STATE, labels=STATES),
         Column("roles", N_("Roles"), Cell.LIST, labels=ROLES),
         Column("unit_name", N_("Unit"), link=Link("identity.units", "unit")),

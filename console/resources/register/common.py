@@ -66,7 +66,7 @@ def told(report: ImportReport) -> Done:
             N_("row"): fault.row,
             N_("column"): fault.column,
             N_("fault"): translate(fault.message, **fault.params),
-            N_("mend"): translate(fault.mend, **fault.params),
+            N_("how to mend it"): translate(fault.mend, **fault.params),
         }
         for fault in report.rows_bad
     ]

@@ -41,7 +41,7 @@ KINDS: Labels = {
     AssetKind.SYSTEM: Label(N_("system")),
     AssetKind.PERSON: Label(N_("person")),
     AssetKind.GATEWAY: Label(N_("isolation gateway")),
-    AssetKind.SERVICE: Label(N_("service")),
+    AssetKind.SERVICE: Label(N_("service endpoint")),
 }
 STATES: Labels = {IN_USE: Label(N_("in use"), Tone.GOOD), RETIRED: Label(N_("retired"), Tone.QUIET)}
 LEVELS: Labels = {str(level): Label(str(level)) for level in range(5)}
@@ -208,7 +208,7 @@ def _in_use(record: AssetView) -> bool:
 
 ASSETS = Resource(
     name="assets.assets",
-    title=N_("Register"),
+    title=N_("Asset register"),
     one=N_("Entry of the register"),
     permission=_READ,
     record=AssetView,
@@ -262,7 +262,7 @@ ASSETS = Resource(
         ),
         Verb(
             "retire",
-            N_("Take out of use"),
+            N_("Retire the entry"),
             _WRITE,
             _retire,
             Reason,

@@ -25,7 +25,7 @@ MENU = (Entry(N_("Health"), "health.health", Permission.HEALTH_READ),)
 
 LOG_KINDS: Mapping[LogKind, Label] = {
     LogKind.STARTED: Label(N_("started by worker"), Tone.BUSY),
-    LogKind.PROGRESS: Label(N_("progress"), Tone.QUIET),
+    LogKind.PROGRESS: Label(N_("progress told"), Tone.QUIET),
     LogKind.POSTPONED: Label(N_("failed, will be tried again"), Tone.WARN),
     LogKind.STOPPING: Label(N_("asked to stop"), Tone.WARN),
     LogKind.SUCCEEDED: Label(N_("succeeded"), Tone.GOOD),
