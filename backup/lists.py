@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, and_, select
+from sqlalchemy import ColumnElement, Row, and_, func, select
 
 from backup import overview, store
 from backup.codec import drill_of, receipt_of
@@ -236,7 +236,10 @@ class BackupLists:
 
     # --- small things
     def _scope(self, column: ColumnElement[str], principal: Principal) -> ColumnElement[bool]:
-        return column.in_([plan.id for plan in self.own_plans(principal)])
+        """One plan is read by the index of its own order; several by that of all rows, which SQLite would leave for that
+        of the plan and a sort of every row, did the condition name the bare column."""
+        ids = [plan.id for plan in self.own_plans(principal)]
+        return column == ids[0] if len(ids) == 1 else func.coalesce(column, "").in_(ids)
 
     def _page(self, listing: Listing[T], plan: ColumnElement[str], principal: Principal, ask: Ask) -> Page[T]:
         scope = self._scope(plan, principal)

@@ -130,7 +130,7 @@ def replicas(room: Room, plans: Sequence[Plan]) -> list[Replica]:
             replica = Replica(
                 plan=plan,
                 site=site,
-                newest=newest.get(plan.id, 0),
+                newest=newest[plan.id],
                 receipt=receipt_of(row.body, row.digest) if row and row.body else None,
                 copied_at=row.copied_at if row else None,
                 error=row.error if row else "",

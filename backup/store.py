@@ -51,14 +51,15 @@ backup_runs = Table(
     "backup_runs",
     metadata,
     Column("id", String(60), primary_key=True),
-    Column("plan", String(40), nullable=False, index=True),
+    Column("plan", String(40), nullable=False),
     Column("unit", String(80), nullable=False),
     Column("state", String(20), nullable=False),
     Column("receipt", Integer, nullable=False, default=0),
     Column("error", Text, nullable=False, default=""),
     Column("started_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
-    # the list in its order, the counts of states, and the newest of a plan
+    # one plan's list, that of several, and the counts of states
+    Index("ix_backup_runs_listed", "plan", "started_at", "id"),
     Index("ix_backup_runs_started", "started_at", "id"),
     Index("ix_backup_runs_state", "plan", "state"),
 )
@@ -70,6 +71,7 @@ backup_receipts = Table(
     Column("at", UtcDateTime, nullable=False),
     Column("digest", String(64), nullable=False),
     Column("body", Text, nullable=False),  # the very bytes that the digest covers
+    Index("ix_backup_receipts_listed", "plan", "at", "digest"),
     Index("ix_backup_receipts_at", "at", "digest"),
 )
 backup_replicas = Table(
@@ -87,7 +89,7 @@ backup_verifications = Table(
     "backup_verifications",
     metadata,
     Column("id", String(60), primary_key=True),
-    Column("plan", String(40), nullable=False, index=True),
+    Column("plan", String(40), nullable=False),
     Column("site", String(40), nullable=False),
     Column("wanted", Integer, nullable=False),
     Column("reached", Integer, nullable=False),
@@ -99,9 +101,11 @@ backup_verifications = Table(
     Column("bytes_read", BigInteger, nullable=False),
     Column("started_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime, nullable=False),
+    # one plan's list, one replica's, that of several plans, and the counts of verdicts
+    Index("ix_backup_verifications_listed", "plan", "finished_at", "id"),
+    Index("ix_backup_verifications_site", "plan", "site", "finished_at", "id"),
     Index("ix_backup_verifications_finished", "finished_at", "id"),
-    Index("ix_backup_verifications_site", "plan", "site", "id"),
-    Index("ix_backup_verifications_verdict", "plan", "verdict"),
+    Index("ix_backup_verifications_verdict", "plan", "site", "verdict"),
 )
 backup_coverage = Table(
     "backup_coverage",
@@ -112,6 +116,7 @@ backup_coverage = Table(
     Column("size", BigInteger, nullable=False),
     Column("read_at", UtcDateTime, nullable=False),
     Column("sound", Boolean, nullable=False),
+    Index("ix_backup_coverage_read", "plan", "site", "read_at"),
 )
 backup_heartbeats = Table(
     "backup_heartbeats",
@@ -123,7 +128,7 @@ backup_drills = Table(
     "backup_drills",
     metadata,
     Column("id", String(60), primary_key=True),
-    Column("plan", String(40), nullable=False, index=True),
+    Column("plan", String(40), nullable=False),
     Column("site", String(40), nullable=False),
     Column("receipt", Integer, nullable=False),
     Column("reached", Integer, nullable=False),
@@ -136,7 +141,7 @@ backup_drills = Table(
     Column("decided_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime, nullable=False),
     Index("ix_backup_drills_decided", "decided_at", "id"),
-    Index("ix_backup_drills_site", "plan", "site", "id"),
+    Index("ix_backup_drills_site", "plan", "site", "finished_at", "id"),
 )
 
 
@@ -182,8 +187,11 @@ def get_run(connection: Connection, run_id: str) -> Run:
 
 def last_runs(connection: Connection, plans: Collection[str]) -> dict[str, Run]:
     """The newest run of each plan that ever ran."""
-    newest = select(func.max(backup_runs.c.id)).where(backup_runs.c.plan.in_(plans))
-    query = select(backup_runs).where(backup_runs.c.id.in_(newest.group_by(backup_runs.c.plan)))
+    if not plans:
+        return {}
+    ordered = select(backup_runs.c.id).order_by(backup_runs.c.started_at.desc(), backup_runs.c.id.desc())
+    newest = [ordered.where(backup_runs.c.plan == plan).limit(1).scalar_subquery() for plan in plans]
+    query = select(backup_runs).where(backup_runs.c.id.in_(newest))
     return {row.plan: run_of(row) for row in connection.execute(query)}
 
 
@@ -212,10 +220,12 @@ def receipts_of(connection: Connection, plan: str) -> list[Receipt]:
 
 
 def newest_receipts(connection: Connection, plans: Collection[str]) -> dict[str, int]:
-    """Number of the newest receipt of each plan that has one."""
-    query = select(backup_receipts.c.plan, func.max(backup_receipts.c.seq).label("seq"))
-    query = query.where(backup_receipts.c.plan.in_(plans)).group_by(backup_receipts.c.plan)
-    return {row.plan: row.seq for row in connection.execute(query)}
+    """Number of the newest receipt of each plan; 0 for one that has none."""
+    if not plans:
+        return {}
+    newest = select(func.max(backup_receipts.c.seq))
+    each = [newest.where(backup_receipts.c.plan == plan).scalar_subquery() for plan in plans]
+    return {plan: seq or 0 for plan, seq in zip(plans, connection.execute(select(*each)).one(), strict=True)}
 
 
 # --- replicas
@@ -272,10 +282,12 @@ def verifications_of(
 def newest_of(
     connection: Connection, table: Table, plans: Collection[str]
 ) -> dict[tuple[str, str], Row[Any]]:
-    """The newest verification (or drill) of each site of the plans."""
-    newest = select(func.max(table.c.id)).where(table.c.plan.in_(plans)).group_by(table.c.plan, table.c.site)
-    rows = connection.execute(select(table).where(table.c.id.in_(newest)))
-    return {(row.plan, row.site): row for row in rows}
+    """The newest verification (or drill) at each site that ever was copied to: one step of an index each."""
+    one, held = table.alias(), backup_replicas.c
+    there = select(one.c.id).where(one.c.plan == held.plan, one.c.site == held.site)
+    newest = there.order_by(one.c.finished_at.desc(), one.c.id.desc()).limit(1).scalar_subquery()
+    query = select(table).select_from(backup_replicas).join(table, table.c.id == newest)
+    return {(row.plan, row.site): row for row in connection.execute(query.where(held.plan.in_(plans)))}
 
 
 def insert_drill(connection: Connection, drill: Drill) -> None:
@@ -309,12 +321,13 @@ def coverage_of(connection: Connection, plan: str, site: str) -> dict[str, datet
 
 def oldest_reads(connection: Connection, plans: Collection[str]) -> dict[tuple[str, str], datetime]:
     """When the longest-unread file of each site was read."""
-    oldest = func.min(backup_coverage.c.read_at, type_=UtcDateTime()).label("read_at")
-    query = select(backup_coverage.c.plan, backup_coverage.c.site, oldest)
-    grouped = query.where(backup_coverage.c.plan.in_(plans)).group_by(
-        backup_coverage.c.plan, backup_coverage.c.site
+    read, held = backup_coverage.c, backup_replicas.c
+    oldest = select(func.min(read.read_at, type_=UtcDateTime())).where(
+        read.plan == held.plan, read.site == held.site
     )
-    return {(row.plan, row.site): row.read_at for row in connection.execute(grouped)}
+    query = select(held.plan, held.site, oldest.scalar_subquery().label("read_at"))
+    rows = connection.execute(query.where(held.plan.in_(plans)))
+    return {(row.plan, row.site): row.read_at for row in rows if row.read_at is not None}
 
 
 def drop_coverage(connection: Connection, plan: str, names: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store import Database
-from kernel.store.listing import Ask, Listing, Page, equals, page_of, since, until
+from kernel.store.listing import MOST, Ask, Listing, Page, equals, page_of, since, until
 from policies import store
 from policies.assessment.model import Assessment, Outcome, Remediation, RemediationState, Result
 from policies.catalogue.model import Catalogue, Place
@@ -25,6 +25,9 @@ from policies.package.state import PackageRow
 from policies.systems.model import System
 
 T = TypeVar("T")
+_OF_RESULT = func.coalesce(
+    store.results.c.assessment, ""
+)  # by way of the remediation, not of all its results
 OVERDUE = "overdue"  # beside the states of a remediation: open, and its date has passed
 _systems, _assessments, _results = store.systems.c, store.assessments.c, store.results.c
 _remediations, _packages = store.remediations.c, store.packages.c
@@ -116,7 +119,7 @@ REMEDIATIONS = Listing(
     default="due",
     row=_remediation,
     text=(_remediations.owner, _remediations.action, _results.item, _results.object_name),
-    filters={"result": equals(_remediations.result), "assessment": equals(_results.assessment)},
+    filters={"result": equals(_remediations.result), "assessment": equals(_OF_RESULT)},
 )
 PACKAGES = Listing(
     query=select(store.packages),
@@ -159,6 +162,13 @@ class PolicyLists:
         return replace(
             self._item(ASSESSMENTS, assessment_id, scope), counts=self._counts([assessment_id])[assessment_id]
         )
+
+    def names(self, principal: Principal) -> dict[str, tuple[str, datetime]]:
+        """(system's name, time) of the newest assessments by id: what one chooses from."""
+        seen = self._of_units(principal, _assessments.unit)
+        query = ASSESSMENTS.query.where(seen).order_by(_assessments.made_at.desc(), _assessments.id.desc())
+        with self._database.read() as connection:
+            return {row.id: (row.name, row.made_at) for row in connection.execute(query.limit(MOST))}
 
     def latest(self, principal: Principal) -> dict[str, Assessment]:
         """The newest assessment of each system, by the system's id."""
@@ -233,7 +243,7 @@ class PolicyLists:
 
     def _remediable(self, principal: Principal) -> ColumnElement[bool]:
         visible = select(_assessments.id).where(self._of_units(principal, _assessments.unit))
-        return _results.assessment.in_(visible)
+        return _OF_RESULT.in_(visible)
 
     def _in_states(self, states: Sequence[str]) -> list[ColumnElement[bool]]:
         if not states:

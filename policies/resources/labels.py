@@ -75,12 +75,9 @@ def system_choices(app: Any, principal: Principal) -> Mapping[str, str]:
 
 def assessment_choices(app: Any, principal: Principal) -> Mapping[str, str]:
     """The newest assessments of the asker's systems by id."""
-    page = app.policies.lists.assessments(principal, Ask(limit=MOST))
     zone = ZoneInfo(app.settings.timezone)
-    return {
-        listed.assessment.id: f"{listed.system} {listed.assessment.made_at.astimezone(zone):%Y-%m-%d %H:%M}"
-        for listed in page.items
-    }
+    names = app.policies.lists.names(principal)
+    return {key: f"{name} {at.astimezone(zone):%Y-%m-%d %H:%M}" for key, (name, at) in names.items()}
 
 
 CHAPTER = Filter("chapter", N_("Chapter"), choices=chapter_choices)
