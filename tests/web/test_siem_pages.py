@@ -74,7 +74,8 @@ def desk(chromium: Browser, served: Served) -> Iterator[Desk]:
     context.close()
     app.siem.close()
     app.floor.database.close()
-    assert complaints == []
+    # the browser itself reports the one question that was refused
+    assert [text for text in complaints if "422" not in text] == []
 
 
 def alerts_in(desk: Desk, state: str) -> list[Alert]:
@@ -166,7 +167,8 @@ def test_a_search_is_narrowed_by_clicks_and_opened_in_its_place(desk: Desk) -> N
         'event.dataset:"linux.sshd" AND event.action:"ssh_login"'
     )
     desk.open("/siem/events?q=" + quote('source.ip:"'))
-    expect(page.get_by_text("请补全引号")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("请检查引号是否成对")
+    expect(page.get_by_label("检索条件")).to_have_value('source.ip:"')  # nothing typed is lost
 
 
 def test_what_devices_write_does_nothing_on_the_page(desk: Desk) -> None:

@@ -10,11 +10,13 @@ from flask.typing import ResponseReturnValue
 
 from console.compose.app import App
 from console.exchange.asking import ask_of
+from console.problems import HTTP_STATUS
 from console.web.context import the_app, the_principal
 from console.web.engine import routes
 from console.web.engine.links import item_url, list_url
 from console.web.panels import Entry, Panel
 from console.web.rooms.siem_search import Links, SearchView, search_view
+from kernel.errors import ErrorCode
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -68,7 +70,8 @@ def search() -> ResponseReturnValue:
         ask = replace(ask, filters={"range": (USUAL_RANGE,)})
     kept = app.floor.preferences.all(principal)
     shown: SearchView = search_view(app, principal, ask, kept, zone)
-    return render_template("siem/search.html", view=shown)
+    status = HTTP_STATUS[ErrorCode.INVALID] if shown.fault else 200
+    return render_template("siem/search.html", view=shown), status
 
 
 @pages.get("/events/<event_id>/fields")

@@ -9,10 +9,13 @@ from zoneinfo import ZoneInfo
 from console.compose.app import App
 from console.exchange.asking import query_of
 from console.web.engine import lists
+from kernel.errors import Invalid
 from kernel.i18n import translate
 from kernel.identity.model import Principal
 from kernel.store.listing import COUNTED, Ask, Page
 from siem.events import FIELDS, USUAL_RANGE, Exploration
+from siem.events import RANGES as RANGES_OF_TIME
+from siem.query import Page as Found
 from siem.query_text import with_term
 from siem.resources.events import EVENTS, SHOWN, EventRecord, record_of
 from siem.resources.labels import RANGES
@@ -92,14 +95,30 @@ class SearchView:
     links: Links
     since_value: str
     until_value: str
+    fault: str = ""  # what is wrong with the question
     url: str = "/siem/events"
 
 
 def search_view(
     app: App, principal: Principal, ask: Ask, kept: Mapping[str, Any], zone: ZoneInfo
 ) -> SearchView:
-    """Ask once for everything on the page and lay it out."""
-    found = app.siem.events.explore(principal, ask)
+    """Ask once for everything on the page and lay it out. A wrong question stands there again with what is wrong with it."""
+    try:
+        return _laid_out(app, principal, ask, kept, zone, app.siem.events.explore(principal, ask))
+    except Invalid as error:
+        now = app.clock.now()
+        nothing = Exploration(Found((), 0, None, {}), now - RANGES_OF_TIME[USUAL_RANGE], now, 60, (), {}, ())
+        return replace(_laid_out(app, principal, ask, kept, zone, nothing), fault=error.text())
+
+
+def _laid_out(
+    app: App,
+    principal: Principal,
+    ask: Ask,
+    kept: Mapping[str, Any],
+    zone: ZoneInfo,
+    found: Exploration,
+) -> SearchView:
     records = tuple(record_of(document, SHOWN * 10) for document in found.page.documents)
     page = Page(records, found.page.cursor, min(found.page.total, COUNTED + 1))
     shown = lists.list_view(app, principal, replace(EVENTS, page=lambda *_: page), ask, kept)
