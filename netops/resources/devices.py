@@ -67,6 +67,7 @@ class Trust(Reason):
         title=N_("Fingerprint of the new host key"),
         description=N_("SHA256:… as the device's own console shows it, not as the network shows it."),
         pattern=r"^SHA256:[A-Za-z0-9+/]{43}$",
+        examples=["SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"],
     )
 
 
