@@ -245,8 +245,8 @@ class ChainLink:
 class Standing:
     """What relying parties are told of a certificate now, as an OCSP client and a reader of the CRL understand it.
 
-    ``ocsp`` is good, revoked, unknown, or "" when there is no answer; ``crl`` is whether the newest CRL names it, None before
-    the first CRL.
+    ``ocsp`` is good, revoked, unknown, "elsewhere" when the responder does not speak for that CA, or "" when there is no
+    answer; ``crl`` is whether the newest CRL names it, None before the first CRL.
     """
 
     ocsp: str

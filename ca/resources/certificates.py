@@ -20,6 +20,7 @@ from ca.resources.labels import (
     authority_names,
     common_name_of,
     profile_titles,
+    reason_field,
     reason_name,
 )
 from kernel.edges.resources import (
@@ -71,7 +72,7 @@ class CertificateRecord(Record):
 RevocationReason = StrEnum("RevocationReason", {name.upper(): name for name in REVOCATION_REASONS})  # type: ignore[misc]
 
 
-class Revoke(Reasoned):
+class Revoke(Input):
     code: RevocationReason = Field(
         title=N_("What relying parties are told"), json_schema_extra={"labels": REVOCATION_REASONS}
     )
@@ -79,7 +80,9 @@ class Revoke(Reasoned):
         None,
         title=N_("Key doubtful since"),
         description=N_("The CRL tells it, so that older signatures can be judged (invalidityDate)."),
+        json_schema_extra={"widget": "datetime"},
     )
+    reason: str = reason_field()
 
 
 class Renew(Input):
@@ -179,7 +182,7 @@ def preview(app: Any, principal: Principal, serial: str) -> list[str]:
 
 def _told(impact: Impact, app: Any, principal: Principal) -> list[str]:
     found = impact.certificate
-    named = {"subject": found.subject, "unit": found.unit_name or found.unit}
+    named = {"subject": common_name_of(found.subject), "unit": found.unit_name or found.unit}
     lines = [
         translate(
             N_("%(subject)s of %(unit)s can use this certificate no more; it can not be undone."), **named
@@ -352,7 +355,6 @@ CERTIFICATES = Resource(
     verbs=_VERBS,
     downloads=_DOWNLOADS,
     related=(
-        Related(N_("Proposed revocations"), "ca.revocations", lambda record: {"serial": record.serial}),
         Related(
             N_("Evidence"), "evidence.records", lambda record: {"subject": f"certificate:{record.serial}"}
         ),

@@ -106,6 +106,7 @@ AUTHORITIES = Resource(
         Download("pem", N_("Certificate (PEM)"), _P.CA_READ, _authority_pem),
     ),
     related=(
+        Related(N_("Proposed revocations"), "ca.revocations", lambda record: {"serial": record.serial}),
         Related(N_("Newest CRL"), "ca.crls", lambda record: {"authority": record.id}),
         Related(N_("Issued certificates"), "ca.certificates", lambda record: {"authority": record.id}),
     ),

@@ -113,10 +113,9 @@ PROFILE = Filter("profile", N_("Certificate profile"), choices=profile_titles)
 UNIT = Filter("unit", N_("Unit"), choices=unit_names)
 
 
-class Reasoned(Input):
-    """A verb that asks for the reason."""
-
-    reason: str = Field(
+def reason_field() -> Any:
+    """The reason that the audit trail keeps."""
+    return Field(
         min_length=1,
         max_length=500,
         title=N_("Reason"),
@@ -125,27 +124,38 @@ class Reasoned(Input):
     )
 
 
+class Reasoned(Input):
+    """A verb that asks for the reason."""
+
+    reason: str = reason_field()
+
+
 # RFC 5280 names of what a key is for
-KEY_USAGES: Mapping[str, str] = {
-    "digital_signature": N_("digital signature"),
-    "content_commitment": N_("non-repudiation"),
-    "key_encipherment": N_("key encipherment"),
-    "data_encipherment": N_("data encipherment"),
-    "key_agreement": N_("key agreement"),
-    "key_cert_sign": N_("signing certificates"),
-    "crl_sign": N_("signing CRLs"),
-    "server_auth": N_("TLS server"),
-    "client_auth": N_("TLS client"),
-    "code_signing": N_("code signing"),
-    "email_protection": N_("e-mail protection"),
-    "document_signing": N_("document signing"),
-    "time_stamping": N_("time-stamping"),
-    "ocsp_signing": N_("OCSP signing"),
+KEY_USAGES: Labels = {
+    "digital_signature": Label(N_("digital signature")),
+    "content_commitment": Label(N_("non-repudiation")),
+    "key_encipherment": Label(N_("key encipherment")),
+    "data_encipherment": Label(N_("data encipherment")),
+    "key_agreement": Label(N_("key agreement")),
+    "key_cert_sign": Label(N_("signing certificates")),
+    "crl_sign": Label(N_("signing CRLs")),
+    "server_auth": Label(N_("TLS server")),
+    "client_auth": Label(N_("TLS client")),
+    "code_signing": Label(N_("code signing")),
+    "email_protection": Label(N_("e-mail protection")),
+    "document_signing": Label(N_("document signing")),
+    "time_stamping": Label(N_("time-stamping")),
+    "ocsp_signing": Label(N_("OCSP signing")),
+}
+KEY_SOURCES: Labels = {
+    "csr": Label(N_("the applicant's own")),
+    "generated": Label(N_("made here")),
 }
 TOLD: Labels = {  # what an OCSP client is told
     "good": Label(N_("OCSP says good"), Tone.GOOD),
     "revoked": Label(N_("OCSP says revoked"), Tone.BAD),
     "unknown": Label(N_("OCSP says unknown"), Tone.WARN),
+    "elsewhere": Label(N_("told by the CRL alone")),
     "": Label(N_("OCSP gives no answer"), Tone.WARN),
 }
 LISTED: Labels = {  # what the CRL tells

@@ -33,7 +33,7 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
-from kernel.i18n import N_
+from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
@@ -189,6 +189,20 @@ def _approve(app: Any, principal: Principal, request_id: str, given: Remark) -> 
     return Done(N_("Approved; one more person has to."), record=record, id=request_id)
 
 
+def _approved(app: Any, principal: Principal, request_id: str) -> list[str]:
+    """What an approval is given for; nothing for many at once."""
+    if not request_id:
+        return []
+    record = _item(app, principal, request_id)
+    about = {"profile": record.profile_title, "unit": record.unit_name, "subject": record.subject}
+    lines = [translate(N_("%(profile)s for %(subject)s, unit %(unit)s"), **about)]
+    if record.names:
+        lines.append(translate(N_("Alternative names: %(names)s"), names=", ".join(record.names)))
+    checked = {"requester": record.requester, "evidence": record.evidence}
+    lines.append(translate(N_("%(requester)s has checked the identity: %(evidence)s"), **checked))
+    return lines
+
+
 def _reject(app: Any, principal: Principal, request_id: str, given: Reasoned) -> Done:
     rejected = app.ca.registration.reject(principal, request_id, given.reason)
     return Done(N_("The request is turned down."), record=_record(app, principal, rejected), id=request_id)
@@ -260,6 +274,7 @@ REQUESTS = Resource(
             when=lambda record: record.state == "requested",
             bulk=True,
             key="a",
+            preview=_approved,
             explain=N_("The certificate is signed as soon as enough people have approved."),
         ),
         Verb(

@@ -6,7 +6,7 @@ from typing import Any
 from ca.model import ServiceStatus
 from ca.overview import title
 from ca.profiles import Attribute, Profile
-from ca.resources.labels import FRESHNESS, ROLES, USAGES
+from ca.resources.labels import FRESHNESS, KEY_SOURCES, KEY_USAGES, ROLES, USAGES
 from ca.signer.model import KeyRole
 from kernel.edges.resources import (
     Cell,
@@ -101,12 +101,12 @@ PROFILES = Resource(
         Column("renewal_days", N_("Renewable days before its end"), Cell.NUMBER, shown=False),
         Column("approvals", N_("Approvals needed"), Cell.NUMBER),
         Column("keys", N_("Keys allowed"), Cell.LIST),
-        Column("own_key", N_("Where the key comes from"), Cell.LIST, shown=False),
+        Column("own_key", N_("Where the key comes from"), Cell.LIST, KEY_SOURCES, shown=False),
         Column("subject", N_("Rules of the subject"), Cell.LIST, shown=False),
         Column("names", N_("Alternative names allowed"), Cell.LIST, shown=False),
         Column("names_required", N_("Alternative names required"), Cell.FLAG, shown=False),
-        Column("key_usage", N_("Key usage"), Cell.LIST, shown=False),
-        Column("extended_key_usage", N_("Extended key usage"), Cell.LIST),
+        Column("key_usage", N_("Key usage"), Cell.LIST, KEY_USAGES, shown=False),
+        Column("extended_key_usage", N_("Extended key usage"), Cell.LIST, KEY_USAGES),
         Column("policies", N_("Certificate policies"), Cell.LIST, shown=False),
         Column("version", N_("Version of the profile"), Cell.CODE),
         Column("id", N_("Short name"), Cell.CODE),
@@ -143,7 +143,8 @@ def _service(app: Any, principal: Principal, role: str) -> ServiceRecord:
 
 
 def _provision(app: Any, principal: Principal, role: str, _given: Any) -> Done:
-    serial = app.ca.services.provision(principal, KeyRole(role))
+    known = _service(app, principal, role).role
+    serial = app.ca.services.provision(principal, KeyRole(known))
     return Done(
         N_("The service works with a new key and certificate %(serial)s."),
         {"serial": serial},

@@ -46,7 +46,8 @@ class RelyingParty:
         raw = self._responder.answer(asked.public_bytes(Encoding.DER))
         answer = ocsp.load_der_ocsp_response(raw)
         if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
-            return {"ocsp": ""}
+            unauthorized = answer.response_status is ocsp.OCSPResponseStatus.UNAUTHORIZED
+            return {"ocsp": "elsewhere" if unauthorized else ""}
         reason = answer.revocation_reason
         return {
             "ocsp": answer.certificate_status.name.lower(),

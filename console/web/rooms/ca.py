@@ -166,8 +166,7 @@ def _url(link: ChainLink) -> str:
 
 def _fields(app: App, principal: Principal, record: CertificateRecord) -> Mapping[str, Any]:
     found = app.ca.lifecycle.show(principal, record.serial)
-    usages = {name: translate(text) for name, text in KEY_USAGES.items()}
-    return {"fields": decode(found.der) if found.der else None, "usages": usages}
+    return {"fields": decode(found.der) if found.der else None, "usages": KEY_USAGES}
 
 
 def _standing(app: App, principal: Principal, record: CertificateRecord) -> Mapping[str, Any]:
