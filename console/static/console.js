@@ -45,7 +45,6 @@
     all("[data-copy], [data-reveal], [data-fold], [data-keys], [data-tick-all], [data-times-switch]").forEach((found) => (found.hidden = false));
     all("[data-live-switch]").forEach((found) => (found.hidden = !one("[data-live]")));
     all("details[data-remember]").forEach(remember);
-    all("tr[data-row]").forEach((row) => (row.tabIndex = -1));
     const fold = one("[data-fold]");
     fold?.setAttribute("aria-pressed", String(root.dataset.side === "narrow"));
     count();
