@@ -34,6 +34,7 @@ class CaseWork:
     # --- tasks
     def tasks(self, principal: Principal, ask: Ask) -> Page[OfCase]:
         """Open ones first; ``assignee`` takes "me" and "nobody" besides ids."""
+        self._access.require(principal, Permission.SIEM_CASE_READ)
         return self._page(principal, TASKS, of_person(ask, "assignee", principal))
 
     def task(self, principal: Principal, task_id: str) -> OfCase:
@@ -75,6 +76,7 @@ class CaseWork:
     # --- observables
     def observables(self, principal: Principal, ask: Ask) -> Page[OfCase]:
         """Values of all cases: where has this one been seen?"""
+        self._access.require(principal, Permission.SIEM_CASE_READ)
         return self._page(principal, OBSERVABLES, ask)
 
     def observable(self, principal: Principal, observable_id: str) -> OfCase:
@@ -82,10 +84,10 @@ class CaseWork:
 
     def add_observable(self, principal: Principal, case_id: str, kind: str, value: str) -> CaseFile:
         """A value worth looking for elsewhere; adding it again changes nothing."""
+        case = self._cases.worked(principal, case_id)
         require_text(value)
         if kind not in OBSERVABLE_KINDS:
             raise Invalid(N_("An observable is an address, a user or a host."), place="kind")
-        case = self._cases.worked(principal, case_id)
         with self._database.begin() as uow:
             if observe(uow, case_id, [(kind, value[:300])]):
                 told = f"+ {kind}: {value[:300]}"
@@ -109,7 +111,6 @@ class CaseWork:
 
     # --- parts of these
     def _page(self, principal: Principal, listing: Listing[OfCase], ask: Ask) -> Page[OfCase]:
-        self._access.require(principal, Permission.SIEM_CASE_READ)
         scope = scope_of(self._database, self._access, principal, cases.c.unit)
         with self._database.read() as connection:
             return listing.page(connection, ask, *scope)

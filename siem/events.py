@@ -111,6 +111,7 @@ class EventService:
     def page(self, principal: Principal, ask: Ask) -> listing.Page[Document]:
         """The same as other lists are asked: filters ``range`` (15m, 1h, 24h, 7d, 30d), ``since``, ``until``; newest first
         or, sorted by "at", oldest first. All of time unless one is given."""
+        self._access.require(principal, Permission.SIEM_EVENT_READ)
         if ask.sort not in ("", "at", "-at"):
             raise Invalid(N_("Events are ordered by at or -at."), place=ask.sort[:60])
         since, until = self._span(ask)
@@ -131,6 +132,7 @@ class EventService:
 
         A field with more values than a store counts is left out and named, the others are counted all the same.
         """
+        self._access.require(principal, Permission.SIEM_EVENT_READ)
         since, until = self._span(ask)
         until = until or self._clock.now()
         since = since or until - RANGES[USUAL_RANGE]

@@ -194,6 +194,7 @@ class SiemService:
 
     def record_state(self, period: timedelta, by: Principal) -> list[str]:
         """Evidence of what was collected and detected in the period up to now, audited; ids of the records."""
+        self._access.require(by, Permission.SIEM_EVENT_READ)
         since = self._clock.now() - period
         total = self._store.search(Search(Range("event.ingested", gte=since), size=0)).total
         rules = self.rules.load()
