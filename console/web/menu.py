@@ -47,7 +47,9 @@ def install(flask: Flask, resources: Mapping[str, Resource], entries: Mapping[st
 
     @flask.context_processor
     def menu() -> dict[str, object]:
-        return {"menu": _groups(resources, entries) if g.get("principal") is not None else ()}
+        principal = g.get("principal")  # with a first password everything leads to changing it
+        inside = principal is not None and not principal.must_change
+        return {"menu": _groups(resources, entries) if inside else ()}
 
 
 def _groups(

@@ -71,6 +71,18 @@ class Access:
             unit = connection.execute(own).one_or_none()
         return unit is not None and unit.parent is None
 
+    def require_person(self, principal: Principal, act: AuditAction) -> None:
+        """For what nobody leaves to a program or a part of the suite: NotPermitted (audited) unless a person is signed in."""
+        if principal.is_person:
+            return
+        error = NotPermitted(
+            N_("Only a person who is signed in can do this."),
+            mend=N_("Sign in with password or certificate."),
+        )
+        error.__dict__["denial"] = (principal, AuditAction.ACCESS_DENIED, str(act), None)
+        self._database.record_denial(error)
+        raise error
+
     def visible_units(self, principal: Principal) -> frozenset[str] | None:
         """Ids of the principal's unit and those below it; None for internal actors, who see all."""
         if principal.is_system:

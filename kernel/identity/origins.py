@@ -1,6 +1,7 @@
 """Where failed sign-ins come from: one place can't try on and on, under whatever logins."""
 
 from datetime import timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from sqlalchemy import Connection, delete, select, update
 
@@ -27,7 +28,7 @@ class Origins:
         """LimitExceeded, with the seconds to wait, while the origin is closed."""
         since = self._clock.now() - self._window
         query = select(origins.c.since).where(
-            origins.c.origin == origin[:200], origins.c.failures >= self._most, origins.c.since > since
+            origins.c.origin == _place(origin), origins.c.failures >= self._most, origins.c.since > since
         )
         began = connection.execute(query).scalar_one_or_none()
         if began is None:
@@ -44,9 +45,20 @@ class Origins:
         """Count one more failure; whether it closed the origin. An unknown origin ("") is never closed."""
         if not origin:
             return False
-        now, this = self._clock.now(), origins.c.origin == origin[:200]
+        now, place = self._clock.now(), _place(origin)
         connection.execute(delete(origins).where(origins.c.since <= now - self._window))
-        insert_if_absent(connection, origins, {"origin": origin[:200], "failures": 0, "since": now})
-        counted = update(origins).where(this).values(failures=origins.c.failures + 1)
+        insert_if_absent(connection, origins, {"origin": place, "failures": 0, "since": now})
+        counted = update(origins).where(origins.c.origin == place).values(failures=origins.c.failures + 1)
         failures: int = connection.execute(counted.returning(origins.c.failures)).scalar_one()
         return failures == self._most
+
+
+def _place(origin: str) -> str:
+    """What counts as one place: an address, or the /64 that one machine has of IPv6 (RFC 4291 section 2.5.4)."""
+    try:
+        address = ip_address(origin)
+    except ValueError:
+        return origin[:200]
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(ip_network((address, 64), strict=False))
+    return str(address)

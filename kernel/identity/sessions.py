@@ -1,6 +1,6 @@
 """Open sessions: who is signed in from where, and ending them."""
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, and_, false, or_
 
 from kernel.audit.model import AuditAction
 from kernel.errors import NotFound
@@ -16,7 +16,7 @@ from kernel.store.listing import Ask, Page
 
 
 class Sessions:
-    """One's own sessions; with the permission to end sessions also those of everybody in one's units."""
+    """A person's own sessions; with the permission to end sessions also those of everybody in one's units."""
 
     def __init__(self, database: Database, access: Access, accounts: AccountStore) -> None:
         self._database = database
@@ -48,7 +48,7 @@ class Sessions:
         return found
 
     def _seen(self, principal: Principal) -> ColumnElement[bool]:
-        mine = sessions.c.user == principal.id
+        mine = sessions.c.user == principal.id if principal.is_person else false()
         if not self._access.allows(principal, Permission.IDENTITY_SESSION_END):
             return mine
         return or_(mine, and_(True, *self._access.seen(principal, users.c.unit)))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
-from kernel.errors import Invalid, NotPermitted, Unauthenticated
+from kernel.errors import Invalid, Unauthenticated
 from kernel.events import Event, EventKind
 from kernel.i18n import N_
 from kernel.identity.access import Access
@@ -143,11 +143,7 @@ class SignIn:
 
     def change_password(self, principal: Principal, old: str, new: str) -> None:
         """Set one's own password; one's other sessions end. A wrong old one counts like a failed sign-in."""
-        if not principal.is_person:
-            raise NotPermitted(
-                N_("Only a person who is signed in can do this."),
-                mend=N_("Sign in with password or certificate."),
-            )
+        self._access.require_person(principal, AuditAction.USER_PASSWORD)
         with self._database.read() as connection:
             user = self._accounts.user_by_id(connection, principal.id)
             known = self._accounts.password_hash(connection, user.login)

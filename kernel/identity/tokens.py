@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    false,
     func,
     insert,
     or_,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
-from kernel.errors import Conflict, Invalid, LimitExceeded, NotFound, NotPermitted, Unauthenticated
+from kernel.errors import Conflict, Invalid, LimitExceeded, NotFound, Unauthenticated
 from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.model import Principal, Token, User, can_sign_in
@@ -92,7 +93,7 @@ class Tokens:
             return NewToken(self._one(uow.connection, tokens.c.id == token_id), secret)
 
     def page(self, principal: Principal, ask: Ask) -> Page[Token]:
-        """One's own tokens; with the permission to end sessions, those of everybody in one's units."""
+        """A person's own tokens; with the permission to end sessions, those of everybody in one's units."""
         with self._database.read() as connection:
             return _listing(self._clock.now()).page(connection, ask, self._seen(principal))
 
@@ -139,11 +140,7 @@ class Tokens:
     def _check(
         self, principal: Principal, name: str, scope: Collection[Permission], expires_at: datetime
     ) -> None:
-        if not principal.is_person:
-            raise NotPermitted(
-                N_("Only a person who is signed in can do this."),
-                mend=N_("Sign in with password or certificate."),
-            )
+        self._access.require_person(principal, AuditAction.TOKEN_CREATE)
         if not 1 <= len(name.strip()) <= 100:
             raise Invalid(N_("A name has 1 to %(most)s characters."), place="name", most=100)
         if not scope:
@@ -162,7 +159,7 @@ class Tokens:
             )
 
     def _seen(self, principal: Principal) -> ColumnElement[bool]:
-        mine = tokens.c.user == principal.id
+        mine = tokens.c.user == principal.id if principal.is_person else false()
         if not self._access.allows(principal, Permission.IDENTITY_SESSION_END):
             return mine
         return or_(mine, and_(True, *self._access.seen(principal, users.c.unit)))

@@ -1,5 +1,6 @@
 """A suite just set up, with its three administrators, for the tests of people, sign-in and tokens."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from kernel.identity.store import users
 from kernel.identity.tokens import Tokens
 from kernel.secrets import SecretBox
 from kernel.store import Database
+from tests.conftest import fresh
 
 
 class Certificates:
@@ -53,22 +55,31 @@ class World:
         return signed_in.principal
 
 
+# for tests whose statements both databases have to understand alike; the others need only one
+on_both = pytest.mark.parametrize(
+    "world", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+
+
 @pytest.fixture
-def world(any_database: Database, clock: FixedClock, tmp_path: Path) -> World:
-    access, box, accounts, passwords = (
-        Access(any_database),
-        SecretBox(tmp_path / "box.key"),
-        SqlAccounts(),
-        Passwords(),
-    )
-    certificates = Certificates()
-    service = IdentityService(any_database, clock, access, accounts, passwords, box)
-    rules = SignInRules()
+def world(request: pytest.FixtureRequest, clock: FixedClock, tmp_path: Path) -> Iterator[World]:
+    grown = getattr(request, "param", "sqlite") == "postgresql"
+    url = request.getfixturevalue("postgres_url") if grown else f"sqlite:///{tmp_path / 'weicheng.sqlite'}"
+    database = fresh(url, clock)
+    access, accounts = Access(database), SqlAccounts()
+    box, passwords = SecretBox(tmp_path / "box.key"), Passwords()
+    certificates, rules = Certificates(), SignInRules()
     origins = Origins(clock, rules.origin_failures, rules.lock_for)
-    sign_in = SignIn(any_database, clock, access, accounts, passwords, box, certificates, rules, origins)
-    sessions = Sessions(any_database, access, accounts)
-    tokens = Tokens(any_database, clock, access, accounts)
-    return World(any_database, clock, service, sign_in, sessions, tokens, certificates)
+    yield World(
+        database,
+        clock,
+        IdentityService(database, clock, access, accounts, passwords, box),
+        SignIn(database, clock, access, accounts, passwords, box, certificates, rules, origins),
+        Sessions(database, access, accounts),
+        Tokens(database, clock, access, accounts),
+        certificates,
+    )
+    database.close()
 
 
 @pytest.fixture

@@ -15,7 +15,9 @@ from kernel.identity.sign_in import SignInRules
 from kernel.identity.store import users
 from kernel.store.listing import Ask
 from tests.support.certificates import personal_certificate
-from tests.unit.kernel.conftest import World
+from tests.unit.kernel.conftest import World, on_both
+
+pytestmark = on_both
 
 
 def test_set_up_makes_three_people_once(world: World, three: dict[Role, NewAccount]) -> None:

@@ -17,7 +17,7 @@ from kernel.identity.service import THREE_ADMINISTRATORS, NewAccount
 from kernel.identity.sign_in import SignedIn, SignInRules
 from kernel.identity.store import users
 from kernel.store.listing import Ask
-from tests.unit.kernel.conftest import World
+from tests.unit.kernel.conftest import World, on_both
 
 Three = dict[Role, NewAccount]
 OWN = "Wan-li-chang-cheng-2026"
@@ -111,6 +111,7 @@ def test_a_session_ends_at_the_latest_after_its_longest_time(world: World, three
 
 
 # --- too many attempts
+@on_both
 def test_an_address_that_fails_too_often_waits_and_others_do_not(world: World, three: Three) -> None:
     rules = SignInRules()
     for number in range(rules.origin_failures):
@@ -127,6 +128,15 @@ def test_an_address_that_fails_too_often_waits_and_others_do_not(world: World, t
     assert open_session(world, account, origin="10.1.1.1").principal.name == account.user.name
 
 
+def test_the_many_addresses_of_one_machine_are_one_place(world: World, three: Three) -> None:
+    for number in range(SignInRules().origin_failures):
+        with pytest.raises(Unauthenticated):
+            world.sign_in.with_password("guess", "x", "000000", f"2001:db8::{number:x}")
+    with pytest.raises(LimitExceeded):
+        open_session(world, three[Role.AUDITOR], origin="2001:db8::ffff")
+    open_session(world, three[Role.AUDITOR], origin="2001:db8:0:1::1")
+
+
 def test_failures_of_long_ago_are_forgotten(world: World, three: Three) -> None:
     rules = SignInRules()
     for number in range(rules.origin_failures * 2):
@@ -137,6 +147,7 @@ def test_failures_of_long_ago_are_forgotten(world: World, three: Three) -> None:
 
 
 # --- reset, end date
+@on_both
 def test_a_reset_gives_new_secrets_and_ends_everything_the_old_ones_opened(
     world: World, three: Three
 ) -> None:
@@ -176,6 +187,7 @@ def test_who_alone_can_grant_roles_is_not_reset_and_nobody_resets_themselves(
     assert world.service.account(sysadmin, "admin1").user.roles == {Role.SECURITY_OFFICER}
 
 
+@on_both
 def test_an_account_does_nothing_after_its_end(world: World, three: Three) -> None:
     account = colleague(world, three, "li.si", Role.REGISTRAR)
     sysadmin = world.enter(three[Role.SYSTEM_ADMINISTRATOR])
@@ -190,6 +202,7 @@ def test_an_account_does_nothing_after_its_end(world: World, three: Three) -> No
 
 
 # --- lists
+@on_both
 def test_accounts_are_found_by_name_role_unit_and_state(world: World, three: Three) -> None:
     sysadmin = world.enter(three[Role.SYSTEM_ADMINISTRATOR])
     world.service.create_unit(sysadmin, "u_a", "u_city", "甲县")
@@ -222,6 +235,7 @@ def test_people_and_units_of_elsewhere_are_not_there(world: World, three: Three)
 
 
 # --- who may
+@on_both
 def test_who_may_decide_is_told_by_name(world: World, three: Three) -> None:
     sysadmin = world.enter(three[Role.SYSTEM_ADMINISTRATOR])
     for unit in ("u_a", "u_b"):
@@ -240,6 +254,7 @@ def test_who_may_decide_is_told_by_name(world: World, three: Three) -> None:
 
 
 # --- preferences
+@on_both
 def test_preferences_are_kept_replaced_forgotten_and_nobody_elses(world: World, three: Three) -> None:
     kept = Preferences(world.database, world.clock)
     one, other = (world.enter(three[role]) for role in THREE_ADMINISTRATORS[:2])

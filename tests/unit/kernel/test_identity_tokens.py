@@ -17,7 +17,7 @@ from kernel.identity.service import NewAccount
 from kernel.identity.store import tokens as table
 from kernel.identity.tokens import MOST, PREFIX, NewToken, state_of
 from kernel.store.listing import Ask
-from tests.unit.kernel.conftest import World
+from tests.unit.kernel.conftest import World, on_both
 
 SCOPE = frozenset({Permission.IDENTITY_READ, Permission.JOB_READ})
 
@@ -37,6 +37,7 @@ def make(world: World, owner: Principal, scope: frozenset[Permission] = SCOPE, d
     return world.tokens.create(owner, "夜间报表", scope, owner.unit, until)
 
 
+@on_both
 def test_a_token_does_what_it_was_made_for_in_its_owners_name_and_nothing_else(
     world: World, sysadmin: Principal
 ) -> None:
@@ -98,6 +99,19 @@ def test_a_token_makes_no_token(world: World, sysadmin: Principal) -> None:
         make(world, program)
 
 
+def test_a_token_neither_sees_nor_ends_what_is_its_owners_own(
+    world: World, sysadmin: Principal, officer: Principal
+) -> None:
+    made = make(world, officer, frozenset({Permission.EVIDENCE_READ}))
+    program, (session,) = world.tokens.principal(made.secret), world.sessions.page(officer, Ask()).items
+    assert world.sessions.page(program, Ask()).items == ()
+    assert world.tokens.page(program, Ask()).items == ()
+    with pytest.raises(NotFound):
+        world.sessions.end(program, session.session.id, "mischief")
+    with pytest.raises(NotFound):
+        world.tokens.revoke(program, made.token.id, "mischief")
+
+
 def test_a_token_of_a_lower_unit_sees_that_unit_alone(world: World, sysadmin: Principal) -> None:
     world.service.create_unit(sysadmin, "u_a", "u_city", "甲县")
     until = world.clock.now() + timedelta(days=1)
@@ -106,6 +120,7 @@ def test_a_token_of_a_lower_unit_sees_that_unit_alone(world: World, sysadmin: Pr
     assert [unit.id for unit in world.service.units(program)] == ["u_a"]
 
 
+@on_both
 def test_a_token_ends_on_its_day_by_revocation_and_with_its_owner(
     world: World, three: dict[Role, NewAccount], sysadmin: Principal, officer: Principal
 ) -> None:
@@ -141,6 +156,7 @@ def test_a_token_without_name_or_purpose_is_refused(world: World, sysadmin: Prin
             world.tokens.create(sysadmin, name, scope, "u_city", until)
 
 
+@on_both
 def test_one_person_has_only_so_many_and_those_that_ended_do_not_count(
     world: World, sysadmin: Principal
 ) -> None:
@@ -152,6 +168,7 @@ def test_one_person_has_only_so_many_and_those_that_ended_do_not_count(
     make(world, sysadmin)
 
 
+@on_both
 def test_one_sees_ones_own_and_the_administrator_those_of_the_units(
     world: World, sysadmin: Principal, officer: Principal
 ) -> None:
@@ -164,6 +181,7 @@ def test_one_sees_ones_own_and_the_administrator_those_of_the_units(
     world.tokens.revoke(sysadmin, other.token.id, "found in a public place")
 
 
+@on_both
 def test_the_list_is_filtered_by_state_and_found_by_name(world: World, sysadmin: Principal) -> None:
     made = make(world, sysadmin)
     world.tokens.revoke(sysadmin, make(world, sysadmin).token.id, "not needed")
