@@ -13,7 +13,6 @@ from console.compose.app import App
 from console.web.context import the_app, the_principal
 from console.web.panels import Entry, Panel
 from console.web.pictures import Edge, Graph, Lines, Node, Series
-from console.web.svg import clean
 from kernel.assets import AssetKind
 from kernel.edges.resources import Label, Labels, Tone
 from kernel.errors import NotFound
@@ -123,6 +122,8 @@ def _measurements(app: App, principal: Principal, device: DeviceRecord) -> Mappi
     pictures = []
     for name in shown:
         lines = _lines(app, principal, device.id, name, interface)
+        if not any(one.points for one in lines.series):
+            continue  # not every device measures everything
         url = url_for("monitor.graph_svg", device=device.id, name=name, range=wanted, interface=interface)
         pictures.append({"name": name, "lines": lines, "table": lines.table(zone), "url": url})
     ranges = [(name, text) for name, (_length, text) in RANGES.items()]
@@ -173,7 +174,7 @@ def _graph(view: NetworkView, links: Sequence[DrawnLink]) -> Graph:
     ]
     zones = {asset.id: asset.zone for asset in drawn}
     strangers = {
-        link.b: Node(link.b, f"⚠ {clean(link.b_name)[:60]}", zones.get(link.a, ""), Tone.BAD.value)
+        link.b: Node(link.b, f"⚠ {link.b_name[:60]}", zones.get(link.a, ""), Tone.BAD.value)
         for link in links
         if link.stranger
     }
