@@ -114,14 +114,12 @@ def worst(standings: Iterable[Standing]) -> Standing:
 
 
 def replicas(room: Room, plans: Sequence[Plan]) -> list[Replica]:
-    """Every site of the plans, in their order; six queries, however many there are."""
+    """Every site of the plans, in their order; three queries, however many there are."""
     names = [plan.id for plan in plans]
     with room.database.read() as connection:
-        newest = store.newest_receipts(connection, names)
         held = store.replicas_of(connection, names)
         looked = store.newest_of(connection, store.backup_verifications, names)
         drilled = store.newest_of(connection, store.backup_drills, names)
-        reads = store.oldest_reads(connection, names)
     found = []
     for plan in plans:
         for site in plan.sites:
@@ -130,13 +128,13 @@ def replicas(room: Room, plans: Sequence[Plan]) -> list[Replica]:
             replica = Replica(
                 plan=plan,
                 site=site,
-                newest=newest[plan.id],
+                newest=row.newest or 0 if row else 0,
                 receipt=receipt_of(row.body, row.digest) if row and row.body else None,
                 copied_at=row.copied_at if row else None,
                 error=row.error if row else "",
                 looked=store.verification_of(look) if look else None,
                 drilled=drill_of(drill._mapping) if drill else None,
-                oldest_read=reads.get(at),
+                oldest_read=row.read_at if row else None,
             )
             found.append(replica)
     return found

@@ -219,25 +219,26 @@ def receipts_of(connection: Connection, plan: str) -> list[Receipt]:
     return [receipt_of(row.body, row.digest) for row in connection.execute(query)]
 
 
-def newest_receipts(connection: Connection, plans: Collection[str]) -> dict[str, int]:
-    """Number of the newest receipt of each plan; 0 for one that has none."""
-    if not plans:
-        return {}
-    newest = select(func.max(backup_receipts.c.seq))
-    each = [newest.where(backup_receipts.c.plan == plan).scalar_subquery() for plan in plans]
-    return {plan: seq or 0 for plan, seq in zip(plans, connection.execute(select(*each)).one(), strict=True)}
-
-
 # --- replicas
 def replicas_of(connection: Connection, plans: Collection[str]) -> dict[tuple[str, str], Row[Any]]:
-    """What each site of the plans holds, with its newest receipt (``body`` and ``digest``; None before the first)."""
-    same = (backup_receipts.c.plan == backup_replicas.c.plan) & (
-        backup_receipts.c.seq == backup_replicas.c.receipt
+    """What each site of the plans holds, with its newest receipt (``body`` and ``digest``; None before the first), the
+    number of the plan's newest (``newest``), and when the longest-unread file there was read (``read_at``)."""
+    held, read, made = backup_replicas.c, backup_coverage.c, backup_receipts.alias()
+    newest = select(func.max(made.c.seq)).where(made.c.plan == held.plan).scalar_subquery()
+    oldest = select(func.min(read.read_at, type_=UtcDateTime())).where(
+        read.plan == held.plan, read.site == held.site
     )
+    same = (backup_receipts.c.plan == held.plan) & (backup_receipts.c.seq == held.receipt)
     query = (
-        select(backup_replicas, backup_receipts.c.body, backup_receipts.c.digest)
+        select(
+            backup_replicas,
+            backup_receipts.c.body,
+            backup_receipts.c.digest,
+            newest.label("newest"),
+            oldest.scalar_subquery().label("read_at"),
+        )
         .join(backup_receipts, same, isouter=True)
-        .where(backup_replicas.c.plan.in_(plans))
+        .where(held.plan.in_(plans))
     )
     return {(row.plan, row.site): row for row in connection.execute(query)}
 
@@ -317,17 +318,6 @@ def coverage_of(connection: Connection, plan: str, site: str) -> dict[str, datet
         backup_coverage.c.plan == plan, backup_coverage.c.site == site
     )
     return {row.name: row.read_at for row in connection.execute(query)}
-
-
-def oldest_reads(connection: Connection, plans: Collection[str]) -> dict[tuple[str, str], datetime]:
-    """When the longest-unread file of each site was read."""
-    read, held = backup_coverage.c, backup_replicas.c
-    oldest = select(func.min(read.read_at, type_=UtcDateTime())).where(
-        read.plan == held.plan, read.site == held.site
-    )
-    query = select(held.plan, held.site, oldest.scalar_subquery().label("read_at"))
-    rows = connection.execute(query.where(held.plan.in_(plans)))
-    return {(row.plan, row.site): row.read_at for row in rows if row.read_at is not None}
 
 
 def drop_coverage(connection: Connection, plan: str, names: Sequence[str]) -> None:

@@ -163,7 +163,13 @@ class PolicyLists:
             self._item(ASSESSMENTS, assessment_id, scope), counts=self._counts([assessment_id])[assessment_id]
         )
 
-    def names(self, principal: Principal) -> dict[str, tuple[str, datetime]]:
+    def system_names(self, principal: Principal) -> dict[str, str]:
+        """Name and level by id: what one chooses from."""
+        query = select(store.systems).where(self._of_units(principal, _systems.unit)).order_by(_systems.name)
+        with self._database.read() as connection:
+            return {row.id: f"{row.name} {row.level}" for row in connection.execute(query.limit(MOST))}
+
+    def assessment_names(self, principal: Principal) -> dict[str, tuple[str, datetime]]:
         """(system's name, time) of the newest assessments by id: what one chooses from."""
         seen = self._of_units(principal, _assessments.unit)
         query = ASSESSMENTS.query.where(seen).order_by(_assessments.made_at.desc(), _assessments.id.desc())

@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 from kernel.edges.resources import Filter, FilterKind, Label, Labels, Tone
 from kernel.i18n import N_
 from kernel.identity.model import Principal
-from kernel.store.listing import MOST, Ask
 from policies.assessment.model import OUTCOME_TEXTS, Outcome, RemediationState, ResultState
 from policies.catalogue.model import ObjectKind
 from policies.lists import OVERDUE
@@ -69,14 +68,13 @@ def chapter_choices(app: Any, _principal: Principal) -> Mapping[str, str]:
 
 def system_choices(app: Any, principal: Principal) -> Mapping[str, str]:
     """The asker's systems by id."""
-    page = app.policies.lists.systems(principal, Ask(limit=MOST))
-    return {system.id: f"{system.name} {system.level}" for system in page.items}
+    return app.policies.lists.system_names(principal)  # type: ignore[no-any-return]
 
 
 def assessment_choices(app: Any, principal: Principal) -> Mapping[str, str]:
     """The newest assessments of the asker's systems by id."""
     zone = ZoneInfo(app.settings.timezone)
-    names = app.policies.lists.names(principal)
+    names = app.policies.lists.assessment_names(principal)
     return {key: f"{name} {at.astimezone(zone):%Y-%m-%d %H:%M}" for key, (name, at) in names.items()}
 
 
