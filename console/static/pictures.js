@@ -69,7 +69,7 @@
         height: 260,
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), document.documentElement.dataset.zone),
         series: [
-          { label: "", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" },
+          { label: data.time, value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" },
           ...data.series.map((one, number) => ({
             label: one.name,
             stroke: colours[number % colours.length],

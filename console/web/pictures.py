@@ -44,6 +44,7 @@ class Lines:
     def data(self) -> dict[str, Any]:
         return {
             "unit": self.unit,
+            "time": translate(_TIME),
             "series": [
                 {
                     "name": one.name,
