@@ -112,9 +112,9 @@ FINDINGS = Resource(
     sort="-weight",
     facet="state",
     columns=(
-        Column("severity", N_("Severity"), Cell.STATE, labels=SEVERITIES, sort="weight"),
-        Column("kind", N_("Finding"), Cell.STATE, labels=KINDS),
         Column("subject", N_("Where"), Cell.CODE),
+        Column("kind", N_("Finding"), Cell.STATE, labels=KINDS),
+        Column("severity", N_("Severity"), Cell.STATE, labels=SEVERITIES, sort="weight"),
         Column("device", N_("Device"), link=Link("monitor.devices", "monitored")),
         Column("state", N_("State"), Cell.STATE, labels=FINDING_STATES),
         Column("last_seen", N_("Last seen"), Cell.TIME, sort="last_seen"),

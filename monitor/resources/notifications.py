@@ -53,9 +53,9 @@ NOTIFICATIONS = Resource(
     sort="-last_at",
     facet="severity",
     columns=(
+        Column("name", N_("Notification"), Cell.CODE),
         Column("last_at", N_("Last time"), Cell.TIME, sort="last_at"),
         Column("severity", N_("Severity"), Cell.STATE, labels=SEVERITIES),
-        Column("name", N_("Notification"), Cell.CODE),
         Column("device", N_("Device"), link=Link("monitor.devices", "asset")),
         Column("source", N_("Sender's address"), Cell.CODE),
         Column("count", N_("Times"), Cell.NUMBER),

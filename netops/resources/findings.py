@@ -93,8 +93,8 @@ FINDINGS = Resource(
     sort="-weight",
     facet="state",
     columns=(
-        Column("severity", N_("Severity"), Cell.STATE, labels=SEVERITIES, sort="weight"),
         Column("title", N_("Finding")),
+        Column("severity", N_("Severity"), Cell.STATE, labels=SEVERITIES, sort="weight"),
         Column("device", N_("Device"), sort="device", link=Link("netops.devices", "device_id")),
         Column("state", N_("State"), Cell.STATE, labels=FINDING_STATES),
         Column("text", N_("Line of the configuration"), Cell.CODE),

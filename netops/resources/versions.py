@@ -34,6 +34,7 @@ class VersionRecord(Record):
     moving: ClassVar[frozenset[str]] = frozenset(("seen_at", "unread"))
 
     id: str
+    name: str
     version: str
     device: str
     device_id: str
@@ -52,7 +53,7 @@ class VersionRecord(Record):
 
 def _record(one: KeptVersion) -> VersionRecord:
     values = {name: value for name, value in vars(one).items() if name in VersionRecord.model_fields}
-    return VersionRecord(id=one.id, **values)
+    return VersionRecord(id=one.id, name=f"{one.device} {one.version[:12]}", **values)
 
 
 def _page(app: Any, principal: Principal, ask: Ask) -> Page[Any]:
@@ -95,7 +96,7 @@ VERSIONS = Resource(
     record=VersionRecord,
     page=_page,
     item=_item,
-    headline="version",
+    headline="name",
     sort="-collected_at",
     columns=(
         Column("version", N_("Version"), Cell.CODE),

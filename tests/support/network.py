@@ -29,8 +29,8 @@ class Network:
             username="weicheng",
             password="device-Password-93",
             snmp_user="weicheng",
-            snmp_auth="authentication",
-            snmp_priv="privacy-1",
+            snmp_auth="snmp-Auth-93",
+            snmp_priv="snmp-Priv-93",
         )
         app.floor.credentials.put(admin, "range", secret)
         folders = sorted(path.parent for path in (RANGE / "hosts").glob("*/running-config"))

@@ -189,7 +189,7 @@ def test_the_administrator_collects_reads_and_takes_a_finding_on(enter: Enter, c
     page.reload()
     expect(page.locator(".state-good").first).to_be_visible()
     page.goto(f"{city.url}/netops/findings?filter[device]={COLLECTED}&filter[state]=open")
-    page.get_by_role("link", name=re.compile("public")).first.click()
+    page.get_by_role("row", name=re.compile("snmp-server community public")).get_by_role("link").first.click()
     expect(page.locator(".config-noted")).to_contain_text("snmp-server community public RO 20")
     expect(page.get_by_text("no snmp-server community public")).to_be_visible()
     act(page, "受理", reason="周五窗口整改")
