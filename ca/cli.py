@@ -150,6 +150,16 @@ def request(
     app.out.record(_request(filed))
 
 
+@commands.command("renew", help=N_("File a request for a newer certificate of the same subject."))
+@click.argument("serial")
+@click.option("--evidence", required=True, help=N_("How the applicant's identity was checked."))
+@click.option("--csr", type=_old_file, help=N_("PKCS#10 file; without it a key is made here."))
+@pass_app
+def renew(app: Any, serial: str, evidence: str, csr: Path | None) -> None:
+    octets = csr.read_bytes() if csr else None
+    app.out.record(_request(app.ca.registration.renew(app.principal, serial, evidence=evidence, csr=octets)))
+
+
 @commands.command("requests", help=N_("Requests of your units, newest first."))
 @click.option("--find", default="", help=N_("Beginning of a word of its names."))
 @click.option("--state", type=click.Choice(_STATES), help=N_("Only those in this state."))

@@ -13,7 +13,7 @@ from ca.cli import commands
 from ca.service import CaService
 from kernel.clock import FixedClock
 from kernel.edges.cli import Output
-from kernel.errors import NotPermitted
+from kernel.errors import NeedsApproval, NotPermitted
 from kernel.identity.model import Principal
 from tests.unit.ca.conftest import World
 
@@ -109,6 +109,31 @@ def test_authorities_profiles_and_services(world: World, at: Any, tmp_path: Path
     assert (tmp_path / "ca.pem").read_text().count("BEGIN CERTIFICATE") == 2
     assert {one["id"] for one in officer.run("profiles")} >= {"person", "device", "tls-server", "software"}
     assert len(officer.run("provision", "ocsp")["serial"]) == 32
+
+
+def test_a_cas_certificate_is_revoked_at_two_terminals(world: World, at: Any) -> None:
+    own = at(world.officer).run("list", "--profile", "issuing-ca")[0]["serial"]
+    why = ("--code", "ca_compromise", "--reason", "泄露")
+    with pytest.raises(NeedsApproval):
+        at(world.officer).run("revoke", own, *why)
+    proposed = at(world.officer).run("revocation", "propose", own, *why)
+    assert [one["id"] for one in at(world.second).run("revocation", "list")] == [proposed["id"]]
+    assert at(world.second).run("revocation", "perform", proposed["id"])["state"] == "revoked"
+
+
+def test_a_long_list_is_read_page_by_page(world: World, at: Any) -> None:
+    filed = [world.request().id for _ in range(3)]
+    officer = at(world.officer)
+    first = CliRunner().invoke(commands, ["requests", "--waiting", "--limit", "2"], obj=officer)
+    assert [one["id"] for one in json.loads(first.stdout)] == filed[:0:-1]
+    cursor = first.stderr.split("--cursor ")[1].strip()
+    assert [one["id"] for one in officer.run("requests", "--waiting", "--cursor", cursor)] == [filed[0]]
+
+
+def test_a_renewal_waits_for_its_approval(world: World, at: Any) -> None:
+    issued = world.issue()
+    renewal = at(world.registrar).run("renew", issued.serial, "--evidence", "身份证")
+    assert (renewal["state"], renewal["replaces"]) == ("requested", issued.serial)
 
 
 def test_a_subject_without_a_value_is_a_usage_error(world: World, at: Any) -> None:
