@@ -88,7 +88,6 @@
     else if (found("[data-live-switch]")) pause();
     else if (found("[data-fold]")) fold();
     else if (found("[data-times-switch]")) wholeTimes();
-    else if (found(".side-close, .side-shade")) event.preventDefault(), history.replaceState(null, "", location.pathname + location.search), (location.hash = "");
   });
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-tick-all]"))

@@ -7,6 +7,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from ssl import create_default_context
 
@@ -14,6 +15,7 @@ import pytest
 
 from console.compose.app import App
 from console.compose.tables import import_all_tables
+from kernel.clock import FixedClock
 from kernel.config import Settings
 from kernel.identity.model import Role
 from kernel.identity.service import NewAccount
@@ -59,7 +61,7 @@ def _install(folder: Path, ca: TestCa, port: int) -> dict[Role, NewAccount]:
     (folder / "data").mkdir(mode=0o700)
     settings = Settings(data_dir=folder / "data")
     import_all_tables()
-    app = App(settings)
+    app = App(settings, FixedClock(datetime.now(UTC) - timedelta(minutes=2)))  # a one-time code works once
     app.floor.database.create_all()
     accounts = make_accounts(app)
     app.floor.database.close()
