@@ -13,7 +13,7 @@ from console.api.document import JSON, openapi
 from console.api.operations import PREFIX
 from console.api.schemas import REFERENCE, Schema
 from console.resources import resources
-from kernel.i18n import N_, current_language, speaking, translate
+from kernel.i18n import current_language, speaking
 
 pages = Blueprint("api", __name__, url_prefix="/api/docs")
 
@@ -61,7 +61,7 @@ def operations(room: str, plural: str) -> ResponseReturnValue:
         "api/operations.html",
         resource=resource,
         operations=list(operations_of(document, resource.name)),
-        record=_fields(document, _record(document, resource.name), "", writing=False),
+        record=_fields(document, _record(document, resource.name), writing=False),
     )
 
 
@@ -94,13 +94,10 @@ def _operation(
         summary=operation["summary"],
         description=tuple(part for part in operation["description"].split("\n\n") if part),
         parameters=tuple(_parameter(_resolved(document, one)) for one in operation["parameters"]),
-        body=_fields(document, media["schema"], translate(BODY), writing=True) if media else (),
+        body=_fields(document, media["schema"], writing=True) if media else (),
         answers=tuple(answers),
         example=_example(path, method, media),
     )
-
-
-BODY = N_("body")
 
 
 def _example(path: str, method: str, media: Mapping[str, Any] | None) -> str:
@@ -114,22 +111,22 @@ def _example(path: str, method: str, media: Mapping[str, Any] | None) -> str:
 
 
 def _parameter(spec: Mapping[str, Any]) -> FieldView:
-    kind = kind_of(spec["schema"])
+    kind = kind_of(spec["schema"], {})
     return FieldView(spec["name"], spec["in"], kind, bool(spec.get("required")), spec.get("description", ""))
 
 
-def _fields(
-    document: Mapping[str, Any], reference: Schema, where: str, *, writing: bool
-) -> tuple[FieldView, ...]:
+def _fields(document: Mapping[str, Any], reference: Schema, *, writing: bool) -> tuple[FieldView, ...]:
     """The fields of an object's schema; records have all of theirs, so only of inputs it is told which are needed."""
-    schema = _resolved(document, reference)
+    schema, components = _resolved(document, reference), document["components"]["schemas"]
     needed = schema.get("required", ()) if writing else ()
     return tuple(
-        FieldView(
-            name, where, kind_of(part), name in needed, part.get("description") or part.get("title", "")
-        )
+        FieldView(name, "", kind_of(part, components), name in needed, _meaning(part))
         for name, part in schema.get("properties", {}).items()
     )
+
+
+def _meaning(schema: Mapping[str, Any]) -> str:
+    return " · ".join(schema[name] for name in ("title", "description") if name in schema)
 
 
 def _record(document: Mapping[str, Any], tag: str) -> Schema:
@@ -148,20 +145,21 @@ def _resolved(document: Mapping[str, Any], part: Mapping[str, Any]) -> Any:
     return found
 
 
-def kind_of(schema: Mapping[str, Any]) -> str:
-    """A schema in a few words: ``string (date-time)``, ``open | closed``, ``array of string``."""
+def kind_of(schema: Mapping[str, Any], components: Mapping[str, Schema]) -> str:
+    """A schema in a few words: ``string (date-time)``, ``open | closed``, ``array of string``; objects by their names."""
     if "$ref" in schema:
-        return str(schema["$ref"]).removeprefix(REFERENCE)
+        name = str(schema["$ref"]).removeprefix(REFERENCE)
+        return kind_of(components[name], components) if "enum" in components.get(name, {}) else name
     if "enum" in schema:
         return " | ".join(map(str, schema["enum"]))
     if "const" in schema:
         return str(schema["const"])
     for choice in ("anyOf", "oneOf"):
         if choice in schema:
-            return " | ".join(dict.fromkeys(map(kind_of, schema[choice])))
+            return " | ".join(dict.fromkeys(kind_of(part, components) for part in schema[choice]))
     kind = str(schema.get("type", "any"))
     if kind == "array":
-        return f"array of {kind_of(schema.get('items', {}))}"
+        return f"array of {kind_of(schema.get('items', {}), components)}"
     bounds = ", ".join(_bounds(schema))
     return f"{kind} ({bounds})" if bounds else kind
 

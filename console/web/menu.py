@@ -62,7 +62,7 @@ def _groups(
             _link(translate(one.label), url_for(one.endpoint))
             for room in rooms
             for one in entries.get(room, ())
-            if one.permission in held
+            if one.permission is None or one.permission in held
         ]
         links += [
             _link(translate(one.title), list_url(one.name))

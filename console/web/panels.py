@@ -21,8 +21,8 @@ class Panel:
 
 @dataclass(frozen=True)
 class Entry:
-    """An own page in the menu."""
+    """An own page in the menu. A ``permission`` of None: everybody may see it."""
 
     label: str
     endpoint: str
-    permission: Permission
+    permission: Permission | None

@@ -21,7 +21,10 @@ from kernel.identity.permissions import Permission
 from kernel.jobs.model import JobState, LogKind
 
 pages = Blueprint("suite", __name__, url_prefix="/suite")
-MENU = (Entry(N_("Health"), "health.health", Permission.HEALTH_READ),)
+MENU = (
+    Entry(N_("Health"), "health.health", Permission.HEALTH_READ),
+    Entry(N_("Weicheng API"), "api.contents", None),
+)
 
 LOG_KINDS: Mapping[LogKind, Label] = {
     LogKind.STARTED: Label(N_("started by worker"), Tone.BUSY),
@@ -29,7 +32,7 @@ LOG_KINDS: Mapping[LogKind, Label] = {
     LogKind.POSTPONED: Label(N_("failed, will be tried again"), Tone.WARN),
     LogKind.STOPPING: Label(N_("asked to stop"), Tone.WARN),
     LogKind.SUCCEEDED: Label(N_("succeeded"), Tone.GOOD),
-    LogKind.FAILED: Label(N_("failed"), Tone.BAD),
+    LogKind.FAILED: Label(N_("job failed"), Tone.BAD),
     LogKind.CANCELLED: Label(N_("cancelled"), Tone.WARN),
     LogKind.REPEATS: Label(N_("does again the failed job"), Tone.QUIET),
 }

@@ -43,9 +43,10 @@ def test_of_an_unknown_object_there_is_no_page(signed_in: Callable[[Role], Brows
         ({"enum": ["open", "closed"], "type": "string"}, "open | closed"),
         ({"anyOf": [{"type": "string"}, {"type": "null"}]}, "string | null"),
         ({"type": "array", "items": {"$ref": "#/components/schemas/Part"}}, "array of Part"),
+        ({"$ref": "#/components/schemas/State"}, "on | off"),
         ({"const": "x"}, "x"),
         ({}, "any"),
     ],
 )
 def test_a_schema_is_told_in_a_few_words(schema: dict[str, object], told: str) -> None:
-    assert kind_of(schema) == told
+    assert kind_of(schema, {"State": {"type": "string", "enum": ["on", "off"]}}) == told

@@ -1,0 +1,107 @@
+"""The API's pages in a real browser: nothing comes from elsewhere, the policy refuses nothing, a phone shows all of it."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from console.compose.app import App
+from console.compose.floor import build_floor
+from console.compose.tables import import_all_tables
+from console.web.security import COOKIE
+from kernel.clock import FixedClock
+from kernel.config import Settings
+from kernel.evidence.ports import NullSealer
+from kernel.identity.model import Role
+from kernel.identity.passwords import totp_code
+from tests.support.console import serve
+from tests.unit.console.conftest import START, Issued, make_accounts
+
+pytestmark = pytest.mark.web
+DESK, PHONE = (1280, 720), (375, 812)
+Open = Callable[[tuple[int, int]], Page]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The console's address and a session of the assessor's."""
+    folder = tmp_path_factory.mktemp("api-page")
+    (folder / "data").mkdir(mode=0o700)
+    import_all_tables()
+    clock = FixedClock(START - timedelta(minutes=1))
+    app = App(Settings(data_dir=folder / "data"), clock)
+    app.__dict__["floor"] = build_floor(app.settings, clock, Issued(), NullSealer())
+    app.floor.database.create_all()
+    account = make_accounts(app)[Role.ASSESSOR]
+    clock.advance(minutes=1)
+    code = totp_code(account.totp_secret, clock.now().timestamp())
+    session = app.floor.sign_in.with_password(account.user.login, account.password, code)
+    server, url = serve(app, folder)
+    try:
+        yield url, session.token
+    finally:
+        server.shutdown()
+        app.floor.database.close()
+
+
+@pytest.fixture
+def opened(chromium: Browser, site: tuple[str, str]) -> Iterator[Open]:
+    url, token = site
+    contexts, faults = [], []
+
+    def start(size: tuple[int, int]) -> Page:
+        viewport = {"width": size[0], "height": size[1]}
+        context = chromium.new_context(
+            ignore_https_errors=True, locale="zh-CN", viewport=viewport, base_url=url
+        )  # type: ignore[arg-type]
+        context.add_cookies([{"name": COOKIE, "value": token, "url": url, "secure": True}])
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda one: None if one.url.startswith((url, "data:")) else faults.append(one.url))
+        page.on("console", lambda one: faults.append(one.text) if one.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        return page
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+def test_one_reads_in_chinese_how_an_object_is_asked_for(opened: Open, tmp_path: Path) -> None:
+    page = opened(DESK)
+    page.goto("/api/docs")
+    expect(page.get_by_role("heading", level=1)).to_have_text("卫城接口")
+    page.screenshot(path=tmp_path / "contents.png")
+    page.get_by_role("main").get_by_role("link", name="已签发证书", exact=True).click()
+    expect(page.get_by_text("/api/v1/ca/certificates/{id}/revoke").first).to_be_visible()
+    page.get_by_role("link", name="POST /api/v1/ca/certificates/{id}/revoke").click()
+    section = page.locator("#ca_certificates_revoke")
+    expect(section).to_be_in_viewport()
+    section.get_by_text("应答", exact=True).click()
+    expect(section.get_by_text("对象已被他人更改")).to_be_visible()
+    page.screenshot(path=tmp_path / "revoke.png")
+    serious = [
+        one for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+def test_a_phone_shows_the_whole_of_it(opened: Open, tmp_path: Path) -> None:
+    page = opened(PHONE)
+    for path in ("/api/docs", "/api/docs/ca/certificates"):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], path
+        page.screenshot(path=tmp_path / f"phone{path.count('/')}.png")
+
+
+def test_the_session_of_the_page_reads_the_document_but_changes_nothing(opened: Open) -> None:
+    page = opened(DESK)
+    page.goto("/api/docs")
+    asked = "([path, method]) => fetch(path, {method}).then(answer => answer.status)"
+    assert page.evaluate(asked, ["/api/v1/openapi.json", "GET"]) == 200
+    answer = page.request.post("/api/v1/jobs/jobs/job_1/cancel", data={"reason": "x"})
+    assert (answer.status, answer.json()["place"]) == (403, "X-CSRFToken")
