@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from console.resources.acts import ACT_NAMES, ACTS
 from console.resources.names import unit_names
-from kernel.audit.model import AuditAction, AuditRecord, Outcome
+from kernel.audit.model import AuditRecord, Outcome
 from kernel.edges.resources import (
     Cell,
     Column,
@@ -29,14 +30,17 @@ from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 
 OUTCOMES: Labels = {
-    Outcome.SUCCESS: Label(N_("done"), Tone.GOOD),
-    Outcome.FAILURE: Label(N_("failed"), Tone.BAD),
-    Outcome.DENIED: Label(N_("refused"), Tone.WARN),
+    Outcome.SUCCESS: Label(N_("the act was done"), Tone.GOOD),
+    Outcome.FAILURE: Label(N_("the act failed"), Tone.BAD),
+    Outcome.DENIED: Label(N_("the act was refused"), Tone.WARN),
 }
 
 
 class AuditRecordView(Record):
-    """One act; ``hash`` is SHA-256 over ``previous`` and the record's canonical body."""
+    """One act; ``act`` is the name of ``action`` in the caller's language.
+
+    ``hash`` is SHA-256 over ``previous`` and the record's canonical body.
+    """
 
     seq: int
     at: datetime
@@ -44,6 +48,7 @@ class AuditRecordView(Record):
     actor: str
     roles: tuple[str, ...]
     action: str
+    act: str
     target: str
     unit: str | None
     unit_name: str
@@ -55,7 +60,8 @@ class AuditRecordView(Record):
 
 
 def _shown(record: AuditRecord, units: Mapping[str, str]) -> AuditRecordView:
-    return AuditRecordView(**vars(record), unit_name=units.get(record.unit or "", record.unit or ""))
+    act = translate(ACT_NAMES.get(record.action, record.action))
+    return AuditRecordView(**vars(record), act=act, unit_name=units.get(record.unit or "", record.unit or ""))
 
 
 def _page(app: Any, principal: Principal, ask: Ask) -> Page[Any]:
@@ -107,7 +113,8 @@ RECORDS = Resource(
         Column("actor_name", N_("Who")),
         Column("actor", N_("Id of whoever acted"), Cell.CODE, shown=False),
         Column("roles", N_("Roles held"), Cell.LIST, shown=False),
-        Column("action", N_("Act"), Cell.CODE),
+        Column("act", N_("Act")),
+        Column("action", N_("Code of the act"), Cell.CODE, shown=False),
         Column("target", N_("Object"), Cell.CODE),
         Column("unit_name", N_("Unit")),
         Column("outcome", N_("Outcome"), Cell.STATE, labels=OUTCOMES),
@@ -119,7 +126,7 @@ RECORDS = Resource(
         Filter("outcome", N_("Outcome"), labels=OUTCOMES),
         Filter("target", N_("All about this object"), FilterKind.TEXT),
         Filter("actor", N_("Id of whoever acted"), FilterKind.TEXT),
-        Filter("action", N_("Act"), labels={str(action): Label(str(action)) for action in AuditAction}),
+        Filter("action", N_("Act"), labels=ACTS),
         Filter("unit", N_("Unit"), choices=unit_names),
         Filter("since", N_("From"), FilterKind.TIME),
         Filter("until", N_("Up to"), FilterKind.TIME),

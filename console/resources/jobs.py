@@ -30,7 +30,7 @@ STATES: Labels = {
     JobState.QUEUED: Label(N_("queued"), Tone.QUIET),
     JobState.RUNNING: Label(N_("running"), Tone.BUSY),
     JobState.SUCCEEDED: Label(N_("succeeded"), Tone.GOOD),
-    JobState.FAILED: Label(N_("failed"), Tone.BAD),
+    JobState.FAILED: Label(N_("job failed"), Tone.BAD),
     JobState.CANCELLED: Label(N_("cancelled"), Tone.WARN),
 }
 

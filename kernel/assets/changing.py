@@ -113,27 +113,34 @@ class Changes:
 
     def put_link(self, uow: UnitOfWork, principal: Principal, link: Link, reason: str | None = None) -> Link:
         """Its ends are named by id or by name."""
-        made = check_link(self._between_entries(uow, principal, link))
+        between, unit = self._between_entries(uow, principal, link)
+        made = check_link(between)
         if not store.insert_link(uow.connection, made):
             raise Conflict(N_("This link is registered already."), place="a")
-        uow.audit(principal, AuditAction.LINK_PUT, f"asset:{made.a}", reason=reason, details=vars(made))
+        target = f"asset:{made.a}"
+        uow.audit(principal, AuditAction.LINK_PUT, target, unit=unit, reason=reason, details=vars(made))
         uow.emit(Event(EventKind.LINK_CHANGED, made.a, dict(vars(made))))
         return made
 
     def remove_link(self, uow: UnitOfWork, principal: Principal, link: Link, reason: str) -> None:
         """Either end may come first; ends are named by id or by name."""
-        gone = self._between_entries(uow, principal, link).canonical()
+        between, unit = self._between_entries(uow, principal, link)
+        gone = between.canonical()
         if not store.delete_link(uow.connection, gone):
             raise NotFound(N_("There is no such link."), place=f"{link.a} - {link.b}")
-        uow.audit(principal, AuditAction.LINK_REMOVE, f"asset:{gone.a}", reason=reason, details=vars(gone))
+        target = f"asset:{gone.a}"
+        uow.audit(principal, AuditAction.LINK_REMOVE, target, unit=unit, reason=reason, details=vars(gone))
         uow.emit(Event(EventKind.LINK_CHANGED, gone.a, {**vars(gone), "removed": True}))
 
-    def _between_entries(self, uow: UnitOfWork, principal: Principal, link: Link) -> Link:
-        """Both ends exist, and one of them is of the principal's units: a county may register its line to the city."""
+    def _between_entries(self, uow: UnitOfWork, principal: Principal, link: Link) -> tuple[Link, str]:
+        """The link by ids, and which of the principal's units it is for.
+
+        Both ends exist, and one of them is of the principal's units: a county may register its line to the city.
+        """
         a, b = (self._end(uow, column, end) for column, end in (("a", link.a), ("b", link.b)))
-        if not any(self._access.covers(principal, end.unit) for end in (a, b)):
-            self._access.require(principal, Permission.ASSET_WRITE, unit=a.unit)
-        return replace(link, a=a.id, b=b.id)
+        own = next((end.unit for end in (a, b) if self._access.covers(principal, end.unit)), a.unit)
+        self._access.require(principal, Permission.ASSET_WRITE, unit=own)
+        return replace(link, a=a.id, b=b.id), own
 
     @staticmethod
     def _end(uow: UnitOfWork, column: str, name: str) -> Asset:

@@ -63,6 +63,7 @@ class AssetView(Record):
     platform: str
     level: int
     attributes: Mapping[str, Any]
+    attributes_told: tuple[str, ...]
     version: int
     retired_at: datetime | None
 
@@ -130,6 +131,7 @@ def _asset(given: AssetInput, old: Asset | None = None) -> Asset:
 def _shown(asset: Asset, units: Mapping[str, str], zones: Mapping[str, str]) -> AssetView:
     return AssetView(
         **vars(asset),
+        attributes_told=tuple(f"{name}={value}" for name, value in sorted(asset.attributes.items())),
         state=RETIRED if asset.retired_at else IN_USE,
         unit_name=units.get(asset.unit, asset.unit),
         zone_name=zones.get(asset.zone, asset.zone),
@@ -224,6 +226,7 @@ ASSETS = Resource(
         Column("platform", N_("Platform"), Cell.CODE),
         Column("level", N_("Protection level"), Cell.NUMBER, sort="level"),
         Column("state", N_("State"), Cell.STATE, labels=STATES, shown=False),
+        Column("attributes_told", N_("Attributes"), Cell.LIST, shown=False),
         Column("retired_at", N_("Retired"), Cell.TIME, shown=False),
         Column("version", N_("Version"), Cell.NUMBER, shown=False),
         Column("id", N_("Id"), Cell.CODE, shown=False),
@@ -251,7 +254,7 @@ ASSETS = Resource(
         ),
         Verb(
             "change",
-            N_("Change"),
+            N_("Change the entry"),
             _WRITE,
             _change,
             AssetChange,

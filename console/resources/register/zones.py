@@ -137,7 +137,7 @@ ZONES = Resource(
     verbs=(
         Verb("add", N_("Register a zone"), _WRITE, _add, ZoneInput, on=On.NEW),
         Verb("import", N_("Import a table"), _WRITE, _import, Table, on=On.LIST),
-        Verb("change", N_("Change"), _WRITE, _change, ZoneChange, initial=_before, key="e"),
+        Verb("change", N_("Change the zone"), _WRITE, _change, ZoneChange, initial=_before, key="e"),
         Verb("remove", N_("Remove"), _WRITE, _remove, Reason, danger=True),
     ),
     downloads=(template_of(ZONE_COLUMNS, "zones"),),

@@ -137,6 +137,6 @@ def test_a_long_list_says_how_to_go_on(app: App, capsys: pytest.CaptureFixture[s
     run(app, "list", "--limit", "2")
     first = capsys.readouterr()
     assert [row["name"] for row in json.loads(first.out)] == ["system-0", "system-1"]
-    cursor = first.err.split("--after ")[1].strip().rstrip("。")
+    cursor = first.err.split("--after ")[1].split()[0]
     run(app, "list", "--limit", "2", "--after", cursor)
     assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["system-2"]

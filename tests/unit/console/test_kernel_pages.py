@@ -46,8 +46,8 @@ def test_the_auditor_reads_one_objects_history_and_verifies_the_chain(console: C
     auditor = enter(console, Role.AUDITOR)
     listed = auditor.get("/audit/records?filter[action]=identity:role:grant")
     assert listed.status_code == 200
-    assert "identity:role:grant" in listed.text
-    assert "identity:unit:create" not in listed.text.partition("<tbody")[2]
+    assert "授予角色" in listed.text.partition("<tbody")[2]
+    assert "新建单位" not in listed.text.partition("<tbody")[2]
     history = auditor.get("/audit/records?filter[target]=u_county")
     assert "unit:u_county" in history.text
     one = auditor.get("/audit/records/2")
