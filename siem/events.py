@@ -1,5 +1,6 @@
 """Use cases of events: search with a histogram and counted values, one event, pages for lists and exports."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,6 +49,7 @@ FIELDS = (
     "destination.port",
     "user.name",
 )
+_OVER_TIME = "over_time"
 TOP = 8  # values counted of each field
 BARS = 60  # of a histogram, at most
 _STEPS = (1, 5, 10, 30, 60, 300, 600, 1_800, 3_600, 10_800, 21_600, 43_200, 86_400, 604_800, 2_592_000)
@@ -150,13 +152,13 @@ class EventService:
                     size=max(1, min(ask.limit, listing.MOST)),
                     after=ask.cursor or None,
                     newest_first=ask.sort != "at",
-                    aggregations={"": DateHistogram(interval), **counted},
+                    aggregations={_OVER_TIME: DateHistogram(interval), **counted},
                 )
                 break
             except LimitExceeded as error:
                 if counted.pop(error.place, None) is None:
                     raise
-        bars = _bars(found.aggregations[""], since, until, interval)
+        bars = _bars(found.aggregations[_OVER_TIME], since, until, interval)
         tops = {name: found.aggregations[name] for name in counted}
         return Exploration(
             found, since, until, interval, bars, tops, tuple(name for name in fields if name not in counted)
@@ -189,10 +191,10 @@ class EventService:
                 name=named[:20],
                 known=", ".join(RANGES),
             )
-        begin = moment(since) if since else None
+        begin = _within_reason(since) if since else None
         if named and begin is None and not until:
             begin = self._clock.now() - RANGES[named]
-        return begin, moment(until) if until else None
+        return begin, _within_reason(until) if until else None
 
     def _of_units(self, principal: Principal) -> list[Query]:
         units = self._units(principal)
@@ -207,10 +209,19 @@ class EventService:
             return None if root_unit(connection) in visible else visible
 
 
+def _within_reason(text: str) -> datetime:
+    """That moment; Invalid for one that no zone's calendar can show."""
+    found = moment(text)
+    if not 1970 <= found.year <= 2200:
+        raise Invalid(N_("The time lies outside the years 1970 to 2200."), place=text[:60])
+    return found
+
+
 def interval_of(since: datetime, until: datetime) -> int:
     """Seconds of one bar, so that there are at most ``BARS`` of them."""
     span = (until - since).total_seconds()
-    return next((step for step in _STEPS if span / step <= BARS - 1), _STEPS[-1])
+    longest = math.ceil(span / (BARS - 1) / _STEPS[-1]) * _STEPS[-1]
+    return next((step for step in _STEPS if span / step <= BARS - 1), longest)
 
 
 def _bars(buckets: Sequence[Bucket], since: datetime, until: datetime, interval: int) -> tuple[Bar, ...]:
