@@ -34,6 +34,9 @@ def test_from_line_to_case(
     assert ("ip", "203.0.113.50") in {(seen.kind, seen.value) for seen in file.observables}
     assert centre.service.events.search(analyst, "病毒").total == 1
     assert centre.service.events.search(analyst, "source.ip:203.0.113.0/24").total == 12
+    found = centre.service.events.explore(analyst, Ask("event.outcome:failure"))
+    assert (found.page.total, sum(bar.count for bar in found.bars)) == (12, 12)
+    assert [(bucket.key, bucket.count) for bucket in found.tops["source.ip"]] == [("203.0.113.50", 12)]
     clock.advance(days=200)
     centre.take("<13>app: later")
     assert [part.events for part in centre.service.retain(officer).deleted] == [14]
