@@ -19,6 +19,7 @@ from kernel.identity.permissions import Permission
 from kernel.store import Database
 from kernel.store.listing import MOST, Ask, Listing, Page, equals, page_of, since, until
 from policies import store
+from policies.assessment.conclusion import Tally
 from policies.assessment.model import Assessment, Outcome, Remediation, RemediationState, Result
 from policies.catalogue.model import Catalogue, Place
 from policies.package.state import PackageRow
@@ -176,12 +177,14 @@ class PolicyLists:
         with self._database.read() as connection:
             return {row.id: (row.name, row.made_at) for row in connection.execute(query.limit(MOST))}
 
-    def latest(self, principal: Principal) -> dict[str, Assessment]:
-        """The newest assessment of each system, by the system's id."""
+    def latest(self, principal: Principal) -> dict[str, tuple[Assessment, list[Tally]]]:
+        """The newest assessment of each system with its results counted, by the system's id."""
         newest = select(func.max(_assessments.id)).where(self._of_units(principal, _assessments.unit))
         query = select(store.assessments).where(_assessments.id.in_(newest.group_by(_assessments.system)))
         with self._database.read() as connection:
-            return {row.system: store.assessment_of(row) for row in connection.execute(query)}
+            made = [store.assessment_of(row) for row in connection.execute(query)]
+            tallies = store.tallies_of(connection, [one.id for one in made])
+        return {one.system: (one, tallies[one.id]) for one in made}
 
     def results(self, principal: Principal, ask: Ask) -> Page[ListedResult]:
         """In catalogue order. Filters: assessment (without it: the newest of each system), item, chapter, outcome, state,

@@ -1,6 +1,6 @@
 """Tables of systems, assessments, remediations and packages, and the statements on them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -201,12 +201,15 @@ def get_package(connection: Connection, package_id: str) -> PackageRow | None:
     return package_of(row) if row else None
 
 
-def tallies_of(connection: Connection, assessment_id: str) -> list[Tally]:
-    """The results of an assessment, counted."""
-    columns = (results.c.item, results.c.outcome, results.c.state)
-    query = select(*columns, func.count().label("number")).where(results.c.assessment == assessment_id)
-    rows = connection.execute(query.group_by(*columns))
-    return [Tally(row.item, Outcome(row.outcome), ResultState(row.state), row.number) for row in rows]
+def tallies_of(connection: Connection, assessment_ids: Collection[str]) -> dict[str, list[Tally]]:
+    """The results of assessments, counted."""
+    columns = (results.c.assessment, results.c.item, results.c.outcome, results.c.state)
+    query = select(*columns, func.count().label("number")).where(results.c.assessment.in_(assessment_ids))
+    found: dict[str, list[Tally]] = {name: [] for name in assessment_ids}
+    for row in connection.execute(query.group_by(*columns)):
+        one = Tally(row.item, Outcome(row.outcome), ResultState(row.state), row.number)
+        found[row.assessment].append(one)
+    return found
 
 
 def package_of(row: Row[Any]) -> PackageRow:

@@ -213,7 +213,7 @@ class AssessmentService:
         """The results counted by item, outcome and state."""
         assessment = self.get(principal, assessment_id)
         with self._database.read() as connection:
-            return store.tallies_of(connection, assessment.id)
+            return store.tallies_of(connection, [assessment.id])[assessment.id]
 
     # --- what people add
     def confirm(

@@ -314,7 +314,7 @@ def test_the_assessor_reads_opens_evidence_and_takes_a_package_away(
     ).first.click()
     expect(page.get_by_text("telnet-open").first).to_be_visible()
     page.goto(f"{city.url}/policies/packages")
-    assessment = city.app.policies.lists.latest(_officer())[city.system.id].id
+    assessment = city.app.policies.lists.latest(_officer())[city.system.id][0].id
     act(page, "导出证据包", assessment=assessment)
     expect(page.locator(".state", has_text="正在生成").first).to_be_visible()
     city.work()

@@ -65,11 +65,11 @@ def posture() -> ResponseReturnValue:
     latest = app.policies.lists.latest(principal)
     asked = request.args.get("system", "") or next((one.id for one in systems if one.id in latest), "")
     chosen = latest.get(asked)
-    lines = [_line(app, principal, system_record(one), latest.get(one.id)) for one in systems]
+    lines = [_line(app, system_record(one), *latest.get(one.id, (None, ()))) for one in systems]
     return render_template(
         "policies/posture.html",
         lines=lines,
-        chosen=_standing(app, principal, chosen) if chosen else None,
+        chosen=_standing(app, principal, *chosen) if chosen else None,
         name=next((one.name for one in systems if one.id == asked), ""),
         outcomes=OUTCOMES,
     )
@@ -87,10 +87,10 @@ def picture(assessment: str, name: str) -> ResponseReturnValue:
 
 
 def _line(
-    app: App, principal: Principal, record: SystemRecord, assessment: Assessment | None
+    app: App, record: SystemRecord, assessment: Assessment | None, tallies: Sequence[Tally]
 ) -> Mapping[str, Any]:
     """One system in the table; its conclusion once it was assessed."""
-    conclusion = app.policies.assessments.conclusion(principal, assessment.id) if assessment else None
+    conclusion = weigh(tallies, app.policies.assessments.template) if assessment else None
     return {
         "record": record,
         "url": item_url("policies.systems", record.id),
@@ -102,9 +102,10 @@ def _line(
     }
 
 
-def _standing(app: App, principal: Principal, assessment: Assessment) -> Mapping[str, Any]:
+def _standing(
+    app: App, principal: Principal, assessment: Assessment, tallies: Sequence[Tally]
+) -> Mapping[str, Any]:
     """Conclusion, pictures by outcome and by chapter, gaps and what is overdue, of one assessment."""
-    tallies = app.policies.assessments.tallies(principal, assessment.id)
     overdue = Ask(filters={"assessment": (assessment.id,), "state": (OVERDUE,)}, limit=1)
     return {
         "assessment": assessment,

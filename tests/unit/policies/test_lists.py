@@ -71,7 +71,12 @@ def test_without_an_assessment_named_the_newest_of_each_system_is_shown(
     assert {listed.system for listed in found} == {"政务服务平台", "第二系统"}
     old = policies.lists.results(officer, asked(assessment=assessment, item="L3-8.1.4.1-d")).items
     assert {listed.result.assessment for listed in old} == {assessment}
-    assert set(policies.lists.latest(officer)) == {system.id, other.id}
+    latest = policies.lists.latest(officer)
+    assert {name: made.id for name, (made, _tallies) in latest.items()} == {
+        system.id: again.id,
+        other.id: second.id,
+    }
+    assert latest[other.id][1] == policies.assessments.tallies(officer, second.id)
     listed = policies.lists.assessments(officer, Ask()).items
     assert [one.assessment.id for one in listed] == [second.id, again.id, assessment]
     assert policies.lists.assessments(officer, asked(system=other.id)).total == 1
