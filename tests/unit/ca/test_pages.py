@@ -3,30 +3,26 @@
 import re
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 
-from ca.model import CeremonyPlan, Certificate, Request
-from ca.signer.memory import MemorySigner
-from ca.signer.model import KeyRole
+from ca.model import Certificate, Request
 from console.compose import ca as composition
-from console.compose.tables import import_all_tables
 from console.web.app import create_app
 from kernel.clock import FixedClock
-from kernel.identity.model import Principal, Role
-from tests.unit.console.conftest import START, Browser, Console, _app, make_accounts
-
-HOSTILE = "<img src=x onerror=alert(1)>'\"&"
+from kernel.identity.model import Role
+from tests.unit.ca.office import Office as Founded
+from tests.unit.ca.office import opened
+from tests.unit.console.conftest import START, Browser, Console, _app
 
 
 @dataclass
 class Office:
-    """The console over a CA with a person's certificate, one request that waits, and hostile names."""
+    """A copy of the founded office behind the console, for one test."""
 
     console: Console
     waiting: Request
@@ -42,64 +38,27 @@ class Office:
 
 
 @pytest.fixture(scope="module")
-def founded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Office]]:
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Founded]]:
     folder = tmp_path_factory.mktemp("office") / "data"
-    folder.mkdir(mode=0o700)
-    import_all_tables()
-    signer = MemorySigner()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(composition, "SocketSigner", lambda _path: signer)
-        clock = FixedClock(START - timedelta(minutes=2))
-        app, issued = _app(folder, clock)
-        app.floor.database.create_all()
-        accounts = make_accounts(app)
-        officer, second = (
-            Principal(f"usr_{name}", name, frozenset({Role.SECURITY_OFFICER}), "u_city", "password")
-            for name in ("first", "second")
-        )
-        registrar = accounts[Role.REGISTRAR].user
-        filer = Principal(
-            registrar.id, registrar.name, frozenset({Role.REGISTRAR}), registrar.unit, "password"
-        )
-        plan = CeremonyPlan("卫城市大数据局", "根 CA", "签发 CA", witnesses=("张敏",))
-        app.ca.ceremonies.perform(second, app.ca.ceremonies.propose(officer, plan))
-        app.ca.services.provision(officer, KeyRole.OCSP)
-        for authority in app.ca.authorities():
-            app.ca.publication.publish(authority.id, officer)
-        requests = [
-            app.ca.registration.file(
-                filer,
-                profile="person",
-                subject={"O": HOSTILE, "CN": f"陈晓{name}"},
-                names=("email:chen@city.gov.cn",),
-                unit=filer.unit,
-                evidence=f"身份证 {HOSTILE}",
-            )
-            for name in ("明", "东")
-        ]
-        certificate = app.ca.registration.approve(officer, requests[1].id)
-        assert isinstance(certificate, Certificate)
-        own = app.ca.overview.authority(officer, "issuing").serial
-        console = Console(app, create_app(app), clock, issued, accounts)
-        yield folder, Office(console, requests[0], requests[1], certificate, own)
-        app.floor.database.close()
+    with opened(folder) as office:
+        yield folder, office
 
 
 @pytest.fixture
-def office(founded: tuple[Path, Office], tmp_path: Path) -> Iterator[Office]:
-    """The same office for every test: whatever one does is undone."""
+def office(founded: tuple[Path, Founded], tmp_path: Path) -> Iterator[Office]:
     folder, office = founded
     shutil.copytree(folder, tmp_path / "data")
     clock = FixedClock(START)
     app, issued = _app(tmp_path / "data", clock)
     app.__dict__["ca"] = _over(app, office)
-    yield replace(office, console=Console(app, create_app(app), clock, issued, office.console.accounts))
+    console = Console(app, create_app(app), clock, issued, office.accounts)
+    yield Office(console, office.waiting, office.granted, office.certificate, office.issuing)
     app.floor.database.close()
 
 
-def _over(app: Any, office: Office) -> Any:
+def _over(app: Any, office: Founded) -> Any:
     """A CA over that floor with the founded one's keys."""
-    signer = office.console.app.ca.publication._signer
+    signer = office.app.ca.publication._signer
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(composition, "SocketSigner", lambda _path: signer)
         return composition.build(app.floor)
