@@ -4,7 +4,7 @@ from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
 from console.web.context import the_app, the_principal
-from console.web.overview import figures, tasks, waiting
+from console.web.overview import figures, posture, tasks, waiting
 
 pages = Blueprint("home", __name__)
 
@@ -20,4 +20,5 @@ def home() -> ResponseReturnValue:
         waiting_for_me=waiting(app, principal),
         figures=figures(app, principal),
         tasks=tasks(principal),
+        posture=posture(app, principal),
     )

@@ -11,12 +11,13 @@ from console.compose.app import App
 from console.exchange.asking import query_of
 from console.resources import resources
 from console.web.engine.links import list_url
+from console.web.pictures import Bar, Bars
 from console.web.search import Finds, finds
 from console.web.tasks import TASKS, Task
 from kernel.edges.resources import Resource
 from kernel.errors import WeichengError
-from kernel.i18n import N_
-from kernel.identity.model import Principal
+from kernel.i18n import N_, translate
+from kernel.identity.model import Principal, Role
 from kernel.identity.permissions import APPROVING
 from kernel.store.listing import Ask
 
@@ -87,6 +88,40 @@ FIGURES: tuple[Source, ...] = (
     Source(N_("Systems under graded protection"), "policies.systems", warns=False),
     Source(N_("Audit records"), "audit.records", warns=False),
 )
+
+
+# what a role's picture counts: the values of that list's facet
+POSTURE: Mapping[Role, tuple[str, str]] = {
+    Role.SOC_ANALYST: (N_("Alerts by state"), "siem.alerts"),
+    Role.DR_ADMINISTRATOR: (N_("Replicas by proof"), "backup.replicas"),
+    Role.NETWORK_ADMINISTRATOR: (N_("Devices by state"), "monitor.devices"),
+    Role.SECURITY_OFFICER: (N_("Control items by result"), "policies.results"),
+    Role.ASSESSOR: (N_("Control items by result"), "policies.results"),
+    Role.REGISTRAR: (N_("Requests by state"), "ca.requests"),
+    Role.AUDITOR: (N_("Acts by outcome"), "audit.records"),
+    Role.SYSTEM_ADMINISTRATOR: (N_("Jobs by state"), "jobs.jobs"),
+}
+
+
+def posture(app: App, principal: Principal) -> list[Bars]:
+    """A picture for each of the principal's roles; none of what is empty or can't be told (its figure says why)."""
+    found = [_posture(app, principal, *POSTURE[role]) for role in sorted(principal.roles)]
+    return [bars for bars in found if bars is not None and bars.bars]
+
+
+def _posture(app: App, principal: Principal, title: str, name: str) -> Bars | None:
+    resource = resources()[name]
+    labels = next(one.labels for one in resource.filters if one.name == resource.facet)
+    try:
+        counts = resource.page(app, principal, Ask(limit=1)).facets.get(resource.facet, {})
+    except WeichengError:
+        return None
+    bars = tuple(
+        Bar(translate(label.text), counts[value], label.tone.value)
+        for value, label in labels.items()
+        if counts.get(value)
+    )
+    return Bars(translate(title), bars)
 
 
 def waiting(app: App, principal: Principal) -> list[Finds]:
