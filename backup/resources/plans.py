@@ -44,8 +44,8 @@ class PlanRecord(Record):
     run: str
     verify: str
     drill: str
-    rpo_minutes: float
-    rto_minutes: float
+    rpo_minutes: int
+    rto_minutes: int
     level: str
     checks: tuple[str, ...]
     last_run: str
@@ -75,7 +75,7 @@ class ReplicaRecord(Record):
     drill: str
     drill_verdict: str
     rto_seconds: float | None
-    rto_aim_seconds: float
+    rto_aim_seconds: int
     error: str
 
 
@@ -114,8 +114,8 @@ def plan_record(state: PlanState) -> PlanRecord:
         sets=tuple(planned.source for planned in plan.sets),
         sites=tuple(site.name for site in plan.sites),
         **vars(plan.schedule),
-        rpo_minutes=plan.aims.rpo.total_seconds() / 60,
-        rto_minutes=plan.aims.rto.total_seconds() / 60,
+        rpo_minutes=int(plan.aims.rpo.total_seconds() // 60),
+        rto_minutes=int(plan.aims.rto.total_seconds() // 60),
         level=f"{plan.aims.edition} / {plan.aims.level}",
         checks=plan.checks,
         last_run=last.id if last else "",
@@ -148,7 +148,7 @@ def replica_record(replica: Replica, standing: str) -> ReplicaRecord:
         drill=drilled.id if drilled else "",
         drill_verdict=str(drilled.verdict) if drilled else "",
         rto_seconds=drilled.rto if drilled else None,
-        rto_aim_seconds=replica.plan.aims.rto.total_seconds(),
+        rto_aim_seconds=int(replica.plan.aims.rto.total_seconds()),
         error=replica.error,
     )
 

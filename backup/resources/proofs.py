@@ -65,9 +65,9 @@ class DrillRecord(Record):
     reached: str
     verdict: str
     rto_seconds: float
-    rto_aim_seconds: float | None
+    rto_aim_seconds: int | None
     rpo_seconds: float | None
-    rpo_aim_seconds: float | None
+    rpo_aim_seconds: int | None
     meets_plan: bool
     decided_at: datetime
     finished_at: datetime
@@ -161,6 +161,7 @@ VERIFICATIONS = Resource(
     record=VerificationRecord,
     page=_verifications,
     item=_verification,
+    headline="replica",
     columns=(
         Column("finished_at", N_("Verified at"), Cell.TIME, sort="finished_at"),
         Column("replica", N_("Replica"), Cell.CODE, link=Link("backup.replicas")),
@@ -194,6 +195,7 @@ DRILLS = Resource(
     record=DrillRecord,
     page=_drills,
     item=_drill,
+    headline="replica",
     columns=(
         Column("decided_at", N_("Decided at"), Cell.TIME, sort="decided_at"),
         Column("replica", N_("Restored from"), Cell.CODE, link=Link("backup.replicas")),

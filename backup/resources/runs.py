@@ -26,6 +26,7 @@ class RunRecord(Record):
 
 
 class ReceiptRecord(Record):
+    name: str
     digest: str
     plan: str
     number: int
@@ -52,6 +53,7 @@ def run_record(run: Run) -> RunRecord:
 def receipt_record(listed: ListedReceipt) -> ReceiptRecord:
     receipt = listed.receipt
     return ReceiptRecord(
+        name=f"{receipt.plan} {receipt.seq}",
         digest=receipt.digest,
         plan=receipt.plan,
         number=receipt.seq,
@@ -98,6 +100,7 @@ RUNS = Resource(
     record=RunRecord,
     page=_runs,
     item=_run,
+    headline="plan",
     columns=(
         Column("started_at", N_("Started"), Cell.TIME, sort="started_at"),
         Column("plan", N_("Backup plan"), Cell.CODE, link=Link("backup.plans")),
@@ -126,6 +129,7 @@ RECEIPTS = Resource(
     page=_receipts,
     item=_receipt,
     key="digest",
+    headline="name",
     columns=(
         Column("at", N_("Made at"), Cell.TIME, sort="at"),
         Column("plan", N_("Backup plan"), Cell.CODE, link=Link("backup.plans")),

@@ -106,6 +106,10 @@ def _profiles(app: Any, _principal: Principal) -> Mapping[str, str]:
     return {profile.id: profile.title.here for profile in app.policies.packages.profiles.values()}
 
 
+def _newest(app: Any, principal: Principal, _id: str) -> Mapping[str, Any]:
+    return {"assessment": next(iter(assessment_choices(app, principal)), "")}
+
+
 def _export(app: Any, principal: Principal, _id: str, given: Export) -> Done:
     level = app.policies.assessments.catalogue.level
     filters = Filters(
@@ -142,7 +146,7 @@ PACKAGES = Resource(
         Column("state", N_("State"), Cell.STATE, PACKAGE_STATES),
         Column("size", N_("Size"), Cell.OCTETS, sort="size"),
         Column("sha256", N_("SHA-256 of the package"), Cell.CODE),
-        Column("assessment", N_("Assessment"), Cell.CODE, link=Link("policies.assessments")),
+        Column("assessment", N_("Assessment"), Cell.CODE, link=Link("policies.assessments"), shown=False),
         Column("masking", N_("Masking"), shown=False),
         Column("error", N_("Why it could not be made"), Cell.LONG, shown=False),
         Column("controls", N_("Only these controls"), Cell.LIST, shown=False),
@@ -164,6 +168,7 @@ PACKAGES = Resource(
             key="e",
             explain=_EXPLAIN,
             choices=_CHOICES,
+            initial=_newest,
         ),
     ),
     downloads=(

@@ -19,6 +19,7 @@ class RemediationRecord(Record):
     moving = frozenset({"state"})  # a date that passes makes it overdue; moves are checked by the service
 
     id: str
+    name: str
     result: str
     assessment: str
     item: str
@@ -41,6 +42,7 @@ def remediation_record(listed: ListedRemediation) -> RemediationRecord:
     kept = listed.remediation
     return RemediationRecord(
         **vars(kept) | {"state": OVERDUE if listed.overdue else str(kept.state)},
+        name=f"{listed.item} {listed.object_name}",
         assessment=listed.assessment,
         item=listed.item,
         object_name=listed.object_name,
@@ -86,7 +88,7 @@ REMEDIATIONS = Resource(
     record=RemediationRecord,
     page=_page,
     item=_item,
-    headline="item",
+    headline="name",
     columns=(
         Column("item", N_("Control item"), Cell.CODE, link=Link("policies.results", "result")),
         Column("object_name", N_("Object")),

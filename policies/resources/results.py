@@ -39,6 +39,7 @@ _ODD = re.compile(r"[^\w.()@+ -]|^\.")  # what evidence takes in no file name
 
 class ResultRecord(Record):
     id: str
+    name: str
     assessment: str
     system: str
     item: str
@@ -93,6 +94,7 @@ def result_record(listed: ListedResult) -> ResultRecord:
     result, place = listed.result, listed.place
     return ResultRecord(
         id=result.id,
+        name=f"{result.unit_id} {result.object_name}",
         assessment=result.assessment,
         system=listed.system,
         item=result.item,
@@ -173,7 +175,7 @@ RESULTS = Resource(
     record=ResultRecord,
     page=_page,
     item=_item,
-    headline="unit_id",
+    headline="name",
     columns=(
         Column("unit_id", N_("Assessment unit"), Cell.CODE, sort="position"),
         Column("item", N_("Control item"), Cell.CODE, link=Link("policies.controls")),
@@ -182,7 +184,7 @@ RESULTS = Resource(
         Column("object_name", N_("Object")),
         Column("outcome", N_("Outcome"), Cell.STATE, OUTCOMES),
         Column("state", N_("Standing"), Cell.STATE, RESULT_STATES),
-        Column("reasons", N_("Why"), Cell.LIST, shown=False),
+        Column("reasons", N_("Reasons of the outcome"), Cell.LIST, shown=False),
         Column("proposed", N_("Outcome by evidence"), Cell.STATE, OUTCOMES, shown=False),
         Column("note", N_("Note"), Cell.LONG, shown=False),
         Column("confirmed_by", N_("Confirmed by"), shown=False),

@@ -27,6 +27,7 @@ from kernel.store.listing import MOST, Ask
 pages = Blueprint("backup", __name__, url_prefix="/backup")
 MENU = (Entry(N_("What is proved where"), "backup.matrix", Permission.BACKUP_READ),)
 _SHOWN_RUNS = 24
+_SHORT = 80  # characters of a fact
 _LABELS = {"layers": LAYERS, "levels": LEVELS, "kinds": KINDS, "verdicts": VERDICTS, "findings": FINDINGS}
 
 
@@ -41,7 +42,6 @@ def matrix() -> ResponseReturnValue:
         plans=[_plan_view(app, principal, state, now) for state in states],
         legend=list(STANDINGS.values()),
         labels=_LABELS,
-        as_of=now,
     )
 
 
@@ -143,7 +143,12 @@ def _compared(app: App, principal: Principal, record: DrillRecord) -> Mapping[st
 
 
 def _asked(_app: App, _principal: Principal, record: DrillRecord) -> Mapping[str, Any]:
-    return {"checks": record.checks, "passed": VERDICTS["pass"], "failed": VERDICTS["fail"]}
+    """Each check with its short facts; whole certificates and the like are in the report."""
+    checks = [
+        (check, [(name, value) for name, value in check.facts.items() if len(str(value)) <= _SHORT])
+        for check in record.checks
+    ]
+    return {"checks": checks, "passed": VERDICTS["pass"], "failed": VERDICTS["fail"]}
 
 
 PANELS: Mapping[str, tuple[Panel, ...]] = {
