@@ -6,6 +6,7 @@ from typing import Any
 
 from console.resources.acts import ACT_NAMES, ACTS
 from console.resources.names import unit_names
+from console.web.labels import ROLE_NAMES
 from kernel.audit.model import AuditRecord, Outcome
 from kernel.edges.resources import (
     Cell,
@@ -25,7 +26,7 @@ from kernel.edges.resources import (
     Verb,
 )
 from kernel.i18n import N_, translate
-from kernel.identity.model import Principal
+from kernel.identity.model import Principal, Role
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 
@@ -47,6 +48,7 @@ class AuditRecordView(Record):
     actor_name: str
     actor: str
     roles: tuple[str, ...]
+    role_names: tuple[str, ...]
     action: str
     act: str
     target: str
@@ -61,7 +63,10 @@ class AuditRecordView(Record):
 
 def _shown(record: AuditRecord, units: Mapping[str, str]) -> AuditRecordView:
     act = translate(ACT_NAMES.get(record.action, record.action))
-    return AuditRecordView(**vars(record), act=act, unit_name=units.get(record.unit or "", record.unit or ""))
+    names = tuple(translate(ROLE_NAMES[Role(role)]) for role in record.roles)
+    return AuditRecordView(
+        **vars(record), act=act, role_names=names, unit_name=units.get(record.unit or "", record.unit or "")
+    )
 
 
 def _page(app: Any, principal: Principal, ask: Ask) -> Page[Any]:
@@ -106,13 +111,13 @@ RECORDS = Resource(
     page=_page,
     item=_item,
     key="seq",
-    headline="seq",
+    headline="act",
     columns=(
         Column("seq", N_("Place in the chain"), Cell.NUMBER, sort="seq"),
         Column("at", N_("Time"), Cell.TIME),
         Column("actor_name", N_("Who")),
         Column("actor", N_("Id of whoever acted"), Cell.CODE, shown=False),
-        Column("roles", N_("Roles held"), Cell.LIST, shown=False),
+        Column("role_names", N_("Roles held"), Cell.LIST, shown=False),
         Column("act", N_("Act")),
         Column("action", N_("Code of the act"), Cell.CODE, shown=False),
         Column("target", N_("Object"), Cell.CODE),

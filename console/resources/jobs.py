@@ -64,7 +64,8 @@ class JobView(Record):
 def _shown(job: Job, units: Mapping[str, str]) -> JobView:
     values = {name: value for name, value in asdict(job).items() if name in JobView.model_fields}
     named = {"unit_name": units.get(job.unit or "", job.unit or ""), "asker": job.asker or job.requested_by}
-    return JobView(**(values | named))
+    held = {"lease_until": job.lease_until if job.state is JobState.RUNNING else None}
+    return JobView(**(values | named | held))
 
 
 def _page(app: Any, principal: Principal, ask: Ask) -> Page[Any]:
