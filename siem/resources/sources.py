@@ -38,7 +38,9 @@ class LossRecord(Record):
 
 class Import(Input):
     file: Base64Bytes = Field(
-        title=N_("Log file"), description=N_("Text, a line an event."), json_schema_extra={"widget": "file"}
+        title=N_("Log file"),
+        description=N_("Text, a line an event; larger files by weicheng siem ingest."),
+        json_schema_extra={"widget": "file"},
     )
     source: str = Field(
         min_length=1,
