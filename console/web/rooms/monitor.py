@@ -12,8 +12,8 @@ from flask.typing import ResponseReturnValue
 from console.compose.app import App
 from console.web.context import the_app, the_principal
 from console.web.panels import Entry, Panel
-from console.web.pictures import Edge, Graph, Lines, Node, Series
-from kernel.assets import AssetKind
+from console.web.pictures import MOST_NODES, Edge, Graph, Lines, Node, Series
+from kernel.assets import Asset, AssetKind
 from kernel.edges.resources import Label, Labels, Tone
 from kernel.errors import NotFound
 from kernel.i18n import N_, translate
@@ -34,6 +34,7 @@ RANGES: Mapping[str, tuple[timedelta, str]] = {
     "day": (timedelta(days=1), N_("Past day")),
     "week": (timedelta(days=7), N_("Past week")),
 }
+MOST_LINKS = 300  # of the table beside the picture
 SILENCE = timedelta(minutes=16)  # three polls: a longer pause is drawn as a gap
 
 
@@ -147,16 +148,35 @@ def _neighbours(app: App, principal: Principal, device: DeviceRecord) -> Mapping
 # --- the network
 @pages.get("/topology")
 def topology() -> ResponseReturnValue:
-    """The network as it is registered and as it is seen."""
+    """The network as it is registered and as it is seen, or what belongs to one zone of it; the worst first."""
     view = the_app().monitor.network.view(the_principal())
-    links = sorted(drawn_links(view), key=lambda link: (_TROUBLES.index(link.state), link.a_name))
+    zone = request.args.get("zone", "")
+    drawn, links = _within(view, zone)
+    graph = _graph(view, drawn, links)
     return render_template(
         "monitor/topology.html",
-        graph=_graph(view, links),
-        links=links,
+        graph=graph,
+        hidden=max(0, len(graph.nodes) - MOST_NODES),
+        links=links[:MOST_LINKS],
+        more=max(0, len(links) - MOST_LINKS),
         labels=LINKS,
-        drawn={asset.id for asset in view.assets if asset.kind in (AssetKind.DEVICE, AssetKind.GATEWAY)},
+        drawn=drawn.keys(),
+        zones=view.zones,
+        zone=zone,
     )
+
+
+def _within(view: NetworkView, zone: str) -> tuple[dict[str, Asset], list[DrawnLink]]:
+    """The devices of a zone and those they are linked to, and their links; "" for all."""
+    kinds = (AssetKind.DEVICE, AssetKind.GATEWAY)
+    devices = {asset.id: asset for asset in view.assets if asset.kind in kinds}
+    links = sorted(drawn_links(view), key=lambda link: (_TROUBLES.index(link.state), link.a_name))
+    if not zone:
+        return devices, links
+    near = {asset.id for asset in devices.values() if asset.zone == zone}
+    links = [link for link in links if link.a in near or link.b in near]
+    ends = near.union(*((link.a, link.b) for link in links))
+    return {key: asset for key, asset in devices.items() if key in ends}, links
 
 
 @pages.get("/topology.svg")
@@ -166,32 +186,32 @@ def topology_picture() -> ResponseReturnValue:
     return Response(topology_svg(view), mimetype="image/svg+xml")
 
 
-def _graph(view: NetworkView, links: Sequence[DrawnLink]) -> Graph:
-    drawn = [asset for asset in view.assets if asset.kind in (AssetKind.DEVICE, AssetKind.GATEWAY)]
-    nodes = [
-        _node(asset.id, asset.name, asset.zone, view.devices.get(asset.id, Device(asset.id)).state)
-        for asset in drawn
-    ]
-    zones = {asset.id: asset.zone for asset in drawn}
-    strangers = {
-        link.b: Node(link.b, f"⚠ {link.b_name[:60]}", zones.get(link.a, ""), Tone.BAD.value)
-        for link in links
-        if link.stranger
-    }
+def _graph(view: NetworkView, drawn: Mapping[str, Asset], links: Sequence[DrawnLink]) -> Graph:
+    """Whoever is at a faulty link comes first, since a picture holds so many devices only."""
     edges = [
         Edge(link.a, link.b, _told(link), LINKS[link.state].tone.value)
         for link in links
-        if link.a in zones and (link.b in zones or link.stranger)
+        if link.a in drawn and (link.b in drawn or link.stranger)
     ]
-    used = {asset.zone for asset in drawn}
+    faulty = {end for edge in edges if edge.label for end in (edge.source, edge.target)}
+    strangers = {
+        link.b: Node(link.b, f"⚠ {link.b_name[:60]}", drawn[link.a].zone, Tone.BAD.value)
+        for link in links
+        if link.stranger and link.a in drawn
+    }
+    nodes = [
+        _node(asset, view.devices.get(asset.id, Device(asset.id)).state)
+        for asset in sorted(drawn.values(), key=lambda asset: (asset.id not in faulty, asset.name))
+    ]
+    used = {asset.zone for asset in drawn.values()}
     frames = tuple((zone.id, zone.name) for zone in view.zones if zone.id in used)
-    return Graph(translate(N_("Network topology")), (*nodes, *strangers.values()), tuple(edges), frames)
+    return Graph(translate(N_("Network topology")), (*strangers.values(), *nodes), tuple(edges), frames)
 
 
-def _node(asset: str, name: str, zone: str, state: DeviceState) -> Node:
+def _node(asset: Asset, state: DeviceState) -> Node:
     label = DEVICE_STATES[state]
     sign = {Tone.BAD: "✕ ", Tone.WARN: "△ ", Tone.GOOD: "", Tone.QUIET: "? "}[label.tone]
-    return Node(asset, f"{sign}{name}", zone, label.tone.value, f"/monitor/devices/{asset}")
+    return Node(asset.id, f"{sign}{asset.name}", asset.zone, label.tone.value, f"/monitor/devices/{asset.id}")
 
 
 def _told(link: DrawnLink) -> str:

@@ -234,6 +234,9 @@ def test_the_network_picture_tells_what_is_wrong_by_word_sign_and_line(
     assert "连接未登记设备" in text
     assert "已登记链路缺失" in text
     assert f'href="/monitor/devices/{network.id("nw-core-vrp")}"' in text
+    within = page(admin, "/monitor/topology?zone=extranet")
+    assert "ww-core-ios" in within
+    assert "nw-acc-h3c" not in within
     picture = admin.get("/monitor/topology.svg")
     assert ElementTree.fromstring(picture.data).tag.endswith("svg")
 
