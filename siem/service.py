@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kernel.audit.model import AuditAction
+from kernel.audit.model import AuditAction, Outcome
 from kernel.clock import Clock
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.events import Event
@@ -164,7 +164,7 @@ class SiemService:
                 principal,
                 AuditAction.EVENTS_DELETE,
                 "events",
-                outcome="intended",
+                outcome=Outcome.INTENDED,
                 details={"days": self._keep_days},
             )
         deleted = self._store.delete_before(now - timedelta(days=self._keep_days))

@@ -24,9 +24,9 @@ from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 from siem.lists import ME, NOBODY
-from siem.model import Alert, CaseState, Verdict
-from siem.resources.inputs import Reason, people_choices, unit_choices
-from siem.resources.labels import ALERT_STATES, LEVELS, VERDICTS, texts
+from siem.model import Alert, CaseState
+from siem.resources.inputs import Judge, Reason, people_choices, unit_choices
+from siem.resources.labels import ALERT_STATES, LEVELS, VERDICTS
 
 OPEN = ("new", "acknowledged", "in_case")
 
@@ -65,12 +65,6 @@ class Acknowledge(Input):
 class Assign(Input):
     assignee: str = Field(min_length=1, max_length=80, title=N_("Who is to work on it"))
     note: str = Field("", max_length=1000, title=N_("Note"), json_schema_extra={"widget": "area"})
-
-
-class Close(Reason):
-    verdict: Verdict = Field(
-        title=N_("What it turned out to be"), json_schema_extra={"labels": texts(VERDICTS)}
-    )
 
 
 class ToCase(Input):
@@ -141,7 +135,7 @@ def _assign(app: Any, principal: Principal, alert_id: str, given: Assign) -> Don
     return _done(N_("Assigned: %(title)s"), alert)
 
 
-def _close(app: Any, principal: Principal, alert_id: str, given: Close) -> Done:
+def _close(app: Any, principal: Principal, alert_id: str, given: Judge) -> Done:
     alert = app.siem.triage.close(principal, alert_id, given.verdict, given.reason)
     return _done(N_("Closed: %(title)s"), alert)
 
@@ -270,7 +264,7 @@ ALERTS = Resource(
             N_("Close"),
             Permission.SIEM_ALERT_TRIAGE,
             _close,
-            Close,
+            Judge,
             when=lambda alert: alert.state in OPEN,
             bulk=True,
             key="x",

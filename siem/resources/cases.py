@@ -27,8 +27,8 @@ from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 from siem.lists import ME
-from siem.model import Case, CaseFile, CaseState, Verdict
-from siem.resources.inputs import Reason, people_choices, unit_choices
+from siem.model import Case, CaseFile, CaseState
+from siem.resources.inputs import Judge, Reason, people_choices, unit_choices
 from siem.resources.labels import CASE_STATES, LEVELS, OBSERVABLES, VERDICTS, texts
 
 _WRITE = Permission.SIEM_CASE_WRITE
@@ -86,12 +86,6 @@ class Task(Input):
 class Observe(Input):
     kind: ObservableKind = Field(title=N_("Kind of value"), json_schema_extra={"labels": texts(OBSERVABLES)})
     value: str = Field(min_length=1, max_length=300, title=N_("Observed value"))
-
-
-class CloseCase(Reason):
-    verdict: Verdict = Field(
-        title=N_("What it turned out to be"), json_schema_extra={"labels": texts(VERDICTS)}
-    )
 
 
 def record_of(case: Case) -> CaseRecord:
@@ -165,7 +159,7 @@ def _recover(app: Any, principal: Principal, case_id: str, given: Reason) -> Don
     return _done(N_("Recovered: %(title)s"), file)
 
 
-def _close(app: Any, principal: Principal, case_id: str, given: CloseCase) -> Done:
+def _close(app: Any, principal: Principal, case_id: str, given: Judge) -> Done:
     file = app.siem.cases.move(principal, case_id, CaseState.CLOSED, given.reason, given.verdict)
     return _done(N_("Case closed: %(title)s"), file)
 
@@ -274,7 +268,7 @@ CASES = Resource(
             N_("Close the case"),
             _WRITE,
             _close,
-            CloseCase,
+            Judge,
             when=lambda case: case.state in ("open", "recovered"),
             preview=_closing,
             key="x",

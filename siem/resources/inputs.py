@@ -8,9 +8,20 @@ from pydantic import Field
 from kernel.edges.resources import Input
 from kernel.i18n import N_
 from kernel.identity.model import Principal
+from siem.model import Verdict
+from siem.resources.labels import VERDICTS, texts
 
 
 class Reason(Input):
+    reason: str = Field(
+        min_length=1, max_length=2000, title=N_("Reason"), json_schema_extra={"widget": "area"}
+    )
+
+
+class Judge(Input):
+    verdict: Verdict = Field(
+        title=N_("What it turned out to be"), json_schema_extra={"labels": texts(VERDICTS)}
+    )
     reason: str = Field(
         min_length=1, max_length=2000, title=N_("Reason"), json_schema_extra={"widget": "area"}
     )

@@ -90,7 +90,6 @@ RULES = Resource(
         Column("tested_at", N_("Tested"), Cell.TIME, shown=False),
         Column("test_detail", N_("What the test found"), Cell.LONG, shown=False),
         Column("place", N_("File and line"), Cell.CODE, shown=False),
-        Column("text", N_("Text of the rule"), Cell.LONG, shown=False),
         Column("number", N_("Number"), Cell.CODE, shown=False),
     ),
     filters=(

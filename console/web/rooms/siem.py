@@ -1,7 +1,7 @@
 """Own pages and extra sections of the security monitoring centre: the event search; what stands behind alerts and cases."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from console.web.engine.links import item_url, list_url
 from console.web.panels import Entry, Panel
 from console.web.rooms.siem_search import Links, SearchView, search_view
 from kernel.errors import ErrorCode
-from kernel.i18n import N_
+from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from siem.ecs import Document
@@ -30,7 +30,8 @@ from siem.resources.alerts import record_of as alert_record
 from siem.resources.cases import CaseRecord
 from siem.resources.events import EVENTS, SHOWN, EventRecord
 from siem.resources.events import record_of as event_record
-from siem.resources.labels import ALERT_STATES, OBSERVABLES, VERDICTS
+from siem.resources.labels import ALERT_STATES, CASE_STATES, OBSERVABLES, VERDICTS
+from siem.resources.rules import RuleRecord
 from siem.resources.rules import record_of as rule_record
 
 pages = Blueprint("siem", __name__, url_prefix="/siem")
@@ -144,9 +145,37 @@ def _all_fields(_app: App, _principal: Principal, event: EventRecord) -> Mapping
     return {"event": event, "links": Links()}
 
 
-def _told(entries: Sequence[TimelineEntry]) -> list[tuple[TimelineEntry, str]]:
+# --- sections of a rule
+def _rule_text(_app: App, _principal: Principal, rule: RuleRecord) -> Mapping[str, Any]:
+    return {"text": rule.text}
+
+
+@dataclass(frozen=True)
+class Told:
+    """A line of a timeline: ``label`` is a message id, ``text`` as it is shown, ``url`` where it leads ("" for nowhere)."""
+
+    entry: TimelineEntry
+    label: str
+    text: str
+    url: str
+
+
+def _told(entries: Sequence[TimelineEntry]) -> list[Told]:
     """Newest first, each with what its kind is called."""
-    return [(entry, KINDS.get(entry.kind, entry.kind)) for entry in reversed(entries)]
+    return [_one_told(entry) for entry in reversed(entries)]
+
+
+def _one_told(entry: TimelineEntry) -> Told:
+    text, url = entry.text, ""
+    if entry.kind == "state":  # "open → contained: why"
+        move, _, why = text.partition(": ")
+        names = [translate(CASE_STATES[state].text) for state in move.split(" → ") if state in CASE_STATES]
+        text = f"{' → '.join(names)} · {why}"
+    elif entry.kind == "case":
+        url = item_url("siem.cases", text)
+    elif entry.kind == "alert":
+        url = item_url("siem.alerts", text.rpartition(": ")[2])
+    return Told(entry, KINDS.get(entry.kind, entry.kind), text, url)
 
 
 WIDTH = 960  # of the timeline's picture, in its own units
@@ -185,5 +214,6 @@ PANELS: Mapping[str, tuple[Panel, ...]] = {
         Panel(N_("Events put in one by one"), "siem/events.html", _case_events, _READ_EVENTS),
         Panel(N_("Evidence"), "siem/evidence.html", _evidence, Permission.EVIDENCE_READ),
     ),
+    "siem.rules": (Panel(N_("Text of the rule"), "siem/rule_text.html", _rule_text),),
     "siem.events": (Panel(N_("All fields"), "siem/fields.html", _all_fields),),
 }
