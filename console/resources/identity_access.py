@@ -202,7 +202,7 @@ TOKENS = Resource(
     columns=(
         Column("name", N_("Name"), sort="name"),
         Column("state", N_("State"), Cell.STATE, labels=TOKEN_STATES),
-        Column("login", N_("Of"), Cell.CODE),
+        Column("login", N_("Whose it is"), Cell.CODE),
         Column("scope", N_("What it may do"), Cell.LIST, labels=PERMISSIONS),
         Column("unit", N_("Unit"), Cell.CODE),
         Column("expires_at", N_("Ends"), Cell.TIME, sort="expires"),
