@@ -34,6 +34,7 @@ OUTCOMES: Labels = {
     Outcome.SUCCESS: Label(N_("the act was done"), Tone.GOOD),
     Outcome.FAILURE: Label(N_("the act failed"), Tone.BAD),
     Outcome.DENIED: Label(N_("the act was refused"), Tone.WARN),
+    Outcome.INTENDED: Label(N_("the act was announced"), Tone.QUIET),
 }
 
 

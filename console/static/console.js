@@ -26,6 +26,7 @@
   let lastUsed = Date.now(); // somebody last touched mouse or keys
   let known = Date.now(); // when we learnt when the session ends
   let ends = Infinity;
+  let asking = false; // for a longer session, right now
 
   document.addEventListener("DOMContentLoaded", () => {
     texts = JSON.parse(one("#texts").textContent);
@@ -300,6 +301,7 @@
   function watchIdle() {
     const now = Date.now();
     const dialog = one("#idle");
+    if (asking) return undefined;
     if (now >= ends) return location.reload(); // to the sign-in page, and back here afterwards
     if (!dialog.open && lastUsed > known && now - known > (ends - known) / 3) return stay();
     if (ends - now > WARN) return undefined;
@@ -309,10 +311,14 @@
   }
 
   async function stay() {
-    known = Date.now(); // asks once, however long the answer takes
-    const answer = await fetch(document.body.dataset.stay);
-    if (!answer.ok || answer.redirected) return location.reload();
-    return lasts((await answer.json()).seconds);
+    asking = true; // once, however long the answer takes
+    try {
+      const answer = await fetch(document.body.dataset.stay);
+      if (!answer.ok || answer.redirected) return location.reload();
+      return lasts((await answer.json()).seconds);
+    } finally {
+      asking = false;
+    }
   }
   document.addEventListener("close", (event) => event.target.id === "idle" && stay(), true);
 

@@ -125,6 +125,7 @@ class Outcome(StrEnum):
     SUCCESS = "success"
     FAILURE = "failure"
     DENIED = "denied"
+    INTENDED = "intended"  # recorded before what can't be undone; another record tells how it ended
 
 
 @dataclass(frozen=True)
