@@ -43,8 +43,8 @@ def whole(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 def ids_of(program: Program, path: str) -> list[str]:
-    """Of objects that are there, and of one that is not."""
-    listed = program.get(f"/api/v1{path}?limit=2")
+    """Of an object that is there, and of one that is not."""
+    listed = program.get(f"/api/v1{path}?limit=1")
     return ["none", *(_id(path, item) for item in (listed.get_json().get("items") or ()))]
 
 
@@ -104,7 +104,7 @@ def attacked(desk: Desk, role: Role, examples: int) -> Attack:
     return attack
 
 
-@pytest.mark.parametrize("role", [Role.NETWORK_ADMINISTRATOR, Role.SECURITY_OFFICER, Role.AUDITOR])
+@pytest.mark.parametrize("role", [Role.NETWORK_ADMINISTRATOR, Role.AUDITOR])
 def test_nothing_that_is_sent_breaks_it(whole: Desk, role: Role) -> None:
     attack = attacked(whole, role, 2)
     assert attack.faults == []
@@ -114,6 +114,6 @@ def test_nothing_that_is_sent_breaks_it(whole: Desk, role: Role) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("role", Role)
 def test_nothing_that_is_sent_often_breaks_it(whole: Desk, role: Role) -> None:
-    attack = attacked(whole, role, 40)
+    attack = attacked(whole, role, 8)
     assert attack.faults == []
     assert {200, 401, 403, 404, 422} <= set(attack.answered)

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-import pytest
-
 from kernel.identity.model import Role
 from tests.unit.console.api.conftest import NOTES, Desk, Program
 
@@ -35,24 +33,24 @@ def test_filters_and_quick_find_narrow_the_list_and_count_its_values(admin: Prog
     assert both["total"] == 3
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "limit=0",
-        "limit=501",
-        "limit=ten",
-        "sort=colour",
-        "filter[colour]=red",
-        "filter[since]=yesterday",
-        "cursor=%00",
-        "colour=red",
-        f"q={'x' * 201}",
-    ],
+WRONG = (
+    "limit=0",
+    "limit=501",
+    "limit=ten",
+    "sort=colour",
+    "filter[colour]=red",
+    "filter[since]=yesterday",
+    "cursor=%00",
+    "colour=red",
+    f"q={'x' * 201}",
 )
-def test_a_wrong_parameter_is_named_instead_of_ignored(admin: Program, query: str) -> None:
-    refused = admin.get(f"{NOTES}?{query}")
-    assert (refused.status_code, refused.content_type) == (422, "application/problem+json")
-    assert refused.get_json()["type"] == "urn:weicheng:problem:invalid"
+
+
+def test_a_wrong_parameter_is_named_instead_of_ignored(admin: Program) -> None:
+    for query in WRONG:
+        refused = admin.get(f"{NOTES}?{query}")
+        assert (refused.status_code, refused.content_type) == (422, "application/problem+json"), query
+        assert refused.get_json()["type"] == "urn:weicheng:problem:invalid"
 
 
 def test_an_object_that_did_not_change_is_not_sent_again(admin: Program, write: Write) -> None:
@@ -79,12 +77,13 @@ def test_the_files_of_the_whole_list_have_a_path_that_no_object_can_take(
     assert admin.get(f"{NOTES}/index").status_code == 404
 
 
-@pytest.mark.parametrize("name", ["close", "write", "seal", "count", "text", "-"])
-def test_an_object_may_be_called_like_a_verb(admin: Program, desk: Desk, name: str) -> None:
-    desk.notes.put(name, "named like a verb")
-    assert admin.get(f"{NOTES}/{name}").get_json()["title"] == "named like a verb"
-    assert admin.get(f"{NOTES}/{name}/text").text == "named like a verb"
-    assert admin.post(f"{NOTES}/{name}/close", {"reason": "done"}).get_json()["record"]["state"] == "closed"
+def test_an_object_may_be_called_like_a_verb(admin: Program, desk: Desk) -> None:
+    for name in ("close", "write", "seal", "count", "text", "-"):
+        desk.notes.put(name, "named like a verb")
+        assert admin.get(f"{NOTES}/{name}").get_json()["title"] == "named like a verb"
+        assert admin.get(f"{NOTES}/{name}/text").text == "named like a verb"
+        closed = admin.post(f"{NOTES}/{name}/close", {"reason": "done"})
+        assert closed.get_json()["record"]["state"] == "closed", name
 
 
 def test_a_verb_and_a_file_may_have_one_name(admin: Program, write: Write) -> None:
@@ -105,6 +104,6 @@ def test_what_lies_outside_of_ones_units_is_not_there(desk: Desk, admin: Program
     assert refused == missing
 
 
-@pytest.mark.parametrize("note_id", ["%00", "%E5%8D%AB", "..%2F..%2Fetc", "'; --", "%F0%9F%94%91", "x" * 300])
-def test_a_strange_id_is_an_unknown_one(admin: Program, note_id: str) -> None:
-    assert admin.get(f"{NOTES}/{note_id}").status_code == 404
+def test_a_strange_id_is_an_unknown_one(admin: Program) -> None:
+    for note_id in ("%00", "%E5%8D%AB", "..%2F..%2Fetc", "'; --", "%F0%9F%94%91", "%ED%A0%80", "x" * 300):
+        assert admin.get(f"{NOTES}/{note_id}").status_code == 404, note_id
