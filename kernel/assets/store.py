@@ -6,7 +6,6 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Executable,
     ForeignKey,
     Index,
     Integer,
@@ -19,11 +18,10 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.exc import IntegrityError
 
 from kernel.assets.model import Asset, AssetKind, Link, Network, Zone
 from kernel.identity.store import units
-from kernel.store.base import Json, UtcDateTime, metadata
+from kernel.store.base import Json, UtcDateTime, insert_if_absent, metadata
 
 zones = Table(
     "assets_zones",
@@ -127,7 +125,7 @@ def address_holder(connection: Connection, asset: Asset) -> str | None:
 
 def insert_asset(connection: Connection, asset: Asset, now: Any) -> bool:
     """False when another transaction took the name in the same moment."""
-    return _inserted(connection, assets.insert().values(**_row(asset), changed_at=now))
+    return insert_if_absent(connection, assets, {**_row(asset), "changed_at": now})
 
 
 def update_asset(connection: Connection, asset: Asset, now: Any) -> bool:
@@ -151,7 +149,7 @@ def write_zone(connection: Connection, zone: Zone) -> bool:
         "version": zone.version,
     }
     if zone.version == 1:
-        return _inserted(connection, zones.insert().values(id=zone.id, **row))
+        return insert_if_absent(connection, zones, {"id": zone.id, **row})
     same = (zones.c.id == zone.id) & (zones.c.version == zone.version - 1)
     return connection.execute(zones.update().where(same).values(**row)).rowcount == 1
 
@@ -176,7 +174,7 @@ def read_links(connection: Connection) -> list[Link]:
 
 def insert_link(connection: Connection, link: Link) -> bool:
     """False when it is there."""
-    return _inserted(connection, links.insert().values(id=link.id, **link.__dict__))
+    return insert_if_absent(connection, links, {"id": link.id, **vars(link)})
 
 
 def delete_link(connection: Connection, link: Link) -> bool:
@@ -191,16 +189,6 @@ def delete_links_of(connection: Connection, asset_id: str) -> int:
 def read_units(connection: Connection) -> dict[str, str]:
     """Id -> name of every unit."""
     return {row.id: row.name for row in connection.execute(select(units.c.id, units.c.name))}
-
-
-def _inserted(connection: Connection, statement: Executable) -> bool:
-    """Whether the row is new; a row that was there first leaves the rest of the transaction as it is."""
-    try:
-        with connection.begin_nested():
-            connection.execute(statement)
-    except IntegrityError:
-        return False
-    return True
 
 
 def _same(link: Link) -> ColumnElement[bool]:

@@ -74,10 +74,11 @@ class Columns:
 
 @dataclass(frozen=True)
 class TableFile:
-    """A table as it came: its name, which messages tell, and its octets."""
+    """A table as it came: its name, which messages tell, its octets, and how many rows are taken of it at most."""
 
     name: str
     data: bytes
+    most: int = MAX_ROWS
 
     @classmethod
     def of(cls, file: "Path | TableFile") -> "TableFile":
@@ -104,7 +105,8 @@ def read_table(file: TableFile, columns: Columns) -> tuple[list[TableRow], list[
             place=name,
         )
     workbook = data.startswith(_ARCHIVE) or Path(name).suffix.lower() in (".xlsx", ".xlsm")
-    return _by_field(_xlsx_rows(data, name) if workbook else _csv_rows(data, name), columns, name)
+    rows = _xlsx_rows(data, name) if workbook else _csv_rows(data, name)
+    return _by_field(rows, columns, name, file.most)
 
 
 def formula_like(text: str) -> bool:
@@ -113,13 +115,14 @@ def formula_like(text: str) -> bool:
 
 
 def _by_field(
-    rows: Iterator[tuple[int, Sequence[str]]], columns: Columns, file: str
+    rows: Iterator[tuple[int, Sequence[str]]], columns: Columns, file: str, most: int
 ) -> tuple[list[TableRow], list[RowError], dict[str, str]]:
     fields = _heads(next(rows, (1, ()))[1], columns, file)
     heads = {name: head for name, head in fields if name}
     table: list[TableRow] = []
     faults: list[RowError] = []
     for number, values in rows:
+        _limit(number, most, N_("The table has more than %(limit)s rows."), file)
         if not any(value.strip() for value in values):
             continue
         faulty = list(_faulty_cells(number, values, fields))
@@ -187,7 +190,6 @@ def _csv_rows(data: bytes, file: str) -> Iterator[tuple[int, Sequence[str]]]:
     number = 0
     try:
         for number, row in enumerate(reader, 1):
-            _limit(number, MAX_ROWS, N_("The table has more than %(limit)s rows."), file)
             _limit(len(row), MAX_COLUMNS, N_("The table has more than %(limit)s columns."), file)
             yield number, row
     except csv.Error as error:
@@ -241,7 +243,6 @@ def _xlsx_rows(data: bytes, file: str) -> Iterator[tuple[int, Sequence[str]]]:
 
 def _sheet_rows(rows: Iterable[Any], file: str) -> Iterator[tuple[int, Sequence[str]]]:
     for number, row in enumerate(rows, 1):
-        _limit(number, MAX_ROWS, N_("The table has more than %(limit)s rows."), file)
         values = [_cell_text(cell) for cell in row]
         while values and not values[-1]:
             values.pop()

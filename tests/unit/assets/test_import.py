@@ -175,6 +175,13 @@ def test_limits_of_size(tmp_path: Path) -> None:
             read_table(TableFile.of(path), ASSET_COLUMNS)
 
 
+def test_what_somebody_waits_for_is_shorter() -> None:
+    data = "name,kind,unit\n" + "a,device,u_city\n" * 5
+    assert len(read_table(TableFile("sent.csv", data.encode(), 6), ASSET_COLUMNS)[0]) == 5
+    with pytest.raises(LimitExceeded, match=r"5 rows.*several files"):
+        read_table(TableFile("sent.csv", data.encode(), 5), ASSET_COLUMNS)
+
+
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     path = tmp_path / "bomb.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
