@@ -1,12 +1,11 @@
 """Numbers and ties: what hangs on a certificate, what ends when."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from ca.model import Certificate, Impact, State
-from ca.store import within
 from ca.tables import authorities, certificates, requests, services
 from kernel.identity.store import user_certificates, users
 
@@ -18,13 +17,18 @@ def authority_of(connection: Connection, certificate: bytes) -> str | None:
     return found
 
 
-def living_below(connection: Connection, authority: str) -> int:
-    """How many certificates of a CA are neither revoked nor over."""
-    living = [str(State.ISSUED), str(State.HELD), str(State.SUPERSEDED)]
-    query = select(func.count()).where(
-        certificates.c.authority == authority, certificates.c.state.in_(living)
-    )
-    return int(connection.execute(query).scalar_one())
+def living(connection: Connection) -> dict[str, int]:
+    """How many certificates of each CA are neither revoked nor over."""
+    states = [str(State.ISSUED), str(State.HELD), str(State.SUPERSEDED)]
+    query = select(certificates.c.authority, func.count()).where(certificates.c.state.in_(states))
+    return {row[0]: row[1] for row in connection.execute(query.group_by(certificates.c.authority))}
+
+
+def states_of(connection: Connection, fingerprints: Iterable[str]) -> dict[str, State]:
+    """The states of the certificates with those fingerprints, as far as they are in the register."""
+    known = certificates.c.fingerprint.in_(sorted(fingerprints))
+    query = select(certificates.c.fingerprint, certificates.c.state).where(known)
+    return {row[0]: State(row[1]) for row in connection.execute(query)}
 
 
 def impact_of(connection: Connection, found: Certificate) -> Impact:
@@ -36,7 +40,7 @@ def impact_of(connection: Connection, found: Certificate) -> Impact:
     return Impact(
         certificate=found,
         authority=own,
-        subordinates=living_below(connection, own) if own else 0,
+        subordinates=living(connection).get(own, 0) if own else 0,
         service=connection.execute(service).scalar_one_or_none(),
         accounts=tuple(
             connection.execute(
@@ -52,10 +56,10 @@ def impact_of(connection: Connection, found: Certificate) -> Impact:
 
 
 def ending(
-    connection: Connection, spans: Sequence[tuple[datetime, datetime]], units: frozenset[str] | None
+    connection: Connection, spans: Sequence[tuple[datetime, datetime]], seen: Sequence[ColumnElement[bool]]
 ) -> list[int]:
     """Number of certificates in use that end within each span, its end left out."""
-    used = (certificates.c.state.in_([str(State.ISSUED), str(State.HELD)]), *within(units))
+    used = (certificates.c.state.in_([str(State.ISSUED), str(State.HELD)]), *seen)
     end = certificates.c.not_after
     numbers = [
         select(func.count()).where(end >= start, end < stop, *used).scalar_subquery() for start, stop in spans

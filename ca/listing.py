@@ -86,18 +86,8 @@ def requests_of(principal: Principal, *, approves: bool) -> Listing[Request]:
     return replace(REQUESTS, filters={**REQUESTS.filters, "waiting": waiting})
 
 
-def scope(
-    connection: Connection,
-    listing: Listing[Request] | Listing[Certificate],
-    seen: frozenset[str] | None,
-    text: str,
-) -> list[ColumnElement[bool]]:
-    """The conditions for the rows of units ``seen`` (None: of all) that are found by ``text``."""
-    unit = listing.key.table.c.unit
-    return [*([] if seen is None else [unit.in_(sorted(seen))]), *_found(connection, listing.key, text)]
-
-
-def _found(connection: Connection, key: ColumnElement[str], text: str) -> list[ColumnElement[bool]]:
+def found_by(connection: Connection, key: ColumnElement[str], text: str) -> list[ColumnElement[bool]]:
+    """The conditions for what is found by ``text``; ``key`` is a request's id or a certificate's serial."""
     terms = terms_of(text)
     if text.strip() and not terms:
         return [false()]

@@ -1,8 +1,9 @@
 """What the CA is and how it stands: profiles, authorities, CRLs, services, and what ends when. Only looks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any, TypeVar
 
 from cryptography import x509
 from sqlalchemy import Connection, Row
@@ -22,6 +23,7 @@ from ca.profiles import Profile, Profiles
 from ca.signer.model import KeyRole
 from ca.status.publication import RENEW_BEFORE
 from ca.status.services import PROFILES
+from ca.tables import certificates
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
 from kernel.errors import NotFound
@@ -32,6 +34,7 @@ from kernel.identity.permissions import Permission
 from kernel.store import Database
 from kernel.store.listing import Ask, Page, page_of
 
+T = TypeVar("T")
 _LATE = timedelta(hours=1)  # the worker renews lists every ten minutes, certificates every night
 
 
@@ -65,8 +68,7 @@ class Overview:
     def authorities(self, principal: Principal, ask: Ask) -> Page[AuthorityStatus]:
         """Root and issuing CAs, superior first. Filter: state."""
         self._access.require(principal, Permission.CA_READ)
-        with self._database.read() as connection:
-            found = [self._authority(connection, one) for one in store.read_authorities(connection)]
+        found = self._authorities()
         order = {one.authority.id: place for place, one in enumerate(found)}
         return page_of(
             found,
@@ -80,25 +82,35 @@ class Overview:
 
     def authority(self, principal: Principal, authority_id: str) -> AuthorityStatus:
         self._access.require(principal, Permission.CA_READ)
+        return _of(self._authorities(), authority_id, lambda one: one.authority.id)
+
+    def _authorities(self) -> list[AuthorityStatus]:
         with self._database.read() as connection:
-            return self._authority(connection, store.read_authority(connection, authority_id))
+            links = self._links(connection)
+            living = figures.living(connection)
+        return [
+            AuthorityStatus(
+                authority=authority,
+                serial=link.serial,
+                not_before=x509.load_der_x509_certificate(authority.certificate).not_valid_before_utc,
+                not_after=link.not_after,
+                fingerprint=sha256_hex(authority.certificate),
+                state=link.state,
+                certificates=living.get(authority.id, 0),
+            )
+            for authority, link in links
+        ]
 
-    def _authority(self, connection: Connection, authority: Authority) -> AuthorityStatus:
-        own = self._link(connection, authority)
-        return AuthorityStatus(
-            authority=authority,
-            serial=own.serial,
-            not_before=x509.load_der_x509_certificate(authority.certificate).not_valid_before_utc,
-            not_after=own.not_after,
-            fingerprint=sha256_hex(authority.certificate),
-            state=own.state,
-            certificates=figures.living_below(connection, authority.id),
-        )
+    def _links(self, connection: Connection) -> list[tuple[Authority, ChainLink]]:
+        """Each CA with its own certificate, superior first; a root's is not in the register."""
+        found = store.read_authorities(connection)
+        states = figures.states_of(connection, [sha256_hex(one.certificate) for one in found])
+        return [
+            (one, self._link(one, states.get(sha256_hex(one.certificate), State.ISSUED))) for one in found
+        ]
 
-    def _link(self, connection: Connection, authority: Authority) -> ChainLink:
+    def _link(self, authority: Authority, state: State) -> ChainLink:
         own = x509.load_der_x509_certificate(authority.certificate)
-        known = store.certificate_by_fingerprint(connection, sha256_hex(authority.certificate))
-        state = known.state if known is not None else State.ISSUED  # a root's own is not in the register
         ends = own.not_valid_after_utc
         return ChainLink(
             serial=f"{own.serial_number:032x}",
@@ -110,12 +122,10 @@ class Overview:
 
     # --- CRLs
     def crls(self, principal: Principal, ask: Ask) -> Page[CrlStatus]:
-        """The newest CRL of each CA. Filter: state."""
+        """The newest CRL of each CA. Filters: state, authority."""
         self._access.require(principal, Permission.CA_READ)
-        with self._database.read() as connection:
-            found = [self._crl(connection, one) for one in store.read_authorities(connection)]
         return page_of(
-            found,
+            self._crls(),
             ask,
             key=lambda crl: crl.authority,
             text=lambda crl: (crl.authority, crl.name),
@@ -124,11 +134,14 @@ class Overview:
 
     def crl(self, principal: Principal, authority_id: str) -> CrlStatus:
         self._access.require(principal, Permission.CA_READ)
-        with self._database.read() as connection:
-            return self._crl(connection, store.read_authority(connection, authority_id))
+        return _of(self._crls(), authority_id, lambda one: one.authority)
 
-    def _crl(self, connection: Connection, authority: Authority) -> CrlStatus:
-        row = store.newest_crl(connection, authority.id)
+    def _crls(self) -> list[CrlStatus]:
+        with self._database.read() as connection:
+            newest = store.newest_crls(connection)
+            return [self._crl(one, newest.get(one.id)) for one in store.read_authorities(connection)]
+
+    def _crl(self, authority: Authority, row: Row[Any] | None) -> CrlStatus:
         if row is None:
             return CrlStatus(authority.id, authority.name, Freshness.MISSING)
         now = self._clock.now()
@@ -142,7 +155,7 @@ class Overview:
             this_update=row.this_update,
             next_update=row.next_update,
             entries=row.entries,
-            size=len(row.der),
+            size=row.size,
         )
 
     # --- services
@@ -150,7 +163,8 @@ class Overview:
         """The suite's own services that work with a certificate. Filter: state."""
         self._access.require(principal, Permission.CA_READ)
         with self._database.read() as connection:
-            found = [self._service(role, store.read_service(connection, role)) for role in PROFILES]
+            held = store.read_services(connection)
+        found = [self._service(role, held.get(role)) for role in PROFILES]
         return page_of(
             found,
             ask,
@@ -166,7 +180,7 @@ class Overview:
         with self._database.read() as connection:
             return self._service(KeyRole(role), store.read_service(connection, role))
 
-    def _service(self, role: KeyRole, row: Row[tuple[object, ...]] | None) -> ServiceStatus:
+    def _service(self, role: KeyRole, row: Row[Any] | None) -> ServiceStatus:
         if row is None:
             return ServiceStatus(str(role), Freshness.MISSING)
         certificate = x509.load_der_x509_certificate(bytes(row.certificate))
@@ -191,10 +205,15 @@ class Overview:
             found = store.read_certificate(connection, serial)
             if not self._access.covers(principal, found.unit):
                 raise NotFound(N_("There is no certificate %(serial)s."), serial=serial[:60])
-            above = self._above(connection, found.authority)
-            own = figures.authority_of(connection, found.der)
-        leaf = ChainLink(found.serial, found.subject, found.state, found.not_after, own)
-        return [*above, leaf]
+            links = {authority.id: (authority, link) for authority, link in self._links(connection)}
+        own = next((one.id for one, _ in links.values() if one.certificate == found.der), None)
+        chain = [ChainLink(found.serial, found.subject, found.state, found.not_after, own)]
+        above: str | None = found.authority
+        while above is not None:
+            authority, link = links[above]
+            chain.insert(0, link)
+            above = authority.parent
+        return chain
 
     def chain_certificates(self, principal: Principal, serial: str) -> list[bytes]:
         """DER of the certificate and of those above it, the root last; as in ``chain``."""
@@ -211,30 +230,26 @@ class Overview:
                 above = authority.parent
         return chain
 
-    def _above(self, connection: Connection, authority_id: str | None) -> list[ChainLink]:
-        links: list[ChainLink] = []
-        while authority_id is not None:
-            authority = store.read_authority(connection, authority_id)
-            links.insert(0, self._link(connection, authority))
-            authority_id = authority.parent
-        return links
-
     def counts(self, principal: Principal) -> dict[str, int]:
         """Number of certificates of the principal's units in each state."""
         self._access.require(principal, Permission.CA_READ)
         with self._database.read() as connection:
-            return store.counts(connection, self._seen(principal))
+            return store.counts(connection, *self._access.seen(principal, certificates.c.unit))
 
     def ending(self, principal: Principal, bounds: Sequence[datetime]) -> list[Month]:
         """Certificates in use of the principal's units that end between each bound and the next."""
         self._access.require(principal, Permission.CA_READ)
         spans = list(pairwise(bounds))
         with self._database.read() as connection:
-            numbers = figures.ending(connection, spans, self._seen(principal))
+            numbers = figures.ending(connection, spans, self._access.seen(principal, certificates.c.unit))
         return [Month(start, end, number) for (start, end), number in zip(spans, numbers, strict=True)]
 
-    def _seen(self, principal: Principal) -> frozenset[str] | None:
-        return None if self._access.topmost(principal) else self._access.visible_units(principal)
+
+def _of(found: Sequence[T], authority_id: str, name: Callable[[T], str]) -> T:
+    for one in found:
+        if name(one) == authority_id:
+            return one
+    raise NotFound(N_("There is no CA %(id)s."), id=authority_id[:60])
 
 
 def title(profile: Profile) -> str:

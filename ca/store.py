@@ -210,15 +210,10 @@ def expire(connection: Connection, now: datetime) -> int:
     return connection.execute(changed.values(state=str(State.EXPIRED))).rowcount
 
 
-def counts(connection: Connection, seen: frozenset[str] | None = None) -> dict[str, int]:
-    """Number of certificates (of those units; None: of all) in each state."""
-    query = select(certificates.c.state, func.count()).where(*within(seen))
+def counts(connection: Connection, *seen: ColumnElement[bool]) -> dict[str, int]:
+    """Number of certificates (of those that are ``seen``) in each state."""
+    query = select(certificates.c.state, func.count()).where(*seen)
     return {row[0]: row[1] for row in connection.execute(query.group_by(certificates.c.state))}
-
-
-def within(seen: frozenset[str] | None) -> list[ColumnElement[bool]]:
-    """The condition for certificates of those units; None: of all."""
-    return [] if seen is None else [certificates.c.unit.in_(sorted(seen))]
 
 
 # --- revocations of CA certificates
@@ -262,6 +257,17 @@ def newest_crl(connection: Connection, authority: str) -> Row[Any] | None:
     return connection.execute(query).one_or_none()
 
 
+def newest_crls(connection: Connection) -> dict[str, Row[Any]]:
+    """The newest CRL of each CA, with the size of its octets instead of them."""
+    newest = select(crls.c.authority, func.max(crls.c.number).label("number")).group_by(crls.c.authority)
+    last = newest.subquery()
+    same = (crls.c.authority == last.c.authority) & (crls.c.number == last.c.number)
+    columns: list[Any] = [column for column in crls.c if column is not crls.c.der]
+    columns.append(func.length(crls.c.der).label("size"))
+    query = select(*columns).select_from(crls.join(last, same))
+    return {row.authority: row for row in connection.execute(query)}
+
+
 def add_crl(connection: Connection, row: Mapping[str, Any]) -> None:
     connection.execute(insert(crls).values(dict(row)))
 
@@ -269,6 +275,11 @@ def add_crl(connection: Connection, row: Mapping[str, Any]) -> None:
 # --- keys of the suite's own services
 def read_service(connection: Connection, role: str) -> Row[Any] | None:
     return connection.execute(select(services).where(services.c.role == role)).one_or_none()
+
+
+def read_services(connection: Connection) -> dict[str, Row[Any]]:
+    """All services' keys by role."""
+    return {row.role: row for row in connection.execute(select(services))}
 
 
 def put_service(connection: Connection, row: Mapping[str, Any]) -> None:

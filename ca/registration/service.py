@@ -24,6 +24,7 @@ from ca.model import TRANSITIONS, Certificate, Request, State, move
 from ca.ports import Box
 from ca.profiles import Profile, Profiles, Usage
 from ca.registration.csr import spki_of
+from ca.tables import requests
 from kernel.audit.model import AuditAction
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.clock import Clock
@@ -189,10 +190,9 @@ class Registration:
         self._access.require(principal, Permission.CA_READ)
         approves = self._access.allows(principal, Permission.CA_REQUEST_APPROVE)
         found = listing.requests_of(principal, approves=approves)
-        units = None if self._access.topmost(principal) else self._access.visible_units(principal)
+        seen = self._access.seen(principal, requests.c.unit)
         with self._database.read() as connection:
-            seen = listing.scope(connection, found, units, ask.text)
-            return found.page(connection, ask, *seen)
+            return found.page(connection, ask, *seen, *listing.found_by(connection, found.key, ask.text))
 
     def deliver_pkcs12(
         self, principal: Principal, request_id: str, password: str | None = None

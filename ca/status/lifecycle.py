@@ -6,6 +6,7 @@ from ca import figures, listing, store
 from ca.encoding.decoded import is_authority
 from ca.model import Certificate, Impact, Reason
 from ca.status.marking import Marking
+from ca.tables import certificates
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
 from kernel.errors import Invalid, NeedsApproval, NotFound
@@ -44,10 +45,10 @@ class Lifecycle:
         beginnings of serial, SHA-256, and the words of subject and alternative names.
         """
         self._access.require(principal, Permission.CA_READ)
-        units = None if self._access.topmost(principal) else self._access.visible_units(principal)
+        seen = self._access.seen(principal, certificates.c.unit)
         with self._database.read() as connection:
-            seen = listing.scope(connection, listing.CERTIFICATES, units, ask.text)
-            return listing.CERTIFICATES.page(connection, ask, *seen)
+            found = listing.found_by(connection, certificates.c.serial, ask.text)
+            return listing.CERTIFICATES.page(connection, ask, *seen, *found)
 
     def impact(self, principal: Principal, serial: str) -> Impact:
         """What depends on a certificate, as far as the CA and the accounts know: to be looked at before it is revoked."""
