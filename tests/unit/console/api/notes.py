@@ -17,6 +17,7 @@ from kernel.edges.resources import (
     File,
     Filter,
     FilterKind,
+    HandedOver,
     Input,
     Label,
     Nothing,
@@ -177,6 +178,17 @@ def _copied(app: Any, principal: Principal, note_id: str, _given: Nothing) -> Do
     return Done("The copy is being made.", {}, None, note.id, job="job_of_copy")
 
 
+def _bound(app: Any, principal: Principal, ids: tuple[str, ...], _given: Nothing) -> Done:
+    found = [_service(app).get(principal, note_id) for note_id in ids]
+    rows = [{"title": note.title, "pages": note.pages} for note in found]
+    file = HandedOver("volume.txt", "text/plain", "\n".join(note.title for note in found).encode())
+    return Done("%(count)s notes are bound.", {"count": len(found)}, rows=rows, file=file)
+
+
+def _bound_one(app: Any, principal: Principal, note_id: str, given: Nothing) -> Done:
+    return _bound(app, principal, (note_id,), given)
+
+
 def _counted(app: Any, principal: Principal, _id: str, _given: Nothing) -> Done:
     _service(app).page(principal, Ask(limit=1))
     return Done("Counted.", {})
@@ -221,6 +233,7 @@ RESOURCE = Resource(
         Verb("count", "Count the notes", READ, _counted, on=On.LIST),
         Verb("close", "Close", WRITE, _closed, Closing, danger=True, bulk=True),
         Verb("copy", "Copy", WRITE, _copied),
+        Verb("bind", "Bind", WRITE, _bound_one, bulk=True, together=_bound),
     ),
     downloads=(
         Download("text", "Text", READ, _text),

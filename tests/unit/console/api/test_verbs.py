@@ -1,5 +1,6 @@
 """Acting: making objects, verbs on one, on many and on all; what is wrong with a body is told place by place."""
 
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
@@ -138,3 +139,18 @@ def test_who_may_not_act_is_told_who_may_and_it_is_audited(desk: Desk, admin: Pr
 def test_what_a_program_does_is_audited_with_its_token(desk: Desk, admin: Program, write: Write) -> None:
     note = write("keys")
     assert desk.audited(target=f"note:{note['id']}").details["token"].startswith("tok_")
+
+
+def test_one_act_on_many_is_done_whole_or_not_at_all(admin: Program, write: Write) -> None:
+    ids = [write(title)["id"] for title in "ab"]
+    done = admin.post(f"{NOTES}/bind", {"ids": [*ids, "nte_0"]}).get_json()
+    assert [(item["id"], item["status"]) for item in done["items"]] == [(one, 404) for one in (*ids, "nte_0")]
+    done = admin.post(f"{NOTES}/bind", {"ids": ids}).get_json()
+    assert (done["done"], done["failed"]) == (2, 0)
+    assert done["items"][0]["outcome"]["message"] == "2 notes are bound."
+
+
+def test_what_is_handed_over_once_comes_in_base64_with_what_came_out(admin: Program, write: Write) -> None:
+    done = admin.post(f"{NOTES}/{write('密钥')['id']}/bind").get_json()
+    assert b64decode(done["file"]["data"]).decode() == "密钥"
+    assert done["rows"] == [{"title": "密钥", "pages": 1}]
