@@ -5,8 +5,6 @@ cutting off the tail shows too; it is also the lock that makes the order of reco
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -25,6 +23,7 @@ from sqlalchemy import (
     text,
 )
 
+from kernel.audit.model import AuditEntry
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.store.base import UtcDateTime, metadata
 
@@ -80,22 +79,6 @@ for _dialect, _statements in PROTECTION.items():
             "after_create",
             DDL(_statement.replace("%", "%%")).execute_if(dialect=_dialect),  # type: ignore[no-untyped-call]
         )
-
-
-@dataclass(frozen=True)
-class AuditEntry:
-    """One act before it has a place in the chain."""
-
-    at: datetime
-    actor: str
-    actor_name: str
-    roles: tuple[str, ...]
-    action: str
-    target: str
-    unit: str | None
-    outcome: str
-    reason: str | None
-    details: Mapping[str, Any]
 
 
 # built once, since everything that is done asks them

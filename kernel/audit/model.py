@@ -185,3 +185,19 @@ class Verification:
 
     report: ChainReport | None
     job: str = ""
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One act before it has a place in the chain."""
+
+    at: datetime
+    actor: str
+    actor_name: str
+    roles: tuple[str, ...]
+    action: str
+    target: str
+    unit: str | None
+    outcome: str
+    reason: str | None
+    details: Mapping[str, Any]

@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event
 from sqlalchemy.engine import make_url
 
-from kernel.audit.chain import AuditEntry, append_entries
-from kernel.audit.model import AuditAction
+from kernel.audit.model import AuditAction, AuditEntry
 from kernel.clock import Clock
 from kernel.errors import Invalid, NotPermitted
 from kernel.i18n import N_
 from kernel.ids import new_id
-from kernel.jobs.store import insert_job
 from kernel.store.base import metadata, storable
 
 if TYPE_CHECKING:
@@ -91,11 +89,14 @@ class UnitOfWork:
 
     def enqueue(self, request: "JobRequest") -> str:
         """Queue a job and return its id; a job with the same ``key`` that is still open is returned instead."""
+        from kernel.jobs.store import insert_job
+
         return insert_job(self.connection, request, self._clock.now())
 
     def flush(self) -> None:
         """Write what was audited and announced. Last in the transaction: it takes the chain's lock."""
-        from kernel.events import append_events  # whose tables need this package first
+        from kernel.audit.chain import append_entries  # whose tables need this package first
+        from kernel.events import append_events
 
         if self._audit or self._events:
             append_entries(self.connection, self._audit)

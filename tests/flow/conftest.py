@@ -1,9 +1,15 @@
 """The main job, done once for all tests that look at its results."""
 
 import os
+import signal
+import ssl
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 
@@ -27,3 +33,32 @@ def finished_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run_demo(folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.fixture(scope="module")
+def serving(finished_demo: Path) -> Iterator[Path]:
+    """`make serve` in another terminal."""
+    environment = {**os.environ, "WEICHENG_CONFIG": str(finished_demo / "weicheng.toml")}
+    with (finished_demo / "serve.log").open("w") as log:
+        command = [sys.executable, "-m", "console.main", "serve"]
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+    try:
+        wait_until_ready(finished_demo, process)
+        yield finished_demo
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(40) == 0
+
+
+def wait_until_ready(demo: Path, process: subprocess.Popen[bytes]) -> None:
+    context = ssl.create_default_context(cafile=str(demo / "tls" / "root.pem"))
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, (demo / "serve.log").read_text()[-2000:]
+        try:
+            with urlopen("https://127.0.0.1:8443/readyz", context=context, timeout=5) as answer:
+                if answer.status == 200 and (demo / "data" / "signer.sock").is_socket():
+                    return
+        except (URLError, OSError):
+            time.sleep(0.3)
+    raise AssertionError((demo / "serve.log").read_text()[-2000:])

@@ -4,15 +4,9 @@ import json
 import os
 import re
 import shlex
-import signal
-import ssl
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 
@@ -63,35 +57,6 @@ class Terminal:
             assert listed.returncode == 0, listed.stderr
             return str(json.loads(listed.stdout)[0][field])
         return word.replace("var/demo", str(self.demo))
-
-
-@pytest.fixture(scope="module")
-def serving(finished_demo: Path) -> Iterator[Path]:
-    """`make serve` in another terminal."""
-    environment = {**os.environ, "WEICHENG_CONFIG": str(finished_demo / "weicheng.toml")}
-    with (finished_demo / "serve.log").open("w") as log:
-        command = [sys.executable, "-m", "console.main", "serve"]
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    try:
-        wait_until_ready(finished_demo, process)
-        yield finished_demo
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(40) == 0
-
-
-def wait_until_ready(demo: Path, process: subprocess.Popen[bytes]) -> None:
-    context = ssl.create_default_context(cafile=str(demo / "tls" / "root.pem"))
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, (demo / "serve.log").read_text()[-2000:]
-        try:
-            with urlopen("https://127.0.0.1:8443/readyz", context=context, timeout=5) as answer:
-                if answer.status == 200 and (demo / "data" / "signer.sock").is_socket():
-                    return
-        except (URLError, OSError):
-            time.sleep(0.3)
-    raise AssertionError((demo / "serve.log").read_text()[-2000:])
 
 
 def test_the_make_commands_are_what_the_tests_run() -> None:
