@@ -1,5 +1,6 @@
 """Lines become events, events alerts, alerts cases; and who may do what with them."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -154,7 +155,7 @@ def test_without_the_permission_nothing_happens(
     centre.take(*failed(10))
     [alert] = centre.service.triage.page(analyst, Ask()).items
     triage, cases, service = centre.service.triage, centre.service.cases, centre.service
-    acts = {
+    acts: dict[str, Callable[[], object]] = {
         "alerts": lambda: triage.page(registrar, Ask()),
         "ack": lambda: triage.acknowledge(registrar, alert.id),
         "close": lambda: triage.close(registrar, alert.id, Verdict.FALSE, "x"),

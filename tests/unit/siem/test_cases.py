@@ -1,6 +1,7 @@
 """Cases as analysts work on them: opened on alerts or on events, taken over, with tasks and observables; and as lists."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -130,7 +131,7 @@ def test_a_closed_case_is_only_read_noted_and_opened_again(
 ) -> None:
     cases, work = centre.service.cases, centre.service.work
     cases.move(analyst, case.id, CaseState.CLOSED, "核实为演练", Verdict.BENIGN)
-    acts = (
+    acts: tuple[Callable[[], object], ...] = (
         lambda: cases.take(analyst, case.id),
         lambda: work.add_task(analyst, case.id, "x"),
         lambda: work.add_observable(analyst, case.id, "ip", "10.0.0.1"),
@@ -158,7 +159,7 @@ def test_who_only_reads_changes_nothing(centre: Centre, case: Case, analyst: Pri
     reader = add_person(centre.database, "xu", "u_city", Role.ASSESSOR)
     cases, work = centre.service.cases, centre.service.work
     assert cases.case(reader, case.id).case.id == case.id
-    acts = (
+    acts: tuple[Callable[[], object], ...] = (
         lambda: cases.take(reader, case.id),
         lambda: cases.add_note(reader, case.id, "x"),
         lambda: work.add_task(reader, case.id, "x"),

@@ -1,5 +1,6 @@
 """Alerts page by page, in the order of work; given to somebody, opened again, told where they were seen before."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -122,10 +123,11 @@ def test_a_closed_alert_is_opened_again_with_a_reason_only(busy: Centre, analyst
     with pytest.raises(Conflict, match="not closed"):
         triage.reopen(analyst, alert, "x")
     triage.close(analyst, alert, Verdict.FALSE, "误判")
-    for act in (
+    acts: tuple[Callable[[], object], ...] = (
         lambda: triage.acknowledge(analyst, alert),
         lambda: triage.assign(analyst, alert, analyst.id),
-    ):
+    )
+    for act in acts:
         with pytest.raises(Conflict, match="is closed"):
             act()
     with pytest.raises(Invalid, match="Say why"):
