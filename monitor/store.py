@@ -219,11 +219,17 @@ def insert_samples(connection: Connection, listed: Sequence[Sample]) -> None:
         connection.execute(samples.insert(), [asdict(sample) for sample in listed])
 
 
-def read_samples(connection: Connection, asset: str, metric: str, obj: str, since: datetime) -> list[Sample]:
-    """Oldest first, at most 10,000."""
-    wanted = (samples.c.asset == asset) & (samples.c.metric == metric) & (samples.c.object == obj)
-    query = select(samples).where(wanted, samples.c.at >= since).order_by(samples.c.at).limit(10_000)
-    return [Sample(row.asset, row.object, row.metric, row.at, row.value) for row in connection.execute(query)]
+def read_samples(
+    connection: Connection, asset: str, wanted: Mapping[str, Sequence[str]], since: datetime
+) -> list[Sample]:
+    """Of each object ("" the device itself) these metrics, oldest first, at most 10,000 of each object."""
+    found: list[Sample] = []
+    for obj, metrics in wanted.items():
+        those = (samples.c.asset == asset) & samples.c.metric.in_(metrics) & (samples.c.object == obj)
+        query = select(samples).where(those, samples.c.at >= since).order_by(samples.c.at).limit(10_000)
+        rows = connection.execute(query)
+        found += [Sample(row.asset, row.object, row.metric, row.at, row.value) for row in rows]
+    return found
 
 
 def delete_samples(connection: Connection, before: datetime) -> int:

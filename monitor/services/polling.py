@@ -131,10 +131,24 @@ class Polling:
         self, principal: Principal, name: str, metric: str, obj: str = "", *, since: datetime | None = None
     ) -> list[Sample]:
         """Measured values for a graph, oldest first; the last day unless ``since`` says otherwise."""
+        return self.measured(principal, name, {obj: (metric,)}, since=since).get((obj, metric), [])
+
+    def measured(
+        self,
+        principal: Principal,
+        name: str,
+        wanted: Mapping[str, Sequence[str]],
+        *,
+        since: datetime | None = None,
+    ) -> dict[tuple[str, str], list[Sample]]:
+        """Values of several metrics of each object ("" the device itself), by object and metric."""
         asset = self._visible(principal, name)
         begin = since or self._base.clock.now() - timedelta(days=1)
+        found: dict[tuple[str, str], list[Sample]] = {}
         with self._base.database.read() as connection:
-            return store.read_samples(connection, asset.id, metric, obj, begin)
+            for sample in store.read_samples(connection, asset.id, wanted, begin):
+                found.setdefault((sample.object, sample.metric), []).append(sample)
+        return found
 
     def forget(self, uow: UnitOfWork, asset: str) -> None:
         """Drop the state of an entry that has retired; its samples stay for the reports."""

@@ -76,23 +76,26 @@ def _wanted_range() -> str:
     return wanted if wanted in RANGES else "day"
 
 
-def _lines(app: App, principal: Principal, device: str, name: str, interface: str) -> Lines:
-    graph = GRAPHS[name]
+def _drawings(
+    app: App, principal: Principal, device: str, names: Sequence[str], interface: str
+) -> dict[str, Lines]:
+    """The graphs of these names, their values fetched at once."""
+    wanted: dict[str, list[str]] = {}
+    for name in names:
+        of = interface if GRAPHS[name].interface else ""
+        wanted.setdefault(of, []).extend(metric for metric, _label in GRAPHS[name].metrics)
     since = app.clock.now() - RANGES[_wanted_range()][0]
+    found = app.monitor.polling.measured(principal, device, wanted, since=since)
+    return {name: _lines(GRAPHS[name], found, interface) for name in names}
+
+
+def _lines(graph: Measured, found: Mapping[tuple[str, str], Sequence[Sample]], interface: str) -> Lines:
+    of = interface if graph.interface else ""
     series = tuple(
-        Series(
-            translate(label),
-            _points(
-                app.monitor.polling.samples(
-                    principal, device, metric, interface if graph.interface else "", since=since
-                ),
-                graph.factor,
-            ),
-        )
+        Series(translate(label), _points(found.get((of, metric), ()), graph.factor))
         for metric, label in graph.metrics
     )
-    title = translate(graph.title) + (f" {interface}" if graph.interface else "")
-    return Lines(title, series, graph.unit)
+    return Lines(f"{translate(graph.title)} {of}".strip(), series, graph.unit)
 
 
 def _points(samples: Sequence[Sample], factor: float) -> tuple[tuple[datetime, float | None], ...]:
@@ -110,8 +113,9 @@ def graph_svg(device: str, name: str) -> ResponseReturnValue:
     app = the_app()
     if name not in GRAPHS:
         raise NotFound(N_("There is no such page."))
-    lines = _lines(app, the_principal(), device, name, request.args.get("interface", ""))
-    return Response(lines.svg(ZoneInfo(app.settings.timezone)), mimetype="image/svg+xml")
+    interface = request.args.get("interface", "")
+    drawn = _drawings(app, the_principal(), device, [name], interface)
+    return Response(drawn[name].svg(ZoneInfo(app.settings.timezone)), mimetype="image/svg+xml")
 
 
 def _measurements(app: App, principal: Principal, device: DeviceRecord) -> Mapping[str, Any]:
@@ -121,8 +125,7 @@ def _measurements(app: App, principal: Principal, device: DeviceRecord) -> Mappi
     interface = chosen if chosen in names else next(iter(names), "")
     shown = [name for name, graph in GRAPHS.items() if interface or not graph.interface]
     pictures = []
-    for name in shown:
-        lines = _lines(app, principal, device.id, name, interface)
+    for name, lines in _drawings(app, principal, device.id, shown, interface).items():
         if not any(one.points for one in lines.series):
             continue  # not every device measures everything
         url = url_for("monitor.graph_svg", device=device.id, name=name, range=wanted, interface=interface)
