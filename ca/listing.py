@@ -18,7 +18,7 @@ from ca.words import LAST, terms_of
 from kernel.errors import Invalid
 from kernel.i18n import N_
 from kernel.identity.model import Principal
-from kernel.identity.store import approval_votes
+from kernel.identity.store import approval_votes, users
 from kernel.store.listing import Listing, equals, since, until
 
 _FEW = 1000  # owners that are named one by one; more are looked up row by row, where a page is soon full
@@ -42,6 +42,13 @@ CERTIFICATES: Listing[Certificate] = Listing(
     facets={"state": certificates.c.state},
 )
 
+
+def _filed_by(names: tuple[str, ...]) -> ColumnElement[bool]:
+    """Requests of people by their id, login or name."""
+    people = select(users.c.id).where(users.c.login.in_(names) | users.c.name.in_(names))
+    return requests.c.requested_by.in_(names) | requests.c.requested_by.in_(people)
+
+
 REQUESTS: Listing[Request] = Listing(
     query=read_requests(),
     key=requests.c.id,
@@ -52,10 +59,11 @@ REQUESTS: Listing[Request] = Listing(
         "state": equals(requests.c.state),
         "profile": equals(requests.c.profile),
         "unit": equals(requests.c.unit),
-        "requested_by": equals(requests.c.requested_by),
+        "requested_by": _filed_by,
     },
     facets={"state": requests.c.state},
 )
+
 
 REVOCATIONS: Listing[Revocation] = Listing(
     query=read_revocations(),

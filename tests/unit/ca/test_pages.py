@@ -81,6 +81,7 @@ def send(browser: Browser, path: str, **fields: str) -> Any:
 PAGES = (
     "/ca/requests",
     "/ca/requests?q=陈晓&filter[state]=requested",
+    "/ca/requests?filter[requested_by]=liu.yang&filter[waiting]=me",
     "/ca/requests/{waiting}",
     "/ca/requests/{waiting}/approve",
     "/ca/requests/{waiting}/reject",
@@ -259,3 +260,10 @@ def test_the_state_of_publication_warns_when_the_worker_does_not(office: Office)
     page = office.at(Role.SECURITY_OFFICER).get("/ca/status").text
     assert "应更新未更新" in page
     assert "尚未生成" in page  # the services without a key
+
+
+def test_requests_are_found_by_who_filed_them(office: Office) -> None:
+    login = office.console.accounts[Role.REGISTRAR].user.login
+    officer = office.at(Role.SECURITY_OFFICER)
+    assert "陈晓明" in officer.get(f"/ca/requests?filter[requested_by]={login}").text
+    assert "陈晓明" not in officer.get("/ca/requests?filter[requested_by]=nobody").text
