@@ -29,10 +29,11 @@ def main() -> None:
         for name, seed in SEEDS.items():
             seed.fill(world, ROWS)
             for path in seed.paths:
-                _measure(world, name, path, seed.role)
+                measure(world, name, path, seed.role)
 
 
-def _measure(world: Bench, name: str, path: str, role: str) -> None:
+def measure(world: Bench, name: str, path: str, role: str) -> None:
+    """Ask for the page again and again; three lines: median, 95th percentile, queries. The first answers are not counted."""
     browser = world.browser(role)
     for _ in range(3):
         answer = browser.get(path)
