@@ -16,11 +16,22 @@ commands = group("account", N_("Users, roles and units."))
 
 
 @commands.command("list", help=N_("Accounts of your units."))
+@click.option("--unused-since", help=N_("Only those not signed in since this ISO 8601 time."))
+@click.option("--unreviewed-since", help=N_("Only those not reviewed since this ISO 8601 time."))
 @pass_app
-def list_accounts(app: Any) -> None:
-    columns = (N_("login"), N_("name"), N_("unit"), N_("roles"), N_("state"), N_("locked_until"))
-    found = every(partial(app.identity.page, app.principal))
-    rows = [asdict(one.user) | {"roles": sorted(one.user.roles), "state": one.state} for one in found]
+def list_accounts(app: Any, unused_since: str | None, unreviewed_since: str | None) -> None:
+    columns = (N_("login"), N_("name"), N_("unit"), N_("roles"), N_("state"), N_("last_signed_in_at"))
+    ask = Ask().narrowed(unused_since=unused_since, unreviewed_since=unreviewed_since)
+    rows = [
+        {
+            **asdict(one.user),
+            "roles": sorted(one.user.roles),
+            "state": one.state,
+            "last_signed_in_at": one.last_signed_in_at,
+            "reviewed_at": one.reviewed_at,
+        }
+        for one in every(partial(app.identity.page, app.principal), ask)
+    ]
     app.out.rows(rows, columns)
 
 
@@ -92,6 +103,14 @@ def unlock(app: Any, login: str) -> None:
 def reset(app: Any, login: str, reason: str) -> None:
     account = app.identity.reset(app.principal, login, reason)
     app.out.record({"login": login, "password": account.password, "totp": account.totp_uri})
+
+
+@commands.command("review", help=N_("Confirm that a person still needs the account and exactly its roles."))
+@click.argument("login")
+@reason_option
+@pass_app
+def review(app: Any, login: str, reason: str) -> None:
+    app.identity.review(app.principal, login, reason)
 
 
 @commands.command(

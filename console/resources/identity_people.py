@@ -14,6 +14,7 @@ from kernel.edges.resources import (
     Column,
     Done,
     Filter,
+    FilterKind,
     Input,
     Label,
     Labels,
@@ -46,6 +47,8 @@ STATES: Labels = {
 class AccountView(Record):
     """An account without its secrets; ``state`` is what counts now."""
 
+    moving = frozenset({"last_signed_in_at"})
+
     login: str
     name: str
     unit: str
@@ -56,6 +59,8 @@ class AccountView(Record):
     created_at: datetime
     locked_until: datetime | None
     expires_at: datetime | None
+    last_signed_in_at: datetime | None
+    reviewed_at: datetime | None
     user_id: str
 
 
@@ -104,6 +109,8 @@ def _account(found: Account) -> AccountView:
         created_at=found.created_at,
         locked_until=user.locked_until,
         expires_at=user.expires_at,
+        last_signed_in_at=found.last_signed_in_at,
+        reviewed_at=found.reviewed_at,
         user_id=user.id,
     )
 
@@ -134,6 +141,11 @@ def _add(app: Any, principal: Principal, _id: str, given: NewPerson) -> Done:
 def _grant(app: Any, principal: Principal, login: str, given: Roles) -> Done:
     app.identity.grant_roles(principal, login, given.roles, given.reason)
     return Done(N_("The roles are set."), record=_one(app, principal, login))
+
+
+def _review(app: Any, principal: Principal, login: str, given: Reason) -> Done:
+    app.identity.review(principal, login, given.reason)
+    return Done(N_("The review is on record."), record=_one(app, principal, login))
 
 
 def _disable(app: Any, principal: Principal, login: str, given: Reason) -> Done:
@@ -207,7 +219,9 @@ ACCOUNTS = Resource(
         Column("state", N_("State"), Cell.STATE, labels=STATES),
         Column("roles", N_("Roles"), Cell.LIST, labels=ROLES),
         Column("unit_name", N_("Unit"), link=Link("identity.units", "unit")),
-        Column("created_at", N_("Made"), Cell.TIME, sort="created"),
+        Column("last_signed_in_at", N_("Last signed in"), Cell.TIME),
+        Column("reviewed_at", N_("Last reviewed"), Cell.TIME),
+        Column("created_at", N_("Made"), Cell.TIME, sort="created", shown=False),
         Column("locked_until", N_("Locked until"), Cell.TIME, shown=False),
         Column("expires_at", N_("End"), Cell.TIME, shown=False),
         Column("user_id", N_("Id"), Cell.CODE, shown=False),
@@ -216,6 +230,8 @@ ACCOUNTS = Resource(
         Filter("state", N_("State"), labels=STATES),
         Filter("role", N_("Role"), labels=ROLES),
         Filter("unit", N_("Unit"), choices=unit_names),
+        Filter("unused_since", N_("Not signed in since"), FilterKind.TIME),
+        Filter("unreviewed_since", N_("Not reviewed since"), FilterKind.TIME),
     ),
     verbs=(
         Verb(
@@ -240,6 +256,15 @@ ACCOUNTS = Resource(
             danger=True,
             choices={"roles": _role_choices},
             initial=lambda app, principal, login: {"roles": _one(app, principal, login).roles},
+        ),
+        Verb(
+            "review",
+            N_("Confirm as reviewed"),
+            Permission.IDENTITY_ROLE_GRANT,
+            _review,
+            Reason,
+            bulk=True,
+            explain=N_("The person still needs the account and exactly these roles."),
         ),
         Verb(
             "unlock",

@@ -22,6 +22,7 @@ class AuditAction(StrEnum):
     USER_ENABLE = "identity:user:enable"
     USER_UNLOCK = "identity:user:unlock"
     USER_RESET = "identity:user:reset"
+    USER_REVIEW = "identity:user:review"
     USER_END = "identity:user:set-end"
     USER_PASSWORD = "identity:user:set-password"  # noqa: S105 - a name, no password
     USER_CERTIFICATE = "identity:user:bind-certificate"

@@ -85,6 +85,9 @@ class SqlAccounts:
             query = query.where(users.c.unit.in_(units_of))
         return [_user(row, frozenset()) for row in connection.execute(query.order_by(users.c.name))]
 
+    def set_reviewed(self, connection: Connection, user_id: str, at: datetime) -> None:
+        connection.execute(update(users).where(users.c.id == user_id).values(reviewed_at=at))
+
     def set_end(self, connection: Connection, user_id: str, expires_at: datetime | None) -> None:
         connection.execute(update(users).where(users.c.id == user_id).values(expires_at=expires_at))
 
@@ -161,6 +164,8 @@ class SqlAccounts:
     def add_session(
         self, connection: Connection, session: Session, token_hash: str, fingerprint: str | None
     ) -> None:
+        signed_in = update(users).where(users.c.id == session.user)
+        connection.execute(signed_in.values(last_signed_in_at=session.created_at))
         row = {name: getattr(session, name) for name in _SESSION}
         connection.execute(insert(sessions).values(**row, token_hash=token_hash, fingerprint=fingerprint))
 

@@ -31,6 +31,8 @@ class Account:
     state: str
     unit_name: str
     created_at: datetime
+    last_signed_in_at: datetime | None
+    reviewed_at: datetime | None
 
 
 def accounts_at(now: datetime) -> Listing[Account]:
@@ -46,7 +48,13 @@ def accounts_at(now: datetime) -> Listing[Account]:
         default="login",
         row=_account,
         text=(users.c.login, users.c.name),
-        filters={"state": equals(state), "role": _with_role, "unit": equals(users.c.unit)},
+        filters={
+            "state": equals(state),
+            "role": _with_role,
+            "unit": equals(users.c.unit),
+            "unused_since": until(func.coalesce(users.c.last_signed_in_at, users.c.created_at)),
+            "unreviewed_since": until(func.coalesce(users.c.reviewed_at, users.c.created_at)),
+        },
         facets={"state": state},
     )
 
@@ -72,7 +80,8 @@ def _account(row: Row[Any]) -> Account:
         has_totp=row.totp_sealed is not None,
         must_change=row.must_change,
     )
-    return Account(user, row.now, row.unit_name, row.created_at)
+    times = row.created_at, row.last_signed_in_at, row.reviewed_at
+    return Account(user, row.now, row.unit_name, *times)
 
 
 # --- units

@@ -245,6 +245,28 @@ class IdentityService:
             user = self._accounts.user(uow.connection, login)
         return NewAccount(user, password, provisioning_uri(login, totp), totp)
 
+    def review(self, principal: Principal, login: str, reason: str) -> None:
+        """Confirm, as who grants roles, that the account and its roles are still needed; nobody reviews their own."""
+        self._access.require(principal, Permission.IDENTITY_ROLE_GRANT)
+        with self._database.read() as connection:
+            user = self._accounts.user(connection, login)
+        self._access.require(principal, Permission.IDENTITY_ROLE_GRANT, unit=user.unit)
+        if principal.id == user.id:
+            raise Conflict(
+                N_("Nobody reviews their own account."), mend=N_("Another security officer has to do it.")
+            )
+        with self._database.begin() as uow:
+            self._accounts.set_reviewed(uow.connection, user.id, self._clock.now())
+            details = {"roles": sorted(user.roles)}
+            uow.audit(
+                principal,
+                AuditAction.USER_REVIEW,
+                f"user:{login}",
+                unit=user.unit,
+                reason=reason,
+                details=details,
+            )
+
     def set_end(self, principal: Principal, login: str, expires_at: datetime | None, reason: str) -> None:
         """The time from which the account can do nothing; None takes the end away."""
         user = self._for_writing(principal, login)

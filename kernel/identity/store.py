@@ -29,6 +29,8 @@ users = Table(
     Column("expires_at", UtcDateTime),
     Column("must_change", Boolean, nullable=False, default=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("last_signed_in_at", UtcDateTime),
+    Column("reviewed_at", UtcDateTime),
 )
 
 user_roles = Table(

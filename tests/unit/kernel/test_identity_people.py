@@ -201,6 +201,29 @@ def test_an_account_does_nothing_after_its_end(world: World, three: Three) -> No
     world.enter(account)
 
 
+# --- review
+@on_both
+def test_what_nobody_uses_or_reviewed_is_found_and_a_review_is_on_record(world: World, three: Three) -> None:
+    colleague(world, three, "li.si", Role.REGISTRAR)
+    begun = world.clock.now()
+    world.clock.advance(days=100)
+    sysadmin, officer = (world.enter(three[role]) for role in THREE_ADMINISTRATORS[:2])
+
+    def found(**since: str) -> list[str]:
+        return [one.user.login for one in world.service.page(sysadmin, Ask().narrowed(**since)).items]
+
+    quarter = (begun + timedelta(days=10)).isoformat()
+    assert found(unused_since=quarter) == ["admin2", "li.si"]
+    assert len(found(unreviewed_since=quarter)) == 4
+    world.service.review(officer, "li.si", "still the registrar")
+    assert found(unreviewed_since=quarter) == ["admin0", "admin1", "admin2"]
+    assert world.service.account(officer, "li.si").reviewed_at == world.clock.now()
+    with pytest.raises(Conflict, match="their own"):
+        world.service.review(officer, "admin1", "x")
+    with pytest.raises(NotPermitted):
+        world.service.review(sysadmin, "li.si", "x")
+
+
 # --- lists
 @on_both
 def test_accounts_are_found_by_name_role_unit_and_state(world: World, three: Three) -> None:
