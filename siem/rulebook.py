@@ -8,8 +8,8 @@ from typing import Any
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
-from kernel.errors import NotFound
-from kernel.i18n import N_, current_language
+from kernel.errors import NotFound, WeichengError
+from kernel.i18n import LANGUAGES, N_, current_language, translate
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -21,11 +21,13 @@ from siem.model import SEVERITY
 from siem.store import rule_tests, upsert
 
 TEST = "siem.test-rules"  # the job's kind
+_BROKEN_FIRST = 1_000
 
 
 @dataclass(frozen=True)
 class RuleView:
-    """A rule as it is shown. ``tested``: right, wrong, changed (since the test), untested; ``kind``: event or correlation."""
+    """A rule as it is shown. ``tested``: right, wrong, changed (since the test), untested, or broken: not in use, ``detail``
+    says why; ``kind``: event, correlation or, where it is broken, ""."""
 
     info: Any  # siem.detection.rules.Info
     kind: str
@@ -64,7 +66,7 @@ class RuleService:
         return self._loaded[1]
 
     def page(self, principal: Principal, ask: Ask) -> Page[RuleView]:
-        """Gravest first; filters level, tag, tested, kind."""
+        """Broken ones first, then the gravest; filters level, tested, kind."""
         return page_of(
             self._views(principal),
             ask,
@@ -81,11 +83,11 @@ class RuleService:
                 "tested": lambda rule: rule.tested,
             },
             orders={
-                "level": lambda rule: SEVERITY[rule.info.level],
+                "level": lambda rule: SEVERITY.get(rule.info.level, _BROKEN_FIRST),
                 "name": lambda rule: rule.info.name,
             },
             default="-level",
-            facets=("level",),
+            facets=("tested",),
         )
 
     def rule(self, principal: Principal, name: str) -> RuleView:
@@ -130,7 +132,8 @@ class RuleService:
             tests = {row.rule: row for row in connection.execute(rule_tests.select())}
         quiet = {rule.info.id for rule in rules.rules if not rule.alerts}
         single = {rule.info.id for rule in rules.rules}
-        return [
+        broken = [RuleView(_info_of(error), "", False, "broken", error.text()) for error in rules.errors]
+        return broken + [
             RuleView(
                 rule.info,
                 "event" if rule.info.id in single else "correlation",
@@ -139,6 +142,14 @@ class RuleService:
             )
             for rule in _everything(rules)
         ]
+
+
+def _info_of(error: WeichengError) -> Any:
+    """A broken rule under the name of its place, since its own may be what is broken."""
+    from siem.detection.rules import Info
+
+    titles = {language: translate(error.message, language, **error.params) for language in LANGUAGES}
+    return Info(f"broken:{error.place}", error.place, titles, "", (), error.place)
 
 
 def _everything(rules: Any) -> list[Any]:

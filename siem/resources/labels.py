@@ -48,6 +48,7 @@ TESTED: Labels = {
     "wrong": Label(N_("Not as its examples say"), Tone.BAD),
     "changed": Label(N_("Changed since its test"), Tone.WARN),
     "untested": Label(N_("Not tested yet"), Tone.QUIET),
+    "broken": Label(N_("Broken, not in use"), Tone.BAD),
 }
 RULE_KINDS: Labels = {
     "event": Label(N_("On one event")),

@@ -33,7 +33,7 @@ def test_rules_are_found_and_read(centre: Centre, analyst: Principal) -> None:
     page = rules.page(analyst, Ask(limit=500))
     levels = [rule.info.level for rule in page.items]
     assert levels == sorted(levels, key=("critical", "high", "medium", "low", "informational").index)
-    assert page.facets["level"]["high"] == levels.count("high")
+    assert page.facets["tested"] == {"untested": len(levels)}
     rule = rules.rule(analyst, "brute-force")
     assert (rule.kind, rule.alerts, rule.tested, rule.title) == (
         "correlation",
@@ -80,6 +80,11 @@ def test_a_test_of_the_rules_is_a_job_and_a_change_outdates_it(
     assert centre.service.rules.rule(analyst, "x").tested == "right"
     (folder / "x.yml").write_text(rule.replace("failure", "success"))
     assert centre.service.rules.rule(analyst, "x").tested == "changed"
+    (folder / "y.yml").write_text("title: y\nname: y\nlogsource: {}\ndetection: {s: {a: b}, condition: t}\n")
+    broken = centre.service.rules.page(analyst, Ask()).items[0]
+    assert (broken.tested, broken.info.name) == ("broken", "y.yml:1")
+    assert "y.yml" in centre.service.rules.rule(analyst, "y.yml:1").detail
+    (folder / "y.yml").unlink()
     centre.service.rules.ask_test(analyst)
     queue.run_next("w")
     wrong = centre.service.rules.rule(analyst, "x")
