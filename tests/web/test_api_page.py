@@ -1,5 +1,7 @@
 """The API's pages in a real browser: nothing comes from elsewhere, the policy refuses nothing, a phone shows all of it."""
 
+import json
+import subprocess
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,10 +17,12 @@ from console.web.security import COOKIE
 from kernel.clock import FixedClock
 from kernel.config import Settings
 from kernel.evidence.ports import NullSealer
-from kernel.identity.model import Role
+from kernel.identity.model import Principal, Role
 from kernel.identity.passwords import totp_code
+from kernel.identity.permissions import Permission
 from tests.support.console import serve
 from tests.unit.console.conftest import START, Issued, make_accounts
+from tests.web.conftest import Served
 
 pytestmark = pytest.mark.web
 DESK, PHONE = (1280, 720), (375, 812)
@@ -105,3 +109,32 @@ def test_the_session_of_the_page_reads_the_document_but_changes_nothing(opened: 
     assert page.evaluate(asked, ["/api/v1/openapi.json", "GET"]) == 200
     answer = page.request.post("/api/v1/jobs/jobs/job_1/cancel", data={"reason": "x"})
     assert (answer.status, answer.json()["place"]) == (403, "X-CSRFToken")
+
+
+def test_curl_asks_the_served_console_with_a_token(served: Served) -> None:
+    app, user = (
+        App(Settings(data_dir=served.folder / "data")),
+        served.accounts[Role.NETWORK_ADMINISTRATOR].user,
+    )
+    person = Principal(user.id, user.name, frozenset({Role.NETWORK_ADMINISTRATOR}), user.unit, "password")
+    until = app.clock.now() + timedelta(days=1)
+    scope = frozenset({Permission.ASSET_READ, Permission.ASSET_WRITE})
+    token = app.floor.tokens.create(person, "curl", scope, person.unit, until).secret
+    app.floor.database.close()
+    entry = json.dumps({"kind": "device", "name": "curl-sw-1", "unit": person.unit})
+    wanted = ["-H", "Content-Type: application/json", "-H", "Idempotency-Key: 1", "-d", entry]
+    for replayed in (False, True):
+        head, _, body = _curl(served, token, "/api/v1/assets/assets", *wanted).partition("\n\n")
+        assert head.startswith("HTTP/1.1 201"), head + body
+        assert ("Idempotency-Replayed: true" in head) == replayed
+    found = _curl(served, token, "/api/v1/assets/assets?q=curl-sw&limit=5").partition("\n\n")[2]
+    assert [item["name"] for item in json.loads(found)["items"]] == ["curl-sw-1"]
+
+
+def _curl(served: Served, token: str, path: str, *more: str) -> str:
+    command = ["curl", "--silent", "--show-error", "--globoff", "--include", "--cacert", str(served.ca.root)]
+    bearer = ["-H", f"Authorization: Bearer {token}"]
+    done = subprocess.run(
+        [*command, *bearer, *more, served.url + path], capture_output=True, text=True, check=True
+    )
+    return done.stdout
