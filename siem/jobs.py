@@ -8,9 +8,9 @@ from kernel.events import EventKind
 from kernel.events import Handler as EventHandler
 from kernel.jobs.queue import Handler, JobContext
 from siem.rulebook import TEST
-from siem.service import PROCESS, SiemService
+from siem.service import PROCESS, RETAIN, SiemService
 
-RETAIN, RECORD = "siem.retain", "siem.record"
+RECORD = "siem.record"
 SCHEDULES: Mapping[str, tuple[str, str]] = {
     RETAIN: ("10 3 * * *", RETAIN),
     RECORD: ("20 3 * * *", RECORD),

@@ -26,6 +26,7 @@ from siem.events import EventService
 from siem.ingest import BatchReport
 from siem.intake import Intake
 from siem.model import AlertState
+from siem.moves import require_text
 from siem.parsing import kernel_events
 from siem.ports import EventStore, Part
 from siem.query import Aggregation, Cardinality, Least, Range, Search, TermsAgg
@@ -34,7 +35,8 @@ from siem.sources import SourceService
 from siem.store import alerts_since, root_unit, source_health
 from siem.triage import TriageService
 
-PROCESS = "siem.process"  # the kind of the job that works on what lies in the spool
+# kinds of jobs: what lies in the spool is worked on; days past their time are deleted
+PROCESS, RETAIN = "siem.process", "siem.retain"
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,22 @@ class SiemService:
             uow.audit(principal, AuditAction.EVENTS_DELETE, "events", details=details)
             self._record_retention(uow, report)
         return report
+
+    def overdue(self, principal: Principal) -> list[Part]:
+        """The days past their time that ``retain`` would delete now, oldest first."""
+        self._access.require(principal, Permission.SIEM_EVENT_DELETE)
+        last = self._clock.now() - timedelta(days=self._keep_days)
+        return [part for part in self._store.parts() if part.last < last]
+
+    def ask_retention(self, principal: Principal, reason: str) -> str:
+        """Have the worker delete them now instead of tonight; the job's id."""
+        self._access.require(principal, Permission.SIEM_EVENT_DELETE)
+        require_text(reason)
+        with self._database.begin() as uow:
+            job = uow.enqueue(JobRequest(RETAIN, key=RETAIN, requested_by=principal.id))
+            details = {"kind": RETAIN}
+            uow.audit(principal, AuditAction.JOB_ENQUEUE, job, reason=reason, details=details)
+        return job
 
     def _record_retention(self, uow: UnitOfWork, report: RetentionReport) -> None:
         summary = {

@@ -13,16 +13,18 @@ from kernel.edges.resources import (
     Filter,
     FilterKind,
     Input,
+    On,
     Record,
     Resource,
     Verb,
 )
-from kernel.i18n import N_
+from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 from siem.ecs import Document, values
 from siem.resources.alerts import open_case_choices
+from siem.resources.inputs import Reason
 from siem.resources.labels import LEVELS, OUTCOMES, RANGES, texts
 
 SHOWN = 300  # characters of a message in lists; the event itself has it whole
@@ -125,6 +127,16 @@ def _all_to_case(app: Any, principal: Principal, ids: tuple[str, ...], given: Ca
     return Done(N_("In the case: %(title)s"), {"title": file.case.title})
 
 
+def _retain(app: Any, principal: Principal, _id: str, given: Reason) -> Done:
+    job = app.siem.ask_retention(principal, given.reason)
+    return Done(N_("Handed to the worker; the job tells what was deleted."), job=job)
+
+
+def _overdue(app: Any, principal: Principal, _id: str) -> list[str]:
+    days = [f"{part.name}: {part.events}" for part in app.siem.overdue(principal)]
+    return days or [translate(N_("No day is past its time: nothing will be deleted."))]
+
+
 EVENTS = Resource(
     name="siem.events",
     title=N_("Event search"),
@@ -171,6 +183,17 @@ EVENTS = Resource(
             together=_all_to_case,
             key="c",
             choices={"case": open_case_choices},
+        ),
+        Verb(
+            "retain",
+            N_("Delete days past their time"),
+            Permission.SIEM_EVENT_DELETE,
+            _retain,
+            Reason,
+            on=On.LIST,
+            danger=True,
+            preview=_overdue,
+            explain=N_("It is done every night besides. How long events are kept is a setting."),
         ),
     ),
 )

@@ -10,15 +10,17 @@ from sqlalchemy import select
 
 from kernel.audit.chain import audit_records
 from kernel.clock import FixedClock
-from kernel.errors import Invalid, NotFound, Unavailable
+from kernel.errors import Invalid, NotFound, NotPermitted, Unavailable
 from kernel.events import Event, EventBus, EventKind
 from kernel.evidence.model import EvidenceKind
+from kernel.identity.access import Access
 from kernel.identity.model import Principal
+from kernel.jobs.queue import JobQueue
 from kernel.store import Database
 from siem.adapters.open_events import open_events
 from siem.adapters.spool import SpoolReader
 from siem.adapters.tantivy_events import TantivyEvents
-from siem.jobs import subscriptions
+from siem.jobs import handlers, subscriptions
 from siem.query import Bool, Exists, Match, MatchAll, MatchPhrase, Prefix, Range, Term, Wildcard
 from siem.query_text import parse_query
 from tests.unit.siem.conftest import Centre, failed, make_centre
@@ -113,6 +115,26 @@ def test_retention_deletes_audits_and_leaves_evidence(
     [record] = centre.service._evidence.find(EvidenceKind.LOG_RETENTION)
     assert record.summary["days"] == 190
     assert record.summary["deleted"] == [part.name for part in report.deleted]
+
+
+def test_what_retention_would_delete_is_told_before(
+    centre: Centre, officer: Principal, analyst: Principal
+) -> None:
+    centre.take("<13>app: old")
+    assert centre.service.overdue(officer) == []
+    centre.clock.advance(days=200)
+    assert [part.events for part in centre.service.overdue(officer)] == [1]
+    for act in (lambda: centre.service.ask_retention(analyst, "x"), lambda: centre.service.overdue(analyst)):
+        with pytest.raises(NotPermitted):
+            act()
+    queue = JobQueue(centre.database, centre.clock, Access(centre.database))
+    queue.register(handlers(centre.service))
+    job = centre.service.ask_retention(officer, "磁盘将满")
+    assert queue.run_next("w")
+    found = queue.get(Principal.system("t"), job)
+    assert found.result is not None
+    assert len(found.result["deleted"]) == 1
+    assert centre.service.overdue(officer) == []
 
 
 def test_collection_and_detection_become_evidence(centre: Centre) -> None:
