@@ -171,6 +171,35 @@ def test_a_search_is_narrowed_by_clicks_and_opened_in_its_place(desk: Desk) -> N
     expect(page.get_by_label("检索条件")).to_have_value('source.ip:"')  # nothing typed is lost
 
 
+def test_events_that_no_rule_found_become_a_case(desk: Desk) -> None:
+    page = desk.page
+    desk.open("/siem/events?q=" + quote("红队样本 OR source.ip:203.0.113.5"))
+    for number in (0, 1):
+        page.locator("tr[data-row]").nth(number).locator("[data-tick]").check()
+    page.keyboard.press("c")
+    page.get_by_label("新案件标题").fill("可疑样本")
+    page.get_by_role("button", name="归入案件").last.click()
+    page.wait_for_load_state()
+    [case] = desk.app.siem.cases.page(SYSTEM, Ask("可疑样本")).items
+    assert len(desk.app.siem.cases.case(SYSTEM, case.id).events) == 2
+    desk.open(f"/siem/cases/{case.id}")
+    events = page.locator("section", has=page.get_by_role("heading", name="单独归入的事件"))
+    expect(events.locator("tbody tr").first).to_be_visible()
+
+
+def test_a_search_is_kept_under_a_name(desk: Desk) -> None:
+    page = desk.page
+    desk.open("/siem/events?q=" + quote("user.name:root") + "&filter%5Brange%5D=7d")
+    page.get_by_text("已存筛选").click()
+    page.get_by_label("筛选条件的名称").fill("root 登录")
+    page.get_by_role("button", name="保存").click()
+    desk.open("/siem/events")
+    page.get_by_text("已存筛选").click()
+    page.get_by_role("link", name="root 登录", exact=True).click()
+    expect(page.get_by_label("检索条件")).to_have_value("user.name:root")
+    expect(page.get_by_role("link", name="最近 7 天")).to_have_attribute("aria-current", "true")
+
+
 def test_what_devices_write_does_nothing_on_the_page(desk: Desk) -> None:
     page = desk.page
     desk.open("/siem/events?q=" + quote("红队样本"))
