@@ -46,12 +46,21 @@
     all("[data-copy], [data-reveal], [data-fold], [data-keys], [data-tick-all], [data-times-switch]").forEach((found) => (found.hidden = false));
     all("[data-live-switch]").forEach((found) => (found.hidden = !one("[data-live]")));
     all("details[data-remember]").forEach(remember);
+    reachScrollers();
     const fold = one("[data-fold]");
     fold?.setAttribute("aria-pressed", String(root.dataset.side === "narrow"));
     count();
     renewTimes();
     if (one("[data-picture]") && own.pictures) loadPictures();
   }
+
+  // What scrolls sideways or down by itself can be scrolled by keys.
+  function reachScrollers() {
+    all("main .rows-scroll, main .table-responsive, main pre, main .config, main .choices").forEach((found) => {
+      if (found.scrollWidth > found.clientWidth || found.scrollHeight > found.clientHeight) found.tabIndex = 0;
+    });
+  }
+  window.addEventListener("resize", reachScrollers);
 
   function loadPictures() {
     if (window.weichengPictures) return window.weichengPictures();

@@ -41,6 +41,7 @@ PAGES: tuple[tuple[Role, str], ...] = (
     (Role.SECURITY_OFFICER, "/ca/requests"),
     (Role.SECURITY_OFFICER, "/ca/status"),
     (Role.SECURITY_OFFICER, "/identity/accounts"),
+    (Role.SECURITY_OFFICER, "/identity/accounts/zhou.fang/grant"),
     (Role.SECURITY_OFFICER, "/policies/systems/-/propose"),
     (Role.NETWORK_ADMINISTRATOR, "/assets/assets"),
     (Role.NETWORK_ADMINISTRATOR, "/netops/devices"),
