@@ -100,6 +100,7 @@ JOBS = Resource(
     page=_page,
     item=_item,
     headline="kind",
+    underway=lambda job: job.state in (JobState.QUEUED, JobState.RUNNING),
     columns=(
         Column("kind", N_("Kind"), Cell.CODE),
         Column("state", N_("State"), Cell.STATE, labels=STATES),

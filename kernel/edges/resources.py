@@ -250,6 +250,7 @@ class Resource:
     empty: str = N_("There is nothing here yet.")
     searched: bool = False  # part of the search over everything
     live: bool = False  # the list follows what happens
+    underway: Callable[[Any], bool] = lambda _record: False  # while it is so, the object's page renews itself
     audited: bool = True  # "all about this object" leads to the audit trail by its id
 
     @property

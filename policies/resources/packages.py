@@ -140,6 +140,7 @@ PACKAGES = Resource(
     record=PackageRecord,
     page=_page,
     item=_item,
+    underway=lambda package: package.state == PackageState.MAKING,
     columns=(
         Column("made_at", N_("Asked for or made at"), Cell.TIME, sort="made_at"),
         Column("id", N_("Evidence package"), Cell.CODE),

@@ -101,7 +101,7 @@ def test_the_registrar_files_a_request_and_the_officer_issues_and_revokes(enter:
     request = page.url.rsplit("/", 1)[1]
 
     officer = enter("li.na")
-    expect(officer.get_by_role("main")).to_contain_text("王小明")  # the home page begins with what waits
+    expect(officer.get_by_role("main")).to_contain_text("刘洋")  # the home page begins with what waits
     officer.goto(f"{HOME}/ca/requests/{request}")
     officer.get_by_role("link", name="批准并签发").click()
     dialog(officer, "批准并签发")
@@ -165,9 +165,11 @@ def test_the_dr_administrator_verifies_a_replica_and_follows_the_job(enter: Ente
     page.get_by_role("link", name="校验副本").click()
     dialog(page, "校验副本")
     expect(page).to_have_url(re.compile("/jobs/jobs/"))
-    expect(page.get_by_role("main")).to_contain_text("已完成", timeout=90_000)
+    expect(page.locator(".state").filter(has_text="已完成").first).to_be_visible(timeout=90_000)
     go(page, "备份与恢复", "副本校验")
-    expect(page.locator("tr[data-row]").first).to_contain_text("通过")
+    newest = page.locator("tr[data-row]").first
+    expect(newest).to_contain_text("同城")
+    expect(newest).to_contain_text("通过")
 
 
 def test_the_assessor_reads_results_opens_evidence_and_takes_a_package_away(

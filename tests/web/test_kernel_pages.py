@@ -148,7 +148,8 @@ def test_a_jobs_progress_moves_while_one_looks_and_rests_at_its_end(
     suite.app.jobs.register({"test.collect": work})
     suite.app.jobs.enqueue(me, JobRequest("test.collect", unit="u_city", max_attempts=1))
     assert suite.app.jobs.run_next("worker-1")
-    expect(page.locator("#job-progress[hx-get]")).to_have_count(0, timeout=10_000)
+    expect(page.locator(".facts .state")).to_have_text("成功", timeout=10_000)
+    expect(page.get_by_role("link", name="取消")).to_have_count(0)
     expect(page.locator("#job-progress")).to_contain_text("成功")
 
 

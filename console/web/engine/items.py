@@ -47,6 +47,7 @@ class ItemView:
     downloads: tuple[Named, ...]
     panels: tuple[PanelView, ...]
     related: tuple[RelatedView, ...]
+    url: str
     list_url: str
     audit_url: str
 
@@ -90,6 +91,7 @@ def item_view(
             for one in resource.related
             if allows(principal, others[one.resource].permission)
         ),
+        url=item_url(resource.name, found_id),
         list_url=list_url(resource.name),
         audit_url=list_url("audit.records", {"target": found_id})
         if resource.audited and allows(principal, Permission.AUDIT_READ)

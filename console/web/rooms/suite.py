@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, render_template, send_file
+from flask import Blueprint, send_file
 from flask.typing import ResponseReturnValue
 
 from console.compose.app import App
@@ -36,14 +36,6 @@ LOG_KINDS: Mapping[LogKind, Label] = {
     LogKind.CANCELLED: Label(N_("cancelled"), Tone.WARN),
     LogKind.REPEATS: Label(N_("does again the failed job"), Tone.QUIET),
 }
-
-
-@pages.get("/jobs/<job_id>/progress")
-def job_progress(job_id: str) -> ResponseReturnValue:
-    """The progress of a job alone, which its page asks for while it runs."""
-    app, principal = the_app(), the_principal()
-    record = app.jobs.get(principal, job_id)
-    return render_template("suite/job_progress.html", panel=_progress(app, principal, record), record=record)
 
 
 @pages.get("/evidence/<evidence_id>/attachments/<name>")

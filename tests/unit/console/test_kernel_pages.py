@@ -79,8 +79,8 @@ def test_the_trail_is_the_auditors_alone(console: Console, role: Role) -> None:
 def test_a_job_tells_how_far_it_is_and_what_became_of_it(console: Console) -> None:
     def work(context: JobContext) -> None:
         context.progress(3, 20, "nw-core-01 <b>")
-        assert "3/20" in browser.get(f"/suite/jobs/{job}/progress").text
-        assert "every 2s" in browser.get(f"/suite/jobs/{job}/progress").text
+        assert "3/20" in browser.get(f"/jobs/jobs/{job}").text
+        assert "every 2s" in browser.get(f"/jobs/jobs/{job}").text
         with context.finish({"devices": 20}):
             pass
 
