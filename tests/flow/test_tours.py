@@ -165,7 +165,7 @@ def test_the_dr_administrator_verifies_a_replica_and_follows_the_job(enter: Ente
     page.get_by_role("link", name="校验副本").click()
     dialog(page, "校验副本")
     expect(page).to_have_url(re.compile("/jobs/jobs/"))
-    expect(page.locator(".state").filter(has_text="已完成").first).to_be_visible(timeout=90_000)
+    expect(page.locator(".facts .state").first).to_have_text("成功", timeout=90_000)
     go(page, "备份与恢复", "副本校验")
     newest = page.locator("tr[data-row]").first
     expect(newest).to_contain_text("同城")
@@ -183,14 +183,9 @@ def test_the_assessor_reads_results_opens_evidence_and_takes_a_package_away(
     go(page, "等级保护", "证据包")
     page.get_by_role("link", name="导出证据包").first.click()
     form = page.get_by_role("dialog")
-    form.get_by_role("combobox").first.select_option(index=1)
+    form.locator("[name=assessment]").select_option(index=0)
     dialog(page, "导出证据包")
-    expect(page.get_by_role("main")).to_contain_text("正在生成")
-    for _second in range(90):
-        if page.get_by_text("导出", exact=True).is_visible():
-            break
-        page.wait_for_timeout(1_000)
-        page.reload()
+    expect(page.locator(".facts .state")).to_have_text("可下载", timeout=90_000)
     page.get_by_text("导出", exact=True).click()
     with page.expect_download() as taken:
         page.get_by_role("link", name="证据包（ZIP）").click()
