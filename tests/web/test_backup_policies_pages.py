@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 from werkzeug.serving import BaseWSGIServer, make_server
 
@@ -327,7 +329,31 @@ def test_the_assessor_reads_opens_evidence_and_takes_a_package_away(
     assert report.manifest.made_by == city.accounts[Role.ASSESSOR].user.name
 
 
-def test_no_page_is_taller_than_its_words_in_english(enter: Callable[..., Page], city: City) -> None:
+def test_the_matrix_fits_a_sheet_of_paper(enter: Callable[..., Page], city: City) -> None:
+    city.app.backup.run(_dr(city), "city")
+    page = enter(Role.ASSESSOR)
+    page.set_viewport_size({"width": 720, "height": 1000})  # A4 upright, less its margins
+    page.emulate_media(media="print")
+    page.goto(f"{city.url}/backup/matrix")
+    table = page.locator("table.matrix")
+    assert table.evaluate("one => one.scrollWidth <= one.parentElement.clientWidth")
+
+
+@pytest.mark.parametrize("path", ["/backup/matrix", "/backup/replicas/city.remote", "/policies/posture"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_stands_in_anybodys_way(
+    enter: Callable[..., Page], city: City, path: str, scheme: Literal["light", "dark"]
+) -> None:
+    city.app.backup.run(_dr(city), "city")
+    page = enter(Role.SECURITY_OFFICER)
+    page.emulate_media(color_scheme=scheme)
+    page.goto(city.url + path)
+    page.wait_for_load_state("networkidle")
+    found = Axe().run(page).response["violations"]
+    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+
+
+def test_the_pages_speak_english_too(enter: Callable[..., Page], city: City) -> None:
     """Every list, detail and own page of both rooms opens in English without a word of Chinese in its frame."""
     city.app.backup.run(_dr(city), "city")
     page = enter(Role.SECURITY_OFFICER)
