@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from backup.lists import ListedReceipt
+from backup.listings import ListedReceipt
 from backup.model import Run
 from backup.resources.labels import CHAIN, PLAN, RUN_STATES, SINCE, UNTIL
 from kernel.edges.resources import Cell, Column, Download, File, Filter, Link, Record, Related, Resource

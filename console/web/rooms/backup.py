@@ -9,7 +9,8 @@ from flask import Blueprint, render_template, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
-from backup.lists import HistoryEntry, PlanState
+from backup.listings import HistoryEntry
+from backup.lists import PlanState
 from backup.overview import Place, Replica
 from backup.resources.labels import FINDINGS, KINDS, LAYERS, LEVELS, RUN_STATES, STANDINGS, VERDICTS
 from backup.resources.plans import PlanRecord, ReplicaRecord, plan_record, replica_record
