@@ -25,8 +25,8 @@ _CHECKED = func.coalesce(certificates.c.state, EndpointState.NEVER.value)
 
 
 def _name_of(asset: ColumnElement[str]) -> ColumnElement[str]:
-    """The entry's name as a column: a join would cost the counts of a list as much as its rows."""
-    return select(assets.c.name).where(assets.c.id == asset).scalar_subquery()
+    """The entry's name as a column, its id if there is none: a join would cost the counts of a list as much as its rows."""
+    return func.coalesce(select(assets.c.name).where(assets.c.id == asset).scalar_subquery(), asset)
 
 
 def _status(row: Row[Any]) -> Status:
