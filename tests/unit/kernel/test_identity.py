@@ -17,9 +17,8 @@ from kernel.store.listing import Ask
 from tests.support.certificates import personal_certificate
 from tests.unit.kernel.conftest import World, on_both
 
-pytestmark = on_both
 
-
+@on_both
 def test_set_up_makes_three_people_once(world: World, three: dict[Role, NewAccount]) -> None:
     for role, account in three.items():
         assert world.enter(account).roles == {role}
@@ -27,6 +26,7 @@ def test_set_up_makes_three_people_once(world: World, three: dict[Role, NewAccou
         world.service.set_up("again", dict.fromkeys(THREE_ADMINISTRATORS, ("x", "x")))
 
 
+@on_both
 def test_a_new_person_needs_two_administrators_to_come_into_power(
     world: World, three: dict[Role, NewAccount]
 ) -> None:
@@ -40,6 +40,7 @@ def test_a_new_person_needs_two_administrators_to_come_into_power(
     assert world.enter(account).roles == {Role.REGISTRAR}
 
 
+@on_both
 def test_nobody_holds_two_of_the_three(world: World, three: dict[Role, NewAccount]) -> None:
     sysadmin, officer = (world.enter(three[role]) for role in THREE_ADMINISTRATORS[:2])
     world.service.create_user(sysadmin, "li.si", "李四", "u_city")
@@ -63,6 +64,7 @@ def test_no_role_of_the_system_administrator_approves_and_every_permission_has_a
     assert set(Permission) == set().union(*ROLE_PERMISSIONS.values())
 
 
+@on_both
 def test_wrong_password_wrong_code_and_unknown_login_look_the_same(
     world: World, three: dict[Role, NewAccount]
 ) -> None:
@@ -77,6 +79,7 @@ def test_wrong_password_wrong_code_and_unknown_login_look_the_same(
     assert len(said) == 1
 
 
+@on_both
 def test_a_one_time_code_works_once(world: World, three: dict[Role, NewAccount]) -> None:
     account = three[Role.SYSTEM_ADMINISTRATOR]
     code = totp_code(account.totp_secret, world.clock.now().timestamp())
@@ -85,6 +88,7 @@ def test_a_one_time_code_works_once(world: World, three: dict[Role, NewAccount])
         world.sign_in.with_password("admin0", account.password, code)
 
 
+@on_both
 def test_five_failures_lock_the_account_and_only_time_or_an_administrator_opens_it(
     world: World, three: dict[Role, NewAccount]
 ) -> None:
@@ -99,6 +103,7 @@ def test_five_failures_lock_the_account_and_only_time_or_an_administrator_opens_
     assert world.enter(victim).name == victim.user.name
 
 
+@on_both
 def test_a_session_ends_by_idleness_sign_out_or_disabling(
     world: World, three: dict[Role, NewAccount]
 ) -> None:
@@ -123,6 +128,7 @@ def test_a_session_ends_by_idleness_sign_out_or_disabling(
             world.sign_in.principal(token)
 
 
+@on_both
 def test_a_revoked_certificate_opens_no_session_and_ends_the_open_one(
     world: World, three: dict[Role, NewAccount]
 ) -> None:
@@ -140,6 +146,7 @@ def test_a_revoked_certificate_opens_no_session_and_ends_the_open_one(
         world.sign_in.with_certificate(certificate)
 
 
+@on_both
 def test_nobody_becomes_another_by_binding_a_certificate_of_their_own(
     world: World, three: dict[Role, NewAccount]
 ) -> None:
@@ -152,6 +159,7 @@ def test_nobody_becomes_another_by_binding_a_certificate_of_their_own(
         world.sign_in.with_certificate(mine)
 
 
+@on_both
 def test_an_account_past_its_end_has_no_session_any_more(world: World, three: dict[Role, NewAccount]) -> None:
     account = three[Role.AUDITOR]
     code = totp_code(account.totp_secret, world.clock.now().timestamp())
@@ -163,6 +171,7 @@ def test_an_account_past_its_end_has_no_session_any_more(world: World, three: di
         world.sign_in.principal(token)
 
 
+@on_both
 def test_sessions_of_other_units_are_not_there(world: World, three: dict[Role, NewAccount]) -> None:
     sysadmin, officer = (world.enter(three[role]) for role in THREE_ADMINISTRATORS[:2])
     world.service.create_unit(sysadmin, "u_a", "u_city", "甲单位")
@@ -179,6 +188,7 @@ def test_sessions_of_other_units_are_not_there(world: World, three: dict[Role, N
     assert world.sessions.page(officer, Ask()).items == ()
 
 
+@on_both
 def test_changing_a_password(world: World, three: dict[Role, NewAccount]) -> None:
     account = three[Role.SYSTEM_ADMINISTRATOR]
     me = world.enter(account)
@@ -191,6 +201,7 @@ def test_changing_a_password(world: World, three: dict[Role, NewAccount]) -> Non
         world.enter(account)
 
 
+@on_both
 def test_units_bound_what_one_sees(world: World, three: dict[Role, NewAccount]) -> None:
     sysadmin, officer = (world.enter(three[role]) for role in THREE_ADMINISTRATORS[:2])
     for unit in ("u_a", "u_b"):
@@ -206,6 +217,7 @@ def test_units_bound_what_one_sees(world: World, three: dict[Role, NewAccount]) 
     assert [unit.id for unit in world.service.units(local)] == ["u_a"]
 
 
+@on_both
 def test_everything_is_audited_and_no_secret_is(world: World, three: dict[Role, NewAccount]) -> None:
     sysadmin = world.enter(three[Role.SYSTEM_ADMINISTRATOR])
     made = world.service.create_user(sysadmin, "li.si", "李四", "u_city")
@@ -222,6 +234,7 @@ def test_everything_is_audited_and_no_secret_is(world: World, three: dict[Role, 
     assert trail.verify(auditor).intact
 
 
+@on_both
 def test_an_open_session_is_no_place_to_guess_the_password(
     world: World, three: dict[Role, NewAccount]
 ) -> None:
