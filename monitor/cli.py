@@ -5,10 +5,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import click
 
 from kernel.assets.service import Register
+from kernel.clock import end_of_day
+from kernel.config import Settings
 from kernel.edges.cli import Output, group, pass_app, reason_option
 from kernel.i18n import N_
 from kernel.identity.model import Principal
@@ -44,6 +47,8 @@ class MonitorApp(Protocol):
     def assets(self) -> Register: ...
     @property
     def principal(self) -> Principal: ...
+    @property
+    def settings(self) -> Settings: ...
     @property
     def out(self) -> Output: ...
 
@@ -245,7 +250,7 @@ def fixed(app: MonitorApp, finding: str, reason: str) -> None:
 @reason_option
 @pass_app
 def except_until(app: MonitorApp, finding: str, until: datetime, reason: str) -> None:
-    end = until.replace(tzinfo=UTC) + timedelta(days=1)
+    end = end_of_day(until.date(), ZoneInfo(app.settings.timezone))
     moved = app.monitor.findings.except_until(app.principal, finding, end, reason)
     app.out.record(_finding_row(moved, _names(app)))
 

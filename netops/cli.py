@@ -1,13 +1,16 @@
 """``weicheng netops``: collect, look, compare, check, decide."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 import click
 
+from kernel.clock import end_of_day
+from kernel.config import Settings
 from kernel.edges.cli import Output, group, pass_app, reason_option
 from kernel.i18n import N_, current_language
 from kernel.identity.model import Principal
@@ -65,6 +68,8 @@ class NetopsApp(Protocol):
     def netops(self) -> NetopsService: ...
     @property
     def principal(self) -> Principal: ...
+    @property
+    def settings(self) -> Settings: ...
     @property
     def out(self) -> Output: ...
 
@@ -210,7 +215,7 @@ def acknowledge(app: NetopsApp, finding: str, reason: str) -> None:
 @reason_option
 @pass_app
 def grant_exception(app: NetopsApp, finding: str, owner: str, until: datetime, reason: str) -> None:
-    last_moment = datetime.combine(until.date() + timedelta(days=1), time(), UTC)
+    last_moment = end_of_day(until.date(), ZoneInfo(app.settings.timezone))
     done = app.netops.findings.grant_exception(
         app.principal, finding, owner=owner, until=last_moment, reason=reason
     )

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from kernel.store import Json, UnitOfWork, UtcDateTime, insert_if_absent, metadata
 from kernel.store.listing import Listing, equals
-from netops.compliance.model import PRESENT, Deviation, Finding, FindingState, Severity
+from netops.compliance.model import Deviation, Finding, FindingState, Severity
 
 findings = Table(
     "netops_findings",

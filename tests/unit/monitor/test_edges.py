@@ -1,7 +1,7 @@
 """The edges: picture, jobs, command line."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -10,6 +10,7 @@ import click
 import pytest
 
 from kernel.assets.service import Register
+from kernel.config import Settings
 from kernel.edges.cli import Output
 from kernel.events import EventBus
 from kernel.i18n import translate
@@ -110,6 +111,7 @@ class App:
     assets: Register
     principal: Principal
     out: Output
+    settings: Settings = field(default_factory=Settings)
 
 
 def run(world: World, principal: Principal, *arguments: str) -> int:

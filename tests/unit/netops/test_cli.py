@@ -3,13 +3,14 @@
 import csv
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kernel.clock import FixedClock
+from kernel.config import Settings
 from kernel.edges.cli import Output
 from kernel.errors import Invalid, NotFound, NotPermitted, WeichengError
 from kernel.identity.model import Principal
@@ -23,6 +24,7 @@ class App:
     netops: NetopsService
     principal: Principal
     out: Output
+    settings: Settings = field(default_factory=Settings)
 
 
 @dataclass
