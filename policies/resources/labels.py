@@ -9,7 +9,7 @@ from kernel.i18n import N_
 from kernel.identity.model import Principal
 from policies.assessment.model import OUTCOME_TEXTS, Outcome, RemediationState, ResultState
 from policies.catalogue.model import ObjectKind
-from policies.lists import OVERDUE
+from policies.listings import OVERDUE
 from policies.package.state import PackageState
 from policies.package.tables import AUTOMATION_TEXTS, STATE_TEXTS
 from policies.systems.model import SystemState

@@ -11,7 +11,8 @@ from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 from policies.assessment.model import RemediationState
-from policies.lists import OVERDUE, ListedRemediation
+from policies.listings import OVERDUE
+from policies.lists import ListedRemediation
 from policies.resources.labels import ASSESSMENT, REMEDIATION_STATES
 
 

@@ -22,7 +22,7 @@ from kernel.store.listing import MOST, Ask
 from policies.assessment.conclusion import Conclusion, Tally, counts_of, weigh
 from policies.assessment.model import Assessment, Outcome
 from policies.catalogue.model import Catalogue, ControlClass
-from policies.lists import OVERDUE
+from policies.listings import OVERDUE
 from policies.resources.assessments import AssessmentRecord, ControlRecord
 from policies.resources.labels import OUTCOMES, SYSTEM_STATES, VERDICTS
 from policies.resources.results import ResultRecord
