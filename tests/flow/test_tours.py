@@ -168,7 +168,7 @@ def test_the_dr_administrator_verifies_a_replica_and_follows_the_job(enter: Ente
     expect(page.locator(".facts .state").first).to_have_text("成功", timeout=90_000)
     go(page, "备份与恢复", "副本校验")
     newest = page.locator("tr[data-row]").first
-    expect(newest).to_contain_text("同城")
+    expect(newest).to_contain_text("same-city")
     expect(newest).to_contain_text("通过")
 
 
