@@ -33,13 +33,15 @@ def enter(serving: Path, chromium: Browser) -> Iterator[Enter]:
         )
         page = context.new_page()
         pages.append(page)
+        sign_in(
+            page, serving, login
+        )  # a code that was used a moment ago is refused, which browsers complain of
         page.on("console", listen)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
             "request",
             lambda asked: None if asked.url.startswith((HOME, "data:")) else complaints.append(asked.url),
         )
-        sign_in(page, serving, login)
         return page
 
     yield walk_in
