@@ -8,12 +8,16 @@ from xml.etree import ElementTree
 import pytest
 from werkzeug.test import TestResponse
 
+from console.api.app import create_api
+from console.resources import resources
 from kernel.assets import AssetKind
 from kernel.identity.model import Principal, Role
 from kernel.store.listing import Ask
 from monitor.model import Problem
+from netops.compliance.model import FindingState
 from tests.support.network import COLLECTED, Network
-from tests.unit.console.conftest import Browser, Console
+from tests.unit.console.api.conftest import Desk
+from tests.unit.console.conftest import BASE, Browser, Console
 from tests.unit.monitor.conftest import neighbour, system
 
 SignedIn = Callable[[Role], Browser]
@@ -292,3 +296,40 @@ def test_who_may_not_look(network: Network, signed_in: SignedIn, role: Role) -> 
         f"/netops/devices/{COLLECTED}/diff",
     ):
         assert browser.get(path).status_code == 403, path
+
+
+# --- programs
+def test_a_program_collects_takes_findings_on_and_reads_them(network: Network, console: Console) -> None:
+    network.collect(COLLECTED)
+    program = Desk(console, create_api(console.app, resources()), notes=None).program(
+        Role.NETWORK_ADMINISTRATOR
+    )  # type: ignore[arg-type]
+    listed = program.get(f"/api/v1/netops/findings?filter[device]={COLLECTED}").get_json()
+    ids = [item["id"] for item in listed["items"]]
+    assert len(ids) == 2
+    done = program.post("/api/v1/netops/findings/acknowledge", {"ids": ids, "reason": "planned"}).get_json()
+    assert (done["done"], done["failed"]) == (2, 0)
+    states = {program.get(f"/api/v1/netops/findings/{one}").get_json()["state"] for one in ids}
+    assert states == {"acknowledged"}
+    queued = program.post(f"/api/v1/netops/devices/{network.id(COLLECTED)}/collect", {})
+    assert (queued.status_code, queued.headers["Location"].startswith("/api/v1/jobs/jobs/")) == (202, True)
+    for path in ("devices", "findings", "endpoints", "notifications"):
+        assert program.get(f"/api/v1/monitor/{path}").status_code == 200
+    for path in ("devices", "versions", "rules"):
+        assert program.get(f"/api/v1/netops/{path}").status_code == 200
+    assert program.get("/api/v1/netops/findings?sort=-text").status_code == 422
+
+
+def test_many_findings_are_taken_on_at_once_in_the_console(network: Network, admin: Browser) -> None:
+    network.collect(COLLECTED)
+    ids = [one.id for one in network.app.netops.findings.page(network.admin, Ask()).items]
+    path = "/netops/findings/-/bulk/acknowledge"
+    form = admin.client.post(
+        path, data={"id": ids, "csrf_token": admin.token()}, base_url=BASE, headers={"Referer": f"{BASE}/"}
+    )
+    number = re.search(r'name="number" value="([^"]*)"', form.text)
+    assert number is not None
+    sent = {"id": ids, "csrf_token": admin.token(), "number": number[1], "reason": "周五整改"}
+    admin.client.post(path, data=sent, base_url=BASE, headers={"Referer": f"{BASE}/"})
+    states = {network.app.netops.findings.get(network.admin, one).state for one in ids}
+    assert states == {FindingState.ACKNOWLEDGED}
