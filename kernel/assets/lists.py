@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, or_, select
+from sqlalchemy import ColumnElement, Row, Select, or_, select
 
 from kernel.assets.model import Asset, ListedLink, Zone
 from kernel.assets.store import asset_of, assets, links, zone_of, zones
@@ -27,8 +27,10 @@ def _state(values: tuple[str, ...]) -> ColumnElement[bool]:
     return or_(*(meant[value] for value in values))
 
 
-def _of_asset(values: tuple[str, ...]) -> ColumnElement[bool]:
-    return or_(links.c.a.in_(values), links.c.b.in_(values))
+def touching(entries: "Select[tuple[str]] | tuple[str, ...]") -> ColumnElement[bool]:
+    """Links with one of these entries at either end."""
+    at_a, at_b = (select(links.c.id).where(end.in_(entries)) for end in (links.c.a, links.c.b))
+    return links.c.id.in_(at_a.union(at_b))
 
 
 def _link(row: Row[Any]) -> ListedLink:
@@ -74,5 +76,5 @@ LINKS: Listing[ListedLink] = Listing(
     default="a",
     row=_link,
     text=(A.c.name, B.c.name, links.c.a_port, links.c.b_port),
-    filters={"asset": _of_asset},
+    filters={"asset": touching},
 )

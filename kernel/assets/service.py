@@ -7,13 +7,13 @@ own; edges use those with one, which check here.
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, select
 
 from kernel.assets import store
 from kernel.assets.changing import Changes, Ground, no_asset
 from kernel.assets.export import FORMS
 from kernel.assets.importing import Import, ImportReport, import_rows
-from kernel.assets.lists import ASSETS, LINKS, ZONES, A, B, in_use
+from kernel.assets.lists import ASSETS, LINKS, ZONES, in_use, touching
 from kernel.assets.model import Asset, AssetKind, Link, ListedLink, Zone, zone_of
 from kernel.assets.rows import (
     ASSET_COLUMNS,
@@ -132,8 +132,8 @@ class Register:
         return LINKS.row(row)
 
     def _touching(self, principal: Principal) -> tuple[ColumnElement[bool], ...]:
-        ends = (*self._access.seen(principal, A.c.unit), *self._access.seen(principal, B.c.unit))
-        return (or_(*ends),) if ends else ()
+        seen = self._access.seen(principal, store.assets.c.unit)
+        return (touching(select(store.assets.c.id).where(*seen)),) if seen else ()
 
     def export(self, principal: Principal, form: str, kind: AssetKind | None = None) -> bytes:
         """What the principal sees as ``csv``, ``xlsx`` or ``json``; audited, since it leaves the suite."""

@@ -71,6 +71,7 @@ links = Table(
     Column("a_port", String(100), primary_key=True),
     Column("b", String(60), ForeignKey("assets_assets.id"), primary_key=True),
     Column("b_port", String(100), primary_key=True),
+    Index(None, "b"),
 )
 
 ONE_ADDRESS = (AssetKind.DEVICE, AssetKind.GATEWAY)  # kinds whose management address nobody else may have

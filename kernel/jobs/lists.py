@@ -8,6 +8,7 @@ from kernel.jobs.store import job_of, jobs
 from kernel.store.listing import Listing, equals, since, until
 
 _c = jobs.c
+_asker = select(users.c.name).where(users.c.id == _c.requested_by).scalar_subquery()
 
 JOBS: Listing[Job] = Listing(
     select(jobs, users.c.name.label("asker")).outerjoin(users, users.c.id == _c.requested_by),
@@ -15,7 +16,7 @@ JOBS: Listing[Job] = Listing(
     orders={"created": _c.id},
     default="-created",
     row=lambda row: job_of(row, row.asker),
-    text=(_c.id, _c.kind, users.c.name, _c.message, _c.error),
+    text=(_c.id, _c.kind, _asker, _c.message, _c.error),
     filters={
         "state": equals(_c.state),
         "kind": equals(_c.kind),
@@ -25,4 +26,5 @@ JOBS: Listing[Job] = Listing(
         "until": until(_c.created_at),
     },
     facets={"state": _c.state},
+    bare=jobs,
 )

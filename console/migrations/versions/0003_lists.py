@@ -48,6 +48,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_jobs_log_job_id"), "jobs_log", ["job", "id"])
     for name, columns in REGISTER.items():
         op.create_index(name, "assets_assets", columns)
+    op.create_index(op.f("ix_assets_links_b"), "assets_links", ["b"])
     for table, order, columns in NARROWED:
         for column in columns:
             op.create_index(op.f(f"ix_{table}_{column}_{order}"), table, [column, order])
@@ -57,6 +58,7 @@ def downgrade() -> None:
     for table, order, columns in NARROWED:
         for column in columns:
             op.drop_index(f"ix_{table}_{column}_{order}", table_name=table)
+    op.drop_index("ix_assets_links_b", table_name="assets_links")
     for name in REGISTER:
         op.drop_index(name, table_name="assets_assets")
     op.drop_table("jobs_log")
