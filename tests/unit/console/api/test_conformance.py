@@ -12,6 +12,7 @@ from schemathesis.checks import CheckFunction
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi import checks
 
+from benchmarks.seeds import SEEDS, Bench
 from console.api import guard
 from console.api.app import create_api
 from console.api.document import openapi
@@ -39,6 +40,8 @@ def whole(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
     desk.console.app.settings = settings.model_copy(update={"web": web})
     for number in range(3):
         desk.notes.put(f"nte_{number}", f"note {number}")
+    for name in SEEDS.keys() - {"certificates"}:  # whose rows would need real certificates in them
+        SEEDS[name].fill(Bench(desk.console.app, desk.flask, {}), 3)
     return Desk(desk.console, create_api(desk.console.app, EVERY), desk.notes)
 
 
@@ -70,7 +73,8 @@ class Attack:
             operation = found.ok()
             listed = "/".join(operation.path.split("/")[:3])
             for object_id in ids_of(self.program, listed) if "{id}" in operation.path else ["none"]:
-                for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+                wrong = [GenerationMode.NEGATIVE] if object_id == "none" else []
+                for mode in (GenerationMode.POSITIVE, *wrong):
                     strategy = operation.as_strategy(mode, path_parameters={"id": object_id})
                     try:
                         self._ask(strategy)
@@ -92,7 +96,8 @@ class Attack:
         def ask(case: schemathesis.Case) -> None:
             response = case.call(base_url="https://127.0.0.1:8443/api/v1", headers=sent)
             self.answered[response.status_code] += 1
-            assert response.status_code not in (429, 500), response.text
+            assert response.status_code != 429
+            assert b"urn:weicheng:problem:internal" not in response.content
             case.validate_response(response, checks=CHECKS)
 
         ask()
