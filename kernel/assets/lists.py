@@ -33,6 +33,11 @@ def touching(entries: "Select[tuple[str]] | tuple[str, ...]") -> ColumnElement[b
     return links.c.id.in_(at_a.union(at_b))
 
 
+def links_of(seen: tuple[ColumnElement[bool], ...]) -> tuple[ColumnElement[bool], ...]:
+    """Of whom sees these entries: the links with one of them at either end. No condition: all."""
+    return (touching(select(_c.id).where(*seen)),) if seen else ()
+
+
 def _link(row: Row[Any]) -> ListedLink:
     return ListedLink(row.id, row.a, row.a_name, row.a_port, row.b, row.b_name, row.b_port)
 

@@ -7,13 +7,11 @@ own; edges use those with one, which check here.
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, select
-
 from kernel.assets import store
 from kernel.assets.changing import Changes, Ground, no_asset
 from kernel.assets.export import FORMS
 from kernel.assets.importing import Import, ImportReport, import_rows
-from kernel.assets.lists import ASSETS, LINKS, ZONES, in_use, touching
+from kernel.assets.lists import ASSETS, LINKS, ZONES, in_use, links_of
 from kernel.assets.model import Asset, AssetKind, Link, ListedLink, Zone, zone_of
 from kernel.assets.rows import (
     ASSET_COLUMNS,
@@ -117,23 +115,20 @@ class Register:
     def links_page(self, principal: Principal, ask: Ask) -> Page[ListedLink]:
         """Links with an end in the principal's units, by the names of their ends."""
         self._access.require(principal, Permission.ASSET_READ)
-        scope = self._touching(principal)
+        scope = links_of(self._access.seen(principal, store.assets.c.unit))
         with self._database.read() as connection:
             return LINKS.page(connection, ask, *scope)
 
     def link(self, principal: Principal, link_id: str) -> ListedLink:
         """One link by its id."""
         self._access.require(principal, Permission.ASSET_READ)
-        wanted = LINKS.query.where(store.links.c.id == link_id, *self._touching(principal))
+        scope = links_of(self._access.seen(principal, store.assets.c.unit))
+        wanted = LINKS.query.where(store.links.c.id == link_id, *scope)
         with self._database.read() as connection:
             row = connection.execute(wanted).one_or_none()
         if row is None:
             raise NotFound(N_("There is no such link."), place=link_id[:60])
         return LINKS.row(row)
-
-    def _touching(self, principal: Principal) -> tuple[ColumnElement[bool], ...]:
-        seen = self._access.seen(principal, store.assets.c.unit)
-        return (touching(select(store.assets.c.id).where(*seen)),) if seen else ()
 
     def export(self, principal: Principal, form: str, kind: AssetKind | None = None) -> bytes:
         """What the principal sees as ``csv``, ``xlsx`` or ``json``; audited, since it leaves the suite."""
