@@ -99,7 +99,7 @@ VERSIONS = Resource(
     headline="name",
     sort="-collected_at",
     columns=(
-        Column("version", N_("Version"), Cell.CODE),
+        Column("name", N_("Version"), Cell.CODE),
         Column("device", N_("Device"), sort="device", link=Link("netops.devices", "device_id")),
         Column("collected_at", N_("Collected"), Cell.TIME, sort="collected_at"),
         Column("added", N_("Lines added"), Cell.NUMBER),
@@ -108,6 +108,7 @@ VERSIONS = Resource(
         Column("source", N_("Why"), Cell.STATE, labels=SOURCES),
         Column("actor", N_("Collected by")),
         Column("platform", N_("Platform"), Cell.CODE, shown=False),
+        Column("version", N_("Whole version number"), Cell.CODE, shown=False),
         Column("digest", N_("SHA-256 digest"), Cell.CODE, shown=False),
         Column("unread", N_("Lines not understood"), Cell.NUMBER, shown=False),
         Column("seen_at", N_("Last seen on the device"), Cell.TIME, shown=False),

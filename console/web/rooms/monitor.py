@@ -208,7 +208,9 @@ def _graph(view: NetworkView, drawn: Mapping[str, Asset], links: Sequence[DrawnL
     ]
     used = {asset.zone for asset in drawn.values()}
     frames = tuple((zone.id, zone.name) for zone in view.zones if zone.id in used)
-    return Graph(translate(N_("Network topology")), (*strangers.values(), *nodes), tuple(edges), frames)
+    room = MOST_NODES - len(strangers)  # these come after the others, where their lines can be seen
+    shown = (*nodes[:room], *strangers.values(), *nodes[room:])
+    return Graph(translate(N_("Network topology")), shown, tuple(edges), frames)
 
 
 def _node(asset: Asset, state: DeviceState) -> Node:
