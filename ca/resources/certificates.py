@@ -23,6 +23,7 @@ from ca.resources.labels import (
     reason_field,
     reason_name,
 )
+from ca.status.lifecycle import Outcomes
 from kernel.edges.resources import (
     Cell,
     Column,
@@ -38,6 +39,7 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.errors import WeichengError
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -140,23 +142,49 @@ def _done(app: Any, principal: Principal, message: str, changed: Certificate) ->
     return Done(message, {"serial": changed.serial}, record=record, id=changed.serial)
 
 
+_HELD = N_("Certificate %(serial)s is suspended; a new CRL tells of it.")
+_RELEASED = N_("Certificate %(serial)s is in use again; a new CRL tells of it.")
+_REVOKED = N_("Certificate %(serial)s is revoked; a new CRL tells of it.")
+Each = Mapping[str, Done | WeichengError]
+
+
+def _each(app: Any, principal: Principal, message: str, found: Outcomes) -> Each:
+    return {
+        serial: one if isinstance(one, WeichengError) else _done(app, principal, message, one)
+        for serial, one in found.items()
+    }
+
+
+def _hold_many(app: Any, principal: Principal, serials: tuple[str, ...], given: Reasoned) -> Each:
+    return _each(app, principal, _HELD, app.ca.lifecycle.hold_many(principal, serials, given.reason))
+
+
+def _release_many(app: Any, principal: Principal, serials: tuple[str, ...], given: Reasoned) -> Each:
+    return _each(app, principal, _RELEASED, app.ca.lifecycle.release_many(principal, serials, given.reason))
+
+
+def _revoke_many(app: Any, principal: Principal, serials: tuple[str, ...], given: Revoke) -> Each:
+    found = app.ca.lifecycle.revoke_many(
+        principal, serials, Reason[given.code.name], given.reason, invalid_since=given.invalid_since
+    )
+    return _each(app, principal, _REVOKED, found)
+
+
 def _hold(app: Any, principal: Principal, serial: str, given: Reasoned) -> Done:
     held = app.ca.lifecycle.hold(principal, serial, given.reason)
-    return _done(app, principal, N_("Certificate %(serial)s is suspended; a new CRL tells of it."), held)
+    return _done(app, principal, _HELD, held)
 
 
 def _release(app: Any, principal: Principal, serial: str, given: Reasoned) -> Done:
     released = app.ca.lifecycle.release(principal, serial, given.reason)
-    return _done(
-        app, principal, N_("Certificate %(serial)s is in use again; a new CRL tells of it."), released
-    )
+    return _done(app, principal, _RELEASED, released)
 
 
 def _revoke(app: Any, principal: Principal, serial: str, given: Revoke) -> Done:
     revoked = app.ca.lifecycle.revoke(
         principal, serial, Reason[given.code.name], given.reason, invalid_since=given.invalid_since
     )
-    return _done(app, principal, N_("Certificate %(serial)s is revoked; a new CRL tells of it."), revoked)
+    return _done(app, principal, _REVOKED, revoked)
 
 
 def _propose(app: Any, principal: Principal, serial: str, given: Revoke) -> Done:
@@ -264,6 +292,7 @@ _VERBS = (
         when=lambda record: record.state == "issued",
         danger=True,
         bulk=True,
+        many=_hold_many,
         key="h",
         explain=N_("Relying parties refuse it until it is released."),
     ),
@@ -275,6 +304,7 @@ _VERBS = (
         Reasoned,
         when=lambda record: record.state == "held",
         bulk=True,
+        many=_release_many,
         key="l",
         explain=N_("The suspension ends; relying parties accept it again."),
     ),
@@ -287,6 +317,7 @@ _VERBS = (
         when=lambda record: record.state in _LIVING and not record.is_authority,
         danger=True,
         bulk=True,
+        many=_revoke_many,
         key="r",
         preview=preview,
     ),

@@ -1,5 +1,6 @@
 """What happens to a certificate after it is issued (CA-5): hold, release, revoke; each makes a new CRL at once."""
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from ca import figures, listing, store
@@ -9,7 +10,7 @@ from ca.status.marking import Marking
 from ca.tables import certificates
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
-from kernel.errors import Invalid, NeedsApproval, NotFound
+from kernel.errors import Invalid, NeedsApproval, NotFound, WeichengError
 from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
@@ -17,6 +18,7 @@ from kernel.identity.permissions import Permission
 from kernel.store import Database
 from kernel.store.listing import Ask, Page
 
+Outcomes = Mapping[str, Certificate | WeichengError]  # by serial: what it is now, or why not
 REASONS = tuple(reason for reason in Reason if reason is not Reason.CERTIFICATE_HOLD)
 
 
@@ -58,17 +60,21 @@ class Lifecycle:
 
     def hold(self, principal: Principal, serial: str, note: str) -> Certificate:
         """Suspend; relying parties see it as revoked until it is released."""
-        found = self._permitted(principal, serial, Permission.CA_HOLD)
-        with self._database.begin() as uow:
-            self._marking.hold(uow, principal, found, note)
-        return self._marking.published(found)
+        return self._marking.published(self._held(principal, serial, note))
+
+    def hold_many(self, principal: Principal, serials: Sequence[str], note: str) -> Outcomes:
+        """As ``hold`` for each; one that is refused stops no other, and one new CRL tells of all."""
+        self._access.require(principal, Permission.CA_HOLD)
+        return self._each(serials, lambda serial: self._held(principal, serial, note))
 
     def release(self, principal: Principal, serial: str, note: str) -> Certificate:
         """End a suspension; the certificate is good again."""
-        found = self._permitted(principal, serial, Permission.CA_HOLD)
-        with self._database.begin() as uow:
-            self._marking.release(uow, principal, found, note)
-        return self._marking.published(found)
+        return self._marking.published(self._released(principal, serial, note))
+
+    def release_many(self, principal: Principal, serials: Sequence[str], note: str) -> Outcomes:
+        """As ``release`` for each, like ``hold_many``."""
+        self._access.require(principal, Permission.CA_HOLD)
+        return self._each(serials, lambda serial: self._released(principal, serial, note))
 
     def revoke(
         self,
@@ -83,6 +89,38 @@ class Lifecycle:
 
         NeedsApproval for a CA's certificate, which takes two officers (Revocations).
         """
+        return self._marking.published(self._revoked(principal, serial, reason, note, invalid_since))
+
+    def revoke_many(
+        self,
+        principal: Principal,
+        serials: Sequence[str],
+        reason: Reason,
+        note: str,
+        *,
+        invalid_since: datetime | None = None,
+    ) -> Outcomes:
+        """As ``revoke`` for each, like ``hold_many``."""
+        self._access.require(principal, Permission.CA_REVOKE)
+        return self._each(
+            serials, lambda serial: self._revoked(principal, serial, reason, note, invalid_since)
+        )
+
+    def _held(self, principal: Principal, serial: str, note: str) -> Certificate:
+        found = self._permitted(principal, serial, Permission.CA_HOLD)
+        with self._database.begin() as uow:
+            self._marking.hold(uow, principal, found, note)
+        return found
+
+    def _released(self, principal: Principal, serial: str, note: str) -> Certificate:
+        found = self._permitted(principal, serial, Permission.CA_HOLD)
+        with self._database.begin() as uow:
+            self._marking.release(uow, principal, found, note)
+        return found
+
+    def _revoked(
+        self, principal: Principal, serial: str, reason: Reason, note: str, invalid_since: datetime | None
+    ) -> Certificate:
         self._access.require(principal, Permission.CA_REVOKE)
         check_revocation(reason, invalid_since, self._marking.now())
         found = self._permitted(principal, serial, Permission.CA_REVOKE)
@@ -94,7 +132,18 @@ class Lifecycle:
             )
         with self._database.begin() as uow:
             self._marking.revoke(uow, principal, found, reason, note, invalid_since)
-        return self._marking.published(found)
+        return found
+
+    def _each(self, serials: Sequence[str], act: Callable[[str], Certificate]) -> Outcomes:
+        changed: dict[str, Certificate] = {}
+        refused: dict[str, WeichengError] = {}
+        for serial in serials:
+            try:
+                changed[serial] = act(serial)
+            except WeichengError as error:
+                refused[serial] = error
+        told = self._marking.all_published(changed.values())
+        return {**refused, **{serial: told[one.serial] for serial, one in changed.items()}}
 
     def expire(self) -> int:
         """Mark what has ended; returns how many. What a relying party is told follows the time, not the mark."""

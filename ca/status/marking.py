@@ -3,6 +3,7 @@
 What Lifecycle and Revocations are made of; they check permissions before they call it.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from ca import store
@@ -65,18 +66,35 @@ class Marking:
 
     def published(self, found: Certificate) -> Certificate:
         """Publish the CRL that bears the change; the certificate as it is now. PARTIAL when only the list is missing."""
-        try:
-            self._publication.publish(found.authority, Principal.system("ca"))
-        except Unavailable as error:
-            raise WeichengError(
-                ErrorCode.PARTIAL,
-                N_("The change is made and OCSP tells of it; the new CRL is missing: %(cause)s"),
-                mend=N_("The worker publishes it as soon as it can; or run: weicheng ca crl --publish."),
-                place=found.serial,
-                cause=error.text(),
-            ) from error
+        missing = self.publish({found.authority})
+        if missing:
+            raise _partly(found.serial, missing[found.authority])
+        return self.current(found.serial)
+
+    def all_published(self, changed: Iterable[Certificate]) -> dict[str, Certificate | WeichengError]:
+        """One CRL of each CA for all that was changed; by serial, the certificate as it is now or why its list is missing."""
+        found = list(changed)
+        missing = self.publish({one.authority for one in found})
+        return {
+            one.serial: _partly(one.serial, missing[one.authority])
+            if one.authority in missing
+            else self.current(one.serial)
+            for one in found
+        }
+
+    def publish(self, authorities: Iterable[str]) -> dict[str, Unavailable]:
+        """Publish the CRLs; which are missing, and why."""
+        missing = {}
+        for authority in sorted(authorities):
+            try:
+                self._publication.publish(authority, Principal.system("ca"))
+            except Unavailable as error:
+                missing[authority] = error
+        return missing
+
+    def current(self, serial: str) -> Certificate:
         with self._database.read() as connection:
-            return store.read_certificate(connection, found.serial)
+            return store.read_certificate(connection, serial)
 
     def now(self) -> datetime:
         return self._clock.now().replace(microsecond=0)
@@ -98,6 +116,16 @@ class Marking:
         current = store.read_certificate(uow.connection, found.serial, lock=True)
         move(current.serial, current.state, wanted)
         store.set_status(uow.connection, current.serial, wanted, at, reason, entry)
+
+
+def _partly(serial: str, cause: Unavailable) -> WeichengError:
+    return WeichengError(
+        ErrorCode.PARTIAL,
+        N_("The change is made and OCSP tells of it; the new CRL is missing: %(cause)s"),
+        mend=N_("The worker publishes it as soon as it can; or run: weicheng ca crl --publish."),
+        place=serial,
+        cause=cause.text(),
+    )
 
 
 def _tell(

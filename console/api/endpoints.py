@@ -16,7 +16,7 @@ from console.api.repeats import Repeats
 from console.compose.app import App
 from console.exchange.asking import ask_of
 from console.exchange.records import etag, matches
-from kernel.edges.resources import Done, Input, Resource, Verb
+from kernel.edges.resources import Done, Input, Resource, Verb, outcome
 from kernel.errors import WeichengError
 from kernel.i18n import translate
 from kernel.store.listing import COUNTED
@@ -134,6 +134,9 @@ def _each(
 ) -> tuple[ItemOutcome[Any], ...]:
     """The verb on each object, or, where it is one act on all of them, that act: done whole or not at all."""
     together = verb.together
+    if verb.many is not None:
+        came = verb.many(app, g.principal, ids, given)
+        return tuple(_one_of_many(resource, one, partial(outcome, came[one])) for one in ids)
     if together is None:
         return tuple(
             _one_of_many(resource, one, partial(verb.run, app, g.principal, one, given)) for one in ids
@@ -145,8 +148,8 @@ def _each(
 def _one_of_many(resource: Resource, object_id: str, act: Callable[[], Done]) -> ItemOutcome[Any]:
     """An act on one of many objects: whatever goes wrong with it stays with it."""
     try:
-        outcome = _outcome(resource, act())
-        return ItemOutcome(id=object_id, status=202 if outcome.job else 200, outcome=outcome, problem=None)
+        told = _outcome(resource, act())
+        return ItemOutcome(id=object_id, status=202 if told.job else 200, outcome=told, problem=None)
     except WeichengError as error:
         problem = problem_of(error)
     except Exception as error:  # noqa: BLE001 - recorded whole; the other objects are still to be done
@@ -173,14 +176,14 @@ def _outcome(resource: Resource, done: Done) -> Outcome[Any]:
 
 def _done(resource: Resource, done: Done, status: int) -> Response:
     """202 and the job's address where the work goes on, 201 and the object's address where one was made."""
-    outcome = _outcome(resource, done)
+    told = _outcome(resource, done)
     headers = {} if done.record is None else _tag(done.record)
-    if outcome.job:
-        return _json(outcome, 202, {**headers, "Location": outcome.job})
+    if told.job:
+        return _json(told, 202, {**headers, "Location": told.job})
     if status == 201 and done.id and resource.item is not None:
         path = f"{PREFIX}/{resource.room}/{resource.plural}/{quote(done.id, safe='')}"
         headers = {**headers, "Location": path}
-    return _json(outcome, status, headers)
+    return _json(told, status, headers)
 
 
 def _tag(record: Any) -> dict[str, str]:

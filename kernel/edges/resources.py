@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
+from kernel.errors import WeichengError
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -156,6 +157,13 @@ class HandedOver:
     data: bytes
 
 
+def outcome(found: Done | WeichengError) -> Done:
+    """What an act on one of many came to: raised if it is an error."""
+    if isinstance(found, WeichengError):
+        raise found
+    return found
+
+
 class On(StrEnum):
     """What a verb acts on."""
 
@@ -170,8 +178,9 @@ class Verb:
 
     ``permission`` decides whether it is offered (the service decides whether it is allowed), ``when`` whether the object's
     state lets it. ``preview(app, principal, id)`` tells the consequences, translated, one line each. ``second`` is what the
-    person must hold who has to approve afterwards. ``bulk``: also for many at once, one by one, or by
-    ``together(app, principal, ids, input)`` as one act. ``key``: its key in lists and detail.
+    person must hold who has to approve afterwards. ``bulk``: also for many at once, one by one, by ``many(app, principal,
+    ids, input)`` with an outcome or an error for each (where that is cheaper), or by ``together(app, principal, ids, input)``
+    as one act. ``key``: its key in lists and detail.
     """
 
     name: str
@@ -183,6 +192,7 @@ class Verb:
     when: Callable[[Any], bool] = lambda _record: True
     danger: bool = False
     bulk: bool = False
+    many: Callable[[Any, Principal, tuple[str, ...], Any], Mapping[str, Done | WeichengError]] | None = None
     together: Callable[[Any, Principal, tuple[str, ...], Any], Done] | None = None
     key: str = ""
     preview: Callable[[Any, Principal, str], list[str]] | None = None

@@ -18,7 +18,7 @@ from console.exchange.records import etag, matches
 from console.exchange.validation import explain
 from console.problems import HTTP_STATUS
 from console.web.engine.forms import FormField, fields_of, kept, read
-from kernel.edges.resources import Done, Input, On, Resource, Verb
+from kernel.edges.resources import Done, Input, On, Resource, Verb, outcome
 from kernel.errors import Conflict, ErrorCode, NotFound, WeichengError
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
@@ -179,12 +179,15 @@ def perform_each(
     app: App, principal: Principal, target: Target, objects: tuple[tuple[str, str], ...], given: Input
 ) -> tuple[Outcome, ...]:
     """Do it to each object; one that fails stops no other. An act on all together is done whole or not at all."""
-    together = target.verb.together
+    together, many = target.verb.together, target.verb.many
+    ids = tuple(object_id for object_id, _headline in objects)
+    if many is not None:
+        came = many(app, principal, ids, given)
+        return tuple(_outcome(one, partial(outcome, came[one[0]])) for one in objects)
     if together is None:
         return tuple(
             _outcome(one, partial(target.verb.run, app, principal, one[0], given)) for one in objects
         )
-    ids = tuple(object_id for object_id, _headline in objects)
     found = _outcome(objects[0], partial(together, app, principal, ids, given))
     return tuple(replace(found, id=object_id, headline=headline) for object_id, headline in objects)
 

@@ -238,6 +238,37 @@ def test_a_cas_certificate_is_proposed_by_one_and_performed_by_another(world: Wo
     assert desk.offered(world.second, "revocations", proposal.id) == set()
 
 
+def test_many_at_once_each_with_its_outcome_and_one_list_for_all(world: World, desk: Desk) -> None:
+    people = [issued(world, desk, common_name=name)[1] for name in ("甲某", "乙某", "丙某")]
+    own = desk.item(world.officer, "authorities", "issuing").serial
+    verb = BY_NAME["certificates"].verb("revoke")
+    assert verb is not None
+    assert verb.many is not None
+    before = desk.item(world.officer, "crls", "issuing").number
+    given = verb.input.model_validate({"code": "superseded", "reason": "批量更换"})
+    found = verb.many(desk, world.officer, (*people, own, "absent"), given)
+    assert [isinstance(found[serial], Done) for serial in people] == [True] * 3
+    assert isinstance(found[own], NeedsApproval)
+    assert isinstance(found["absent"], NotFound)
+    assert desk.item(world.officer, "crls", "issuing").number == before + 1
+    assert all(crl_of(world).get_revoked_certificate_by_serial_number(int(one, 16)) for one in people)
+    again = verb.many(desk, world.officer, (people[0],), given)
+    assert isinstance(again[people[0]], Conflict)
+    with pytest.raises(NotPermitted):
+        verb.many(desk, world.registrar, tuple(people), given)
+
+
+@pytest.mark.parametrize(("verb_name", "state"), [("hold", "held"), ("release", "issued")])
+def test_many_are_suspended_and_released(world: World, desk: Desk, verb_name: str, state: str) -> None:
+    people = tuple(issued(world, desk, common_name=name)[1] for name in ("甲某", "乙某"))
+    for name in ("hold", "release")[: 1 if verb_name == "hold" else 2]:
+        verb = BY_NAME["certificates"].verb(name)
+        assert verb is not None
+        assert verb.many is not None
+        verb.many(desk, world.officer, people, verb.input.model_validate({"reason": "核查"}))
+    assert {desk.item(world.officer, "certificates", one).state for one in people} == {state}
+
+
 def test_a_proposal_turned_down(world: World, desk: Desk) -> None:
     own = desk.item(world.officer, "authorities", "issuing").serial
     desk.do(world.officer, "certificates", "propose-revocation", own, reason="换代", code="superseded")
