@@ -185,6 +185,7 @@ RESULTS = Resource(
         Column("outcome", N_("Outcome"), Cell.STATE, OUTCOMES),
         Column("state", N_("Standing"), Cell.STATE, RESULT_STATES),
         Column("reasons", N_("Reasons of the outcome"), Cell.LIST, shown=False),
+        Column("evidence", N_("Pieces of evidence"), Cell.LIST, shown=False),
         Column("proposed", N_("Outcome by evidence"), Cell.STATE, OUTCOMES, shown=False),
         Column("note", N_("Note"), Cell.LONG, shown=False),
         Column("confirmed_by", N_("Confirmed by"), shown=False),
