@@ -9,9 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Boolean, DateTime, Integer, LargeBinary, Table, insert
@@ -26,6 +32,7 @@ from console.web.security import COOKIE
 from kernel.audit.chain import columns_of
 from kernel.canonical import iso_utc
 from kernel.config import Settings
+from kernel.evidence.model import EvidenceKind, EvidenceRecord, canonical_record
 from kernel.identity.model import Role
 from kernel.identity.passwords import totp_code
 from kernel.log import configure_logging
@@ -199,8 +206,18 @@ def _audit(n: int) -> Row:
     }
 
 
+@cache
+def _der() -> bytes:
+    """A certificate to stand in every row: lists decode what they show."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "用户")])
+    made = x509.CertificateBuilder(name, name, key.public_key(), 1, NOW, NOW + timedelta(days=365))
+    return made.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
 def _certificate(n: int) -> Row:
     return {
+        "der": _der(),
         "serial": digest(n)[:32],
         "authority": "issuing",
         "profile": one_of(n, "person", "tls-server", "device"),
@@ -321,7 +338,8 @@ def _result(n: int) -> Row:
         "id": f"res_{n:08}",
         "assessment": "asm_bench",
         "position": n,
-        "item": f"L3-8.1.{n % 10}.{n % 9}-a",
+        "item": "L3-8.1.1.1-a",
+        "unit_id": "L3-PES1-01",
         "object_kind": "device",
         "object_name": f"nw-sw-{n % 4000}",
         "outcome": one_of(n, "conforms", "partly", "fails", "not_applicable", "unproven"),
@@ -349,16 +367,23 @@ def _job(n: int) -> Row:
 
 
 def _evidence(n: int) -> Row:
-    return {
-        "seq": n + 1,
-        "id": f"evd_{n:08}",
-        "kind": one_of(n, "netops:config:collected", "ca:certificate:issued", "backup:drill:held"),
-        "subject": f"nw-sw-{n % 4000}",
-        "unit": "u_city",
-        "body": "{}",
-        "sha256": digest(n),
-        "sm3": digest(n),
-    }
+    record = EvidenceRecord(
+        seq=n + 1,
+        id=f"evd_{n:08}",
+        previous=digest(n),
+        kind=one_of(n, EvidenceKind.CONFIG_CHECKED, EvidenceKind.CERTIFICATE_ISSUED),
+        subject=f"nw-sw-{n % 4000}",
+        source="bench",
+        summary={"number": n},
+        attachments=(),
+        collected_at=ago(n),
+        recorded_at=ago(n),
+        effective_until=None,
+        unit="u_city",
+    )
+    named = {name: getattr(record, name) for name in ("seq", "id", "subject", "unit", "collected_at")}
+    body = canonical_record(record).decode()
+    return {**named, "kind": str(record.kind), "body": body, "sha256": digest(n), "sm3": digest(n)}
 
 
 def _asset(n: int) -> Row:

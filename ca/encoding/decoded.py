@@ -89,8 +89,8 @@ def is_authority(der: bytes) -> bool:
     """Whether the certificate is a CA's (RFC 5280, 4.2.1.9); what is not signed yet is none."""
     if not der:
         return False
-    extensions = x509.load_der_x509_certificate(der).extensions
-    return extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    found = x509.load_der_x509_certificate(der).extensions
+    return any(isinstance(one.value, x509.BasicConstraints) and one.value.ca for one in found)
 
 
 def _of(
