@@ -63,6 +63,8 @@ def decode(data: bytes) -> Inventory:
     """The inventory of such bytes; IntegrityFailed when they are none."""
     try:
         rows = json.loads(data)
+        if not isinstance(rows, list):  # an empty mapping or text would pass for an empty list
+            raise TypeError(type(rows))
         return Inventory(InventoryEntry(str(name), int(size), str(digest)) for name, size, digest in rows)
     except (ValueError, TypeError) as error:
         raise IntegrityFailed(N_("The stored list of a repository's files can not be read.")) from error

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backup.adapters.plan_files import read_plan_book
@@ -81,6 +81,8 @@ def test_any_change_shows_in_root_and_in_one_bucket(found: list[InventoryEntry],
 
 
 @given(st.binary(max_size=200))
+@example(b"{}")
+@example(b'""')
 def test_bytes_that_are_no_inventory_are_the_typed_error(data: bytes) -> None:
     try:
         decode(data)
