@@ -11,9 +11,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from ca.model import State
 from console.api.app import create_api
 from console.resources import resources
-from kernel.identity.permissions import APPROVING, permissions_of
+from kernel.identity.model import Principal, Role
+from kernel.identity.permissions import APPROVING, Permission, permissions_of
 from tests.unit.ca.office import OFFICER, Office, opened
 from tests.unit.ca.test_registration import csr
 from tests.unit.console.api.conftest import Program
@@ -131,3 +133,18 @@ def test_files_are_octets_of_their_kind(office: Office, program: Program, tmp_pa
     assert root.content_type == "application/pkix-cert"
     assert x509.load_der_x509_certificate(root.data).subject is not None
     assert program.get(f"{API}/crls/issuing/crl").content_type == "application/pkix-crl"
+
+
+def test_many_are_revoked_with_a_status_each(office: Office) -> None:
+    account = office.accounts[Role.SECURITY_OFFICER].user
+    officer = Principal(account.id, account.name, OFFICER.roles, account.unit, "password")
+    until = office.clock.now() + timedelta(days=30)
+    made = office.app.floor.tokens.create(officer, "soc", frozenset({Permission.CA_REVOKE}), "u_city", until)
+    found = {name: one for name, one in resources().items() if one.room == "ca"}
+    playbook = Program(create_api(office.app, found), made.secret)
+    ids = [office.certificate.serial, office.issuing, "absent"]
+    body = {"ids": ids, "code": "privilege_withdrawn", "reason": "人员调离"}
+    done = playbook.post(f"{API}/certificates/revoke", body)
+    assert done.status_code == 207, done.text
+    assert [one["status"] for one in done.get_json()["items"]] == [200, 409, 404]
+    assert office.app.ca.lifecycle.show(OFFICER, office.certificate.serial).state is State.REVOKED
