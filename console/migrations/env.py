@@ -23,7 +23,7 @@ def render_type(kind: str, item: Any, autogenerate: Any) -> str | Literal[False]
 
 @contextmanager
 def rebuilding(connection: Connection) -> Iterator[None]:
-    """One transaction. SQLite changes a table by making it anew; what refers to the old one must not stand in the way meanwhile."""
+    """One transaction. SQLite makes a changed table anew: what refers to the old one must not stand in the way meanwhile."""
     if connection.dialect.name != "sqlite":
         with connection.begin():
             yield
