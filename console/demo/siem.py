@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -178,7 +178,7 @@ def _rules_right(results: Any) -> Check:
 
 
 # --- alerts
-def _ids(demo: Demo, alerts: list[Alert]) -> list[str]:
+def _ids(demo: Demo, alerts: Sequence[Alert]) -> list[str]:
     """The planted fault's id for an alert that is one in every detail; rule@source, which no list expects, for any other."""
     faults = yaml.safe_load((RANGE / "faults.yaml").read_text("utf-8"))["faults"]
     planted = [(f["id"], entry) for f in faults for entry in f["expected"] if entry["room"] == "siem"]
@@ -201,7 +201,7 @@ def _shown(alert: Alert) -> dict[str, Any]:
     }
 
 
-def _open_case(demo: Demo, alerts: list[Alert]) -> str:
+def _open_case(demo: Demo, alerts: Sequence[Alert]) -> str:
     """The gravest alert is taken on and becomes a case; its source is contained, the rest is left to do."""
     if not alerts:
         return ""
@@ -215,7 +215,7 @@ def _open_case(demo: Demo, alerts: list[Alert]) -> str:
     return case.id
 
 
-def _picture(demo: Demo, alerts: list[Alert]) -> str:
+def _picture(demo: Demo, alerts: Sequence[Alert]) -> str:
     """Events of the hour by the minute, and when the alerts' first events were."""
     zone = ZoneInfo(demo.floor.settings.timezone)
     end = demo.floor.clock.now().replace(second=0, microsecond=0) + timedelta(minutes=1)

@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
 from kernel.errors import Conflict, Invalid, NotFound
@@ -224,7 +222,7 @@ class IdentityService:
         password, totp = secrets.token_urlsafe(15), new_totp_secret()
         hashed, sealed = self._passwords.hash(password), self._seal(login, totp)
         with self._database.begin() as uow:
-            if not self._others_grant(uow.connection, user):
+            if not self._others_grant(uow, user):
                 raise Conflict(
                     N_("%(login)s is the only one who grants roles."),
                     mend=N_("Make another security officer first."),
@@ -349,9 +347,10 @@ class IdentityService:
     def _seal(self, login: str, totp: str) -> str:
         return self._box.seal(totp.encode(), context=f"totp:{login}")
 
-    def _others_grant(self, connection: Connection, user: User) -> bool:
+    def _others_grant(self, uow: UnitOfWork, user: User) -> bool:
         """Whether somebody can give the user's roles back."""
-        officers = self._accounts.with_roles(connection, roles_with(Permission.IDENTITY_ROLE_GRANT), None)
+        may_grant = roles_with(Permission.IDENTITY_ROLE_GRANT)
+        officers = self._accounts.with_roles(uow.connection, may_grant, None)
         return any(one.id != user.id and can_sign_in(one, self._clock.now()) for one in officers)
 
 

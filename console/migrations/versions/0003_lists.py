@@ -46,8 +46,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs_log")),
     )
     op.create_index(op.f("ix_jobs_log_job_id"), "jobs_log", ["job", "id"])
-    for name, columns in REGISTER.items():
-        op.create_index(name, "assets_assets", columns)
+    for name, ordered in REGISTER.items():
+        op.create_index(name, "assets_assets", ordered)
     op.create_index(op.f("ix_assets_links_b"), "assets_links", ["b"])
     for table, order, columns in NARROWED:
         for column in columns:
