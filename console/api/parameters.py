@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from console.api.operations import Kind, Operation
+from console.exchange.asking import VALUES
 from kernel.edges.resources import Filter, FilterKind, Resource
 from kernel.i18n import N_, translate
 from kernel.store.listing import LONGEST, MOST
@@ -68,7 +69,7 @@ def _filter(one: Filter) -> Spec:
         value = {"type": "string", "enum": list(one.labels)}
     elif one.kind is FilterKind.TIME:
         value = {"type": "string", "format": "date-time"}
-    made = _query(f"filter[{one.name}]", one.label, {"type": "array", "items": value, "maxItems": 50})
+    made = _query(f"filter[{one.name}]", one.label, {"type": "array", "items": value, "maxItems": VALUES})
     return {**made, "style": "form", "explode": True}
 
 

@@ -12,6 +12,7 @@ from kernel.store.listing import MOST, Ask
 
 _FILTER = re.compile(r"filter\[([a-z_]{1,60})\]")
 _KNOWN = ("q", "sort", "cursor", "limit")
+VALUES = 50  # of one filter
 
 Arguments = Mapping[str, Sequence[str]]  # every value of each name
 
@@ -62,6 +63,8 @@ def query_of(ask: Ask) -> str:
 
 
 def _values(one: Filter, values: Sequence[str], zone: tzinfo) -> tuple[str, ...]:
+    if len(values) > VALUES:
+        raise Invalid(N_("A filter takes at most %(most)s values."), place=one.name, most=VALUES)
     if one.kind is FilterKind.CHOICE:
         return tuple(values)
     given = tuple(value for value in values if value.strip())

@@ -38,15 +38,24 @@ def when(moment: datetime | None, zone: ZoneInfo) -> str:
     """The whole time with its distance from UTC: ``2026-11-23 09:00:00 UTC+08:00``."""
     if moment is None:
         return ""
-    local = moment.astimezone(zone)
-    return f"{local:%Y-%m-%d %H:%M:%S} UTC{local.isoformat()[-6:]}"
+    there = local(moment, zone)
+    return f"{there:%Y-%m-%d %H:%M:%S} UTC{there.isoformat()[-6:]}"
 
 
 def day(moment: date | None, zone: ZoneInfo) -> str:
     """The day in that zone, as ISO 8601 writes it."""
     if moment is None:
         return ""
-    return (moment.astimezone(zone).date() if isinstance(moment, datetime) else moment).isoformat()
+    return (local(moment, zone).date() if isinstance(moment, datetime) else moment).isoformat()
+
+
+def local(moment: datetime, zone: ZoneInfo) -> datetime:
+    """The moment in that zone. What falls out of the calendar there stays in UTC: certificates that never end say 9999-12-31
+    (RFC 5280, 4.1.2.5)."""
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment.astimezone(UTC)
 
 
 def ago(moment: date | None, now: datetime) -> str:

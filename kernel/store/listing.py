@@ -7,6 +7,7 @@ offsets (keyset paging): the thousandth page costs what the first one does, and 
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ MOST = 500  # rows a page
 COUNTED = 10_000  # a larger number is told as "more than"
 _ALL = 2**31 - 1
 LONGEST = 200  # characters of a quick find or a filter's value
+_HALF = re.compile("[\ud800-\udfff]")  # half of a character
 
 
 @dataclass(frozen=True)
@@ -314,13 +316,20 @@ def _read_cursor(cursor: str, sort: str) -> tuple[Any, Any]:
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         told, value, key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        if told != sort or not all(isinstance(part, str | int) for part in (value, key)):
+        if told != sort or not all(_storable(part) for part in (value, key)):
             raise ValueError
     except (ValueError, TypeError, RecursionError, binascii.Error):
         raise Invalid(
             N_("This place in the list is not known."), mend=N_("Begin again at the list's first page.")
         ) from None
     return value, key
+
+
+def _storable(part: Any) -> bool:
+    """Whether a database can compare with it: text of whole characters, or a number of 64 bits."""
+    if isinstance(part, str):
+        return not _HALF.search(part)
+    return isinstance(part, int) and abs(part) < 2**63
 
 
 def _typed(column: ColumnElement[Any], value: Any) -> Any:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from console.compose.app import App
 from console.exchange.asking import query_of
 from console.web.engine.links import cell_url, item_url, list_url
+from console.web.language import local
 from kernel.edges.resources import Column, Filter, FilterKind, On, Resource, Verb
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
@@ -214,7 +215,7 @@ def _filter_view(app: App, principal: Principal, one: Filter, ask: Ask) -> Filte
 
 def _local(text: str, zone: ZoneInfo) -> str:
     """A time of the filter as the form's field takes it: local, without zone."""
-    return moment(text).astimezone(zone).strftime("%Y-%m-%dT%H:%M")
+    return f"{local(moment(text), zone):%Y-%m-%dT%H:%M}"
 
 
 def _narrowed(ask: Ask, name: str, values: tuple[str, ...]) -> Ask:

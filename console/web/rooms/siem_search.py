@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from console.compose.app import App
 from console.exchange.asking import query_of
 from console.web.engine import lists
+from console.web.language import local
 from kernel.errors import Invalid
 from kernel.i18n import translate
 from kernel.identity.model import Principal
@@ -161,8 +162,8 @@ def _bars(ask: Ask, found: Exploration, highest: int, zone: ZoneInfo) -> tuple[B
     for number, bar in enumerate(found.bars):
         tall = (HEIGHT - LABELS) * bar.count / highest if highest else 0
         tall = max(tall, 1.5) if bar.count else 0
-        local = bar.start.astimezone(zone)
-        label = f"{local:%m-%d %H:%M}" if long else f"{local:%H:%M}"
+        start = local(bar.start, zone)
+        label = f"{start:%m-%d %H:%M}" if long else f"{start:%H:%M}"
         if number % every or number * step > WIDTH - LABEL:
             label = ""
         url = _between(ask, bar.start, bar.start + timedelta(seconds=found.interval)) if bar.count else ""
@@ -216,4 +217,4 @@ def _ranges(ask: Ask, custom: bool) -> tuple[RangeView, ...]:
 
 def _local(moment: datetime, zone: ZoneInfo) -> str:
     """As a field for date and time takes it."""
-    return f"{moment.astimezone(zone):%Y-%m-%dT%H:%M}"
+    return f"{local(moment, zone):%Y-%m-%dT%H:%M}"
