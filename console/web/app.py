@@ -32,7 +32,7 @@ def create_app(app: App) -> Flask:
     flask = Flask("console.web", static_folder="../static", static_url_path="/static")
     flask.config.update(
         security.form_session(app.settings),
-        MAX_CONTENT_LENGTH=2**20,
+        MAX_CONTENT_LENGTH=2**20,  # of whoever is not signed in; security.UPLOAD of others
         WTF_CSRF_SSL_STRICT=True,
     )
     flask.extensions["weicheng"] = app

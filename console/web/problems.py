@@ -4,7 +4,7 @@ import structlog
 from flask import Flask, g, make_response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from console.problems import HTTP_STATUS
 from kernel.errors import ErrorCode, WeichengError
@@ -24,6 +24,9 @@ TITLES: dict[int, str] = {
     503: N_("A part of the suite does not answer"),
 }
 STALE_FORM = N_("This form has expired or was not sent from this site. Open the page again and repeat it.")
+TOO_LARGE = N_(
+    "At most %(most)s MiB are taken at once. Go back, your input is still there; larger files go by the command line."
+)
 INTERNAL = N_("The error was recorded. Tell the system administrator the number of the request.")
 
 
@@ -54,7 +57,9 @@ def _known(error: WeichengError) -> ResponseReturnValue:
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:
-    return page(error.code or 500)
+    status = error.code or 500
+    most = (request.max_content_length or 0) // 2**20
+    return page(status, translate(TOO_LARGE, most=most) if status == RequestEntityTooLarge.code else "")
 
 
 def _internal(error: Exception) -> ResponseReturnValue:

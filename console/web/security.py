@@ -21,6 +21,8 @@ BACKGROUND = "X-Background"  # header of what a page asks for by itself: it keep
 FIRST = frozenset(
     {"me.password", "me.change_password", "frame.stay"}
 )  # open before the first password is changed
+UPLOAD = 12 * 2**20  # octets that somebody signed in may send at once: registers, photographs of papers
+TYPED = 4 * 2**20  # octets of its fields that are no files: a pasted configuration
 COOKIE = "__Host-weicheng"  # __Host-: Secure, this host only, whole site (RFC 6265bis, 4.1.3.2)
 
 HEADERS = {
@@ -109,6 +111,7 @@ def _require_session() -> AnyResponse | None:
         wanted = request.full_path if request.query_string else request.path
         return redirect(url_for("sign_in.page", next=wanted if wanted != "/" else None), 303)
     g.principal, g.session = signed_in.principal, signed_in.session
+    request.max_content_length, request.max_form_memory_size = UPLOAD, TYPED
     return _first_password() if signed_in.principal.must_change else None
 
 

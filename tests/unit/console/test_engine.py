@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from werkzeug.test import TestResponse
 
+from console.web import security
 from console.web.engine import routes
 from kernel.identity.model import Principal, Role
 from kernel.store.listing import Ask
@@ -163,6 +164,14 @@ def test_a_form_that_is_sent_twice_acts_once(admin: Browser, shelf: Shelf) -> No
     assert all("einmal-7" in answer.text for answer in answers)  # what is shown once is not lost by it either
 
 
+def test_an_act_that_is_sent_twice_is_answered_as_the_first_time(admin: Browser, shelf: Shelf) -> None:
+    form = admin.get(f"{LIST}/thing_000/drop").text
+    first, again = (send(admin, f"{LIST}/thing_000/drop", form, reason="报废") for _ in range(2))
+    assert shelf.things["thing_000"].state == "gone"
+    assert (first.status_code, again.status_code) == (303, 303)  # what was shown once is not lost by a double click
+    assert again.headers["Location"] == first.headers["Location"]
+
+
 def test_a_secret_is_shown_once_and_not_on_later_pages(admin: Browser) -> None:
     form = admin.get(f"{LIST}/-/make").text
     assert "einmal-8" in send(admin, f"{LIST}/-/make", form, name="s", colour="red", password="einmal-8").text
@@ -245,3 +254,22 @@ def test_hostile_names_are_text(admin: Browser, shelf: Shelf) -> None:
         assert "<script>alert" not in page
         assert "\u202e" not in page
         assert "\x1b" not in page
+
+
+@pytest.mark.parametrize(("octets", "status"), [(5 * 2**20, 303), (security.UPLOAD + 1, 413)])
+def test_a_photograph_of_a_paper_is_taken_and_what_is_larger_named(
+    admin: Browser, shelf: Shelf, octets: int, status: int
+) -> None:
+    path = f"{LIST}/-/make"
+    form = admin.get(path).text
+    fields = {
+        "name": "照片",
+        "colour": "red",
+        "paper": (io.BytesIO(b"x" * octets), "a.jpg"),
+        **{name: hidden(form, name) for name in ("csrf_token", "number", "tag")},
+    }
+    answer = admin.client.post(path, data=fields, base_url=BASE, headers={"Referer": f"{BASE}/"})
+    assert answer.status_code == status
+    assert len(shelf.made) == (status == 303)
+    if status == 413:
+        assert "12 MiB" in answer.text
