@@ -1,5 +1,6 @@
 """Secrets at rest: sealed with AES-256-GCM (NIST SP 800-38D) under a key file that only the suite's account can read."""
 
+import hmac
 import json
 import os
 import secrets
@@ -78,6 +79,11 @@ class SecretBox:
                 N_("A stored secret can not be opened."),
                 mend=N_("Check that the key file is the one it was sealed with."),
             ) from error
+
+    def mark(self, text: bytes, *, context: str) -> str:
+        """HMAC-SHA256 (hex) by which the same text is known again; without the key no guess at it can be tried."""
+        key = hmac.digest(self._key, b"mark", "sha256")
+        return hmac.digest(key, context.encode() + b"\0" + text, "sha256").hex()
 
     @staticmethod
     def _check(key_file: Path) -> None:

@@ -40,7 +40,7 @@ def install(flask: Flask, app: App, resources: Mapping[str, Resource]) -> None:
         for operation in operations(resource):
             view = makers[operation.kind](app, operation)
             if operation.method == "POST":
-                view = repeats.once(view)
+                view = repeats.once(view, operation.of_verb.permission)
             path = PREFIX + operation.path.replace("{id}", "<object_id>")
             flask.add_url_rule(path, operation.name, view, methods=[operation.method])
 

@@ -10,8 +10,9 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import Column, ColumnElement, String, Table, Text, and_, delete, select, update
+from sqlalchemy import Column, ColumnElement, Row, String, Table, Text, and_, delete, select, update
 
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
@@ -62,13 +63,29 @@ class Idempotency:
             raise Invalid(
                 N_("An Idempotency-Key has 1 to 200 visible ASCII characters."), place="Idempotency-Key"
             )
-        now = self._clock.now()
+        now, digest = self._clock.now(), self._mark(principal, key, digest)
         row = {"principal": _owner(principal), "key": _name(key), "digest": digest, "begun_at": now}
         with self._database.begin() as uow:
             uow.execute(delete(answers).where(answers.c.begun_at < now - LIFE))
             if insert_if_absent(uow.connection, answers, row):
                 return None
             kept = uow.execute(select(answers).where(_same(principal, key))).one()
+        return self._opened(principal, key, kept, digest)
+
+    def answered(self, principal: Principal, key: str, digest: str) -> Answer | None:
+        """As ``begin`` for a request that was done already; None, and nothing noted, when it was not begun."""
+        with self._database.read() as connection:
+            recent = and_(_same(principal, key), answers.c.begun_at >= self._clock.now() - LIFE)
+            kept = connection.execute(select(answers).where(recent)).one_or_none()
+        if kept is None:
+            return None
+        return self._opened(principal, key, kept, self._mark(principal, key, digest))
+
+    def _mark(self, principal: Principal, key: str, digest: str) -> str:
+        """Requests may hold passwords: what is kept of them is nothing that a guess can be compared with."""
+        return self._box.mark(digest.encode(), context=_context(principal, key))
+
+    def _opened(self, principal: Principal, key: str, kept: Row[Any], digest: str) -> Answer:
         if kept.digest != digest:
             raise Invalid(
                 N_("This Idempotency-Key belongs to another request."),

@@ -127,10 +127,13 @@ def _file(file: File) -> Response:
 # --- verbs
 def _verb(resource: Resource, name: str, object_id: str) -> ResponseReturnValue:
     app, principal = the_app(), the_principal()
-    target = verbs.target_of(app, principal, resource, name, object_id)
+    verb = verbs.verb_of(app, principal, resource, name, object_id)
+    sent = _sent()
+    if request.method == "POST" and (repeated := _repeated(sent)) is not None:
+        return repeated  # before the object is looked at: it is no longer what the form was made for
+    target = verbs.target_of(app, principal, resource, verb, object_id)
     if request.method == "GET":
         return _form(verbs.form_view(app, principal, target))
-    sent = _sent()
     try:
         verbs.check_unchanged(target, sent)
         given = verbs.input_of(target, sent)
@@ -218,15 +221,18 @@ def _back(url: str) -> Response:
     return redirect(url, 303)
 
 
+def _repeated(sent: Sent) -> Response | None:
+    """The answer that this very form had before."""
+    found = _answers().answered(the_principal(), sent.form.get("number", ""), _digest(sent))
+    return None if found is None else _again(found)
+
+
 def _once(sent: Sent, act: Callable[[], Response]) -> Response:
     """Act and keep the answer under the form's number: the same form sent again gets the same answer."""
-    app, principal = the_app(), the_principal()
-    kept = Idempotency(app.floor.database, app.floor.clock, app.floor.box)
-    number = sent.form.get("number", "")
-    fields = {name: sent.form.getlist(name) for name in sent.form if name not in ("csrf_token", "next")}
-    found = kept.begin(principal, number, sha256_hex(canonical_json([request.path, fields])))
+    principal, kept, number = the_principal(), _answers(), sent.form.get("number", "")
+    found = kept.begin(principal, number, _digest(sent))
     if found is not None:
-        return Response(found.body, found.status, dict(found.headers))
+        return _again(found)
     try:
         response = act()
     except (Refused, WeichengError):
@@ -239,3 +245,17 @@ def _once(sent: Sent, act: Callable[[], Response]) -> Response:
 
 
 _KEPT = ("Location", "HX-Redirect", "Content-Type")
+
+
+def _answers() -> Idempotency:
+    floor = the_app().floor
+    return Idempotency(floor.database, floor.clock, floor.box)
+
+
+def _digest(sent: Sent) -> str:
+    fields = {name: sent.form.getlist(name) for name in sent.form if name not in ("csrf_token", "next")}
+    return sha256_hex(canonical_json([request.path, fields]))
+
+
+def _again(found: Answer) -> Response:
+    return Response(found.body, found.status, dict(found.headers))

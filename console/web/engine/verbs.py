@@ -91,12 +91,17 @@ class Refused(Exception):
         self.by_field = by_field or {}
 
 
-def target_of(app: App, principal: Principal, resource: Resource, verb_name: str, object_id: str) -> Target:
-    """The verb by its name, with the object as it is now; NotFound for what there is not, NotPermitted (audited)."""
-    verb = resource.verb(verb_name)
+def verb_of(app: App, principal: Principal, resource: Resource, name: str, object_id: str) -> Verb:
+    """The verb by its name; NotFound for what there is not, NotPermitted (audited)."""
+    verb = resource.verb(name)
     if verb is None or (verb.on is On.ITEM) == (object_id == ""):
         raise NotFound(N_("There is no such page."))
     require(app, principal, verb)
+    return verb
+
+
+def target_of(app: App, principal: Principal, resource: Resource, verb: Verb, object_id: str) -> Target:
+    """The verb with the object as it is now; NotFound when the asker sees none, Conflict when its state does not allow it."""
     if verb.on is not On.ITEM:
         return Target(resource, verb)
     assert resource.item is not None

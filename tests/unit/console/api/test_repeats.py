@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select, update
 
 from console.exchange.idempotency import Answer, Idempotency, answers
+from kernel.canonical import sha256_hex
 from kernel.clock import FixedClock
 from kernel.errors import Conflict, Invalid
 from kernel.identity.model import Principal, Role
@@ -86,6 +87,25 @@ def test_secrets_in_kept_answers_are_sealed(admin: Program, desk: Desk) -> None:
     assert KEY not in repr(rows)
     data = desk.console.app.settings.data_dir
     assert not any(b"secret of keys" in file.read_bytes() for file in data.glob("*.sqlite*"))
+
+
+def test_no_guess_at_a_password_in_a_request_can_be_tried_on_what_is_kept(admin: Program, desk: Desk) -> None:
+    admin.post(NOTES, {"title": "Sommer-2026"}, Idempotency_Key="1")
+    with desk.console.app.floor.database.read() as connection:
+        kept = connection.execute(select(answers.c.digest)).scalar_one()
+    body = json.dumps({"title": "Sommer-2026"}).encode()
+    asked = sha256_hex(f"{NOTES}?".encode() + b"\0" + body)  # all of it is known but the password
+    assert kept not in (asked, sha256_hex(asked.encode()))
+
+
+def test_who_may_no_longer_do_it_gets_no_kept_answer(admin: Program, desk: Desk) -> None:
+    assert "secret of" in admin.post(f"{NOTES}/seal", {"title": "keys"}, Idempotency_Key=KEY).text
+    floor = desk.console.app.floor
+    login = desk.console.accounts[Role.NETWORK_ADMINISTRATOR].user.login
+    floor.identity.grant_roles(desk.principal(Role.SECURITY_OFFICER), login, [Role.SOC_ANALYST])
+    refused = admin.post(f"{NOTES}/seal", {"title": "keys"}, Idempotency_Key=KEY)
+    assert refused.status_code == 403
+    assert "secret of" not in refused.text
 
 
 KILLED = """
