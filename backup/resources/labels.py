@@ -5,7 +5,7 @@ from typing import Any
 
 from backup.model import FindingKind, Layer, RunState, SiteKind, Verdict
 from backup.overview import Standing
-from kernel.edges.resources import Filter, FilterKind, Label, Labels, Tone
+from kernel.edges.resources import Filter, Label, Labels, Tone
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 
@@ -84,5 +84,3 @@ def site_choices(app: Any, principal: Principal) -> Mapping[str, str]:
 PLAN = Filter("plan", N_("Backup plan"), choices=plan_choices)
 SITE = Filter("site", N_("Site"), choices=site_choices)
 VERDICT = Filter("verdict", N_("Verdict"), labels=VERDICTS)
-SINCE = Filter("since", N_("Since"), FilterKind.TIME)
-UNTIL = Filter("until", N_("Until"), FilterKind.TIME)

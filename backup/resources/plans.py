@@ -21,6 +21,7 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import Reason
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -94,12 +95,6 @@ class DrillPlan(Input):
         max_length=20,
         title=N_("Application checks"),
         description=N_("One a line; none: those of the plan."),
-    )
-
-
-class Mend(Input):
-    reason: str = Field(
-        min_length=1, max_length=500, title=N_("Reason"), json_schema_extra={"widget": "area"}
     )
 
 
@@ -209,7 +204,7 @@ def _drill_site(app: Any, principal: Principal, replica: str, _given: Input) -> 
     return Done(_QUEUED, job=app.backup.request(principal, plan, "drill", site=site))
 
 
-def _mend(app: Any, principal: Principal, replica: str, given: Mend) -> Done:
+def _mend(app: Any, principal: Principal, replica: str, given: Reason) -> Done:
     plan, _, site = replica.partition(".")
     return Done(_QUEUED, job=app.backup.request(principal, plan, "mend", site=site, reason=given.reason))
 
@@ -346,7 +341,7 @@ REPLICAS = Resource(
             N_("Mend the replica"),
             _P.BACKUP_MEND,
             _mend,
-            Mend,
+            Reason,
             danger=True,
             explain=_MEND_TEXT,
         ),

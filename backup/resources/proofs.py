@@ -6,9 +6,10 @@ from typing import Any
 from backup.codec import drill_row, verification_row
 from backup.model import Drill, Finding, Verification
 from backup.overview import level_name
-from backup.resources.labels import LEVELS, PLAN, SINCE, SITE, UNTIL, VERDICT, VERDICTS
+from backup.resources.labels import LEVELS, PLAN, SITE, VERDICT, VERDICTS
 from kernel.canonical import canonical_json
 from kernel.edges.resources import Cell, Column, Download, File, Link, Record, Resource
+from kernel.edges.shared import SINCE, UNTIL
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission

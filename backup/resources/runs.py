@@ -5,8 +5,9 @@ from typing import Any
 
 from backup.listings import ListedReceipt
 from backup.model import Run
-from backup.resources.labels import CHAIN, PLAN, RUN_STATES, SINCE, UNTIL
+from backup.resources.labels import CHAIN, PLAN, RUN_STATES
 from kernel.edges.resources import Cell, Column, Download, File, Filter, Link, Record, Related, Resource
+from kernel.edges.shared import SINCE, UNTIL
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission

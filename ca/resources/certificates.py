@@ -15,12 +15,9 @@ from ca.resources.labels import (
     REASON_LABELS,
     REVOCATION_REASONS,
     ROLES,
-    UNIT,
-    Reasoned,
     authority_names,
     common_name_of,
     profile_titles,
-    reason_field,
     reason_name,
 )
 from ca.status.lifecycle import Outcomes
@@ -39,6 +36,8 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import UNIT, reason_field
+from kernel.edges.shared import Reason as Reasoned
 from kernel.errors import WeichengError
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal

@@ -5,13 +5,13 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
-from pydantic import Field, JsonValue
 
 from ca.model import Freshness, Reason, RevocationState, State
 from ca.overview import title
 from ca.profiles import Usage
 from ca.status.lifecycle import REASONS
-from kernel.edges.resources import Filter, Input, Label, Labels, Tone
+from kernel.edges.resources import Filter, Label, Labels, Tone
+from kernel.edges.shared import texts
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 
@@ -75,11 +75,6 @@ def reason_name(reason: Reason | None) -> str:
     return "" if reason is None else reason.name.lower()
 
 
-def texts(labels: Labels, names: tuple[str, ...] = ()) -> dict[str, JsonValue]:
-    """The message ids of the labels (or of those named), for a form's choices."""
-    return {str(name): label.text for name, label in labels.items() if not names or name in names}
-
-
 REVOCATION_REASONS = texts(REASON_LABELS, tuple(reason.name.lower() for reason in REASONS))
 
 
@@ -91,11 +86,6 @@ def profile_titles(app: Any, _principal: Principal) -> Mapping[str, str]:
 def applicants_profiles(app: Any, _principal: Principal) -> Mapping[str, str]:
     """The profiles that one may ask for: id -> name."""
     return {one.id: title(one) for one in app.ca.profiles.all() if one.usage is Usage.SUBJECT}
-
-
-def unit_names(app: Any, principal: Principal) -> Mapping[str, str]:
-    """The units that the asker sees: id -> name."""
-    return {unit.id: unit.name for unit in app.identity.units(principal)}
 
 
 def authority_names(app: Any, _principal: Principal) -> Mapping[str, str]:
@@ -110,24 +100,6 @@ def common_name_of(subject: str) -> str:
 
 
 PROFILE = Filter("profile", N_("Certificate profile"), choices=profile_titles)
-UNIT = Filter("unit", N_("Unit"), choices=unit_names)
-
-
-def reason_field() -> Any:
-    """The reason that the audit trail keeps."""
-    return Field(
-        min_length=1,
-        max_length=500,
-        title=N_("Reason"),
-        description=N_("It goes into the audit trail."),
-        json_schema_extra={"widget": "area"},
-    )
-
-
-class Reasoned(Input):
-    """A verb that asks for the reason."""
-
-    reason: str = reason_field()
 
 
 # RFC 5280 names of what a key is for

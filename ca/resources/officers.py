@@ -11,7 +11,6 @@ from ca.resources.labels import (
     CEREMONY_STATES,
     REASON_LABELS,
     REVOCATION_STATES,
-    Reasoned,
     reason_name,
 )
 from kernel.edges.resources import (
@@ -28,6 +27,7 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import Reason
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -80,7 +80,7 @@ def _perform_revocation(app: Any, principal: Principal, revocation_id: str, _giv
     )
 
 
-def _reject_revocation(app: Any, principal: Principal, revocation_id: str, given: Reasoned) -> Done:
+def _reject_revocation(app: Any, principal: Principal, revocation_id: str, given: Reason) -> Done:
     rejected = app.ca.revocations.reject(principal, revocation_id, given.reason)
     return Done(
         N_("The proposal is turned down; the CA goes on."),
@@ -135,7 +135,7 @@ REVOCATIONS = Resource(
             N_("Turn down"),
             _P.CA_CEREMONY_APPROVE,
             _reject_revocation,
-            Reasoned,
+            Reason,
             when=lambda record: record.state == "proposed",
             key="x",
         ),

@@ -8,15 +8,7 @@ from pydantic import Base64Bytes, Field
 
 from ca.encoding.names import name as distinguished_name
 from ca.model import Certificate, Request
-from ca.resources.labels import (
-    PROFILE,
-    REQUEST_STATES,
-    UNIT,
-    Reasoned,
-    applicants_profiles,
-    profile_titles,
-    unit_names,
-)
+from ca.resources.labels import PROFILE, REQUEST_STATES, applicants_profiles, profile_titles
 from kernel.edges.resources import (
     Cell,
     Column,
@@ -33,6 +25,7 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import UNIT, Reason, unit_names
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -203,7 +196,7 @@ def _approved(app: Any, principal: Principal, request_id: str) -> list[str]:
     return lines
 
 
-def _reject(app: Any, principal: Principal, request_id: str, given: Reasoned) -> Done:
+def _reject(app: Any, principal: Principal, request_id: str, given: Reason) -> Done:
     rejected = app.ca.registration.reject(principal, request_id, given.reason)
     return Done(N_("The request is turned down."), record=_record(app, principal, rejected), id=request_id)
 
@@ -282,7 +275,7 @@ REQUESTS = Resource(
             N_("Turn down"),
             Permission.CA_REQUEST_APPROVE,
             _reject,
-            Reasoned,
+            Reason,
             when=lambda record: record.state == "requested",
             danger=True,
             bulk=True,

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from console.resources.acts import ACT_NAMES, ACTS
-from console.resources.names import unit_names
 from console.web.labels import ROLE_NAMES
 from kernel.audit.model import AuditRecord, Outcome
 from kernel.edges.resources import (
@@ -25,6 +24,7 @@ from kernel.edges.resources import (
     Tone,
     Verb,
 )
+from kernel.edges.shared import UNIT, unit_names
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal, Role
 from kernel.identity.permissions import Permission
@@ -133,7 +133,7 @@ RECORDS = Resource(
         Filter("target", N_("All about this object"), FilterKind.TEXT),
         Filter("actor", N_("Id of whoever acted"), FilterKind.TEXT),
         Filter("action", N_("Act"), labels=ACTS),
-        Filter("unit", N_("Unit"), choices=unit_names),
+        UNIT,
         Filter("since", N_("From"), FilterKind.TIME),
         Filter("until", N_("Up to"), FilterKind.TIME),
     ),

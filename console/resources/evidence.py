@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from console.resources.names import unit_names
 from kernel.edges.resources import (
     Cell,
     Column,
@@ -22,6 +21,7 @@ from kernel.edges.resources import (
     Tone,
     Verb,
 )
+from kernel.edges.shared import UNIT, unit_names
 from kernel.evidence.check import checks_of
 from kernel.evidence.files import Part
 from kernel.evidence.model import CheckState, EvidenceFaultKind, EvidenceFile, EvidenceKind, Listed
@@ -184,7 +184,7 @@ RECORDS = Resource(
         Filter("state", N_("Seal"), labels=STATES),
         Filter("kind", N_("Kind"), labels=KINDS),
         Filter("subject", N_("About"), FilterKind.TEXT),
-        Filter("unit", N_("Unit"), choices=unit_names),
+        UNIT,
         Filter("since", N_("Collected from"), FilterKind.TIME),
         Filter("until", N_("Collected before"), FilterKind.TIME),
     ),

@@ -7,9 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
-from console.resources.names import unit_names
 from console.resources.permission_names import PERMISSION_NAMES
-from console.resources.reason import Reason
 from kernel.edges.resources import (
     Cell,
     Column,
@@ -26,6 +24,7 @@ from kernel.edges.resources import (
     Tone,
     Verb,
 )
+from kernel.edges.shared import UNIT, Reason, unit_names
 from kernel.i18n import N_, translate
 from kernel.identity.lists import Case, OpenSession
 from kernel.identity.model import Principal, Token
@@ -114,7 +113,7 @@ SESSIONS = Resource(
     ),
     filters=(
         Filter("method", N_("Signed in by"), labels=METHODS),
-        Filter("unit", N_("Unit"), choices=unit_names),
+        UNIT,
         Filter("user", N_("Id of the person"), FilterKind.TEXT),
     ),
     verbs=(Verb("end", N_("End the session"), None, _end, Reason, danger=True, bulk=True),),

@@ -6,8 +6,6 @@ from typing import Any
 
 from pydantic import Base64Bytes, Field
 
-from console.resources.names import unit_names
-from console.resources.reason import Reason
 from console.web.labels import ROLE_NAMES
 from kernel.edges.resources import (
     Cell,
@@ -26,6 +24,7 @@ from kernel.edges.resources import (
     Tone,
     Verb,
 )
+from kernel.edges.shared import UNIT, Reason, unit_names
 from kernel.i18n import N_, translate
 from kernel.identity.lists import Account
 from kernel.identity.model import Principal, Role, Unit, UserState
@@ -229,7 +228,7 @@ ACCOUNTS = Resource(
     filters=(
         Filter("state", N_("State"), labels=STATES),
         Filter("role", N_("Role"), labels=ROLES),
-        Filter("unit", N_("Unit"), choices=unit_names),
+        UNIT,
         Filter("unused_since", N_("Not signed in since"), FilterKind.TIME),
         Filter("unreviewed_since", N_("Not reviewed since"), FilterKind.TIME),
     ),

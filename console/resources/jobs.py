@@ -5,8 +5,6 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from console.resources.names import unit_names
-from console.resources.reason import Reason
 from kernel.edges.resources import (
     Cell,
     Column,
@@ -20,6 +18,7 @@ from kernel.edges.resources import (
     Tone,
     Verb,
 )
+from kernel.edges.shared import UNIT, Reason, unit_names
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -123,7 +122,7 @@ JOBS = Resource(
     filters=(
         Filter("state", N_("State"), labels=STATES),
         Filter("kind", N_("Kind"), FilterKind.TEXT),
-        Filter("unit", N_("Unit"), choices=unit_names),
+        UNIT,
         Filter("requested_by", N_("Id of who asked"), FilterKind.TEXT),
         Filter("since", N_("Asked for from"), FilterKind.TIME),
         Filter("until", N_("Asked for before"), FilterKind.TIME),

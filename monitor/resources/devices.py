@@ -16,11 +16,12 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import ZONE
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
-from monitor.resources.labels import DEVICE_STATES, PROBLEMS, zones
+from monitor.resources.labels import DEVICE_STATES, PROBLEMS
 from monitor.standing import Status
 
 
@@ -112,7 +113,7 @@ DEVICES = Resource(
     columns=(
         Column("name", N_("Device"), sort="name"),
         Column("state", N_("State"), Cell.STATE, labels=DEVICE_STATES, sort="trouble"),
-        Column("since", N_("Since"), Cell.TIME),
+        Column("since", N_("In this state since"), Cell.TIME),
         Column("availability", N_("Available in the last day"), Cell.NUMBER),
         Column("cpu", N_("Processor load"), Cell.NUMBER),
         Column("memory", N_("Memory used"), Cell.NUMBER),
@@ -133,7 +134,7 @@ DEVICES = Resource(
     ),
     filters=(
         Filter("state", N_("State"), labels=DEVICE_STATES),
-        Filter("zone", N_("Zone"), choices=zones),
+        ZONE,
         Filter("platform", N_("Platform"), FilterKind.TEXT),
     ),
     verbs=(

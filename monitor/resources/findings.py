@@ -20,12 +20,13 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import Reason
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 from monitor.model import FINDING_TRANSITIONS, TOPOLOGY_KINDS, FindingKind, FindingState
-from monitor.resources.labels import FINDING_STATES, KINDS, SEVERITIES, Reason, told
+from monitor.resources.labels import FINDING_STATES, KINDS, SEVERITIES, told
 from monitor.standing import NamedFinding
 
 

@@ -3,22 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field
-
-from kernel.edges.resources import Input, Label, Labels, Tone
+from kernel.edges.resources import Label, Labels, Tone
+from kernel.edges import shared
 from kernel.i18n import N_
-from kernel.identity.model import Principal
-from kernel.store.listing import MOST, Ask
 from monitor.model import DeviceState, FindingKind, FindingState, Problem
 from monitor.standing import EndpointState
 
-SEVERITIES: Labels = {
-    "critical": Label(N_("critical"), Tone.BAD),
-    "high": Label(N_("high"), Tone.BAD),
-    "medium": Label(N_("medium"), Tone.WARN),
-    "low": Label(N_("low"), Tone.QUIET),
-    "info": Label(N_("information"), Tone.QUIET),
-}
+SEVERITIES: Labels = {**shared.SEVERITIES, "info": shared.FOR_INFORMATION}
 DEVICE_STATES: Labels = {
     DeviceState.DOWN: Label(N_("does not answer"), Tone.BAD),
     DeviceState.DEGRADED: Label(N_("a threshold is crossed"), Tone.WARN),
@@ -58,17 +49,6 @@ ENDPOINT_STATES: Labels = {
     EndpointState.VALID: Label(N_("certificate is valid"), Tone.GOOD),
     EndpointState.NEVER: Label(N_("never checked"), Tone.QUIET),
 }
-
-
-class Reason(Input):
-    reason: str = Field(
-        title=N_("Reason"), description=N_("Goes into the audit trail."), min_length=1, max_length=1000
-    )
-
-
-def zones(app: Any, principal: Principal) -> Mapping[str, str]:
-    """Zone -> its name."""
-    return {zone.id: zone.name for zone in app.assets.zones_page(principal, Ask(limit=MOST)).items}
 
 
 def told(values: Mapping[str, Any]) -> tuple[str, ...]:

@@ -20,13 +20,14 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import ZONE, Reason
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 from netops.collection.model import DeviceStanding
 from netops.compliance.model import Severity
-from netops.resources.labels import DEVICE_STATES, Reason, platforms, zones
+from netops.resources.labels import DEVICE_STATES, platforms
 
 
 class DeviceRecord(Record):
@@ -147,7 +148,7 @@ DEVICES = Resource(
     filters=(
         Filter("state", N_("Last collection"), labels=DEVICE_STATES),
         Filter("platform", N_("Platform"), choices=platforms),
-        Filter("zone", N_("Zone"), choices=zones),
+        ZONE,
     ),
     verbs=(
         Verb(

@@ -6,12 +6,13 @@ from zoneinfo import ZoneInfo
 
 from kernel.clock import end_of_day
 from kernel.edges.resources import Cell, Column, Done, Filter, FilterKind, Link, Record, Resource, Verb
+from kernel.edges.shared import SEVERITIES, Reason
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 from netops.compliance.model import PRESENT, Finding, FindingState
-from netops.resources.labels import FINDING_STATES, SEVERITIES, ExceptionUntil, Reason
+from netops.resources.labels import FINDING_STATES, ExceptionUntil
 
 
 class FindingRecord(Record):

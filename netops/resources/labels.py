@@ -6,19 +6,13 @@ from typing import Any
 
 from pydantic import Field
 
-from kernel.edges.resources import Input, Label, Labels, Tone
+from kernel.edges.resources import Label, Labels, Tone
+from kernel.edges.shared import Reason
 from kernel.i18n import N_, current_language
 from kernel.identity.model import Principal
-from kernel.store.listing import MOST, Ask
 from netops.collection.model import DeviceState, Source
-from netops.compliance.model import FindingState, Severity
+from netops.compliance.model import FindingState
 
-SEVERITIES: Labels = {
-    Severity.CRITICAL: Label(N_("critical"), Tone.BAD),
-    Severity.HIGH: Label(N_("high"), Tone.BAD),
-    Severity.MEDIUM: Label(N_("medium"), Tone.WARN),
-    Severity.LOW: Label(N_("low"), Tone.QUIET),
-}
 FINDING_STATES: Labels = {
     FindingState.OPEN: Label(N_("not dealt with yet"), Tone.BAD),
     FindingState.ACKNOWLEDGED: Label(N_("taken on"), Tone.BUSY),
@@ -39,12 +33,6 @@ SOURCES: Labels = {
 }
 
 
-class Reason(Input):
-    reason: str = Field(
-        title=N_("Reason"), description=N_("Goes into the audit trail."), min_length=1, max_length=1000
-    )
-
-
 class ExceptionUntil(Reason):
     owner: str = Field(title=N_("Who answers for it"), min_length=1, max_length=120)
     until: date = Field(title=N_("Last day"), description=N_("At most a year ahead."))
@@ -54,8 +42,3 @@ def platforms(app: Any, _principal: Principal) -> Mapping[str, str]:
     """Platform -> its name."""
     language = current_language()
     return {name: vendor.title.text(language) for name, vendor in sorted(app.netops.vendors.items())}
-
-
-def zones(app: Any, principal: Principal) -> Mapping[str, str]:
-    """Zone -> its name."""
-    return {zone.id: zone.name for zone in app.assets.zones_page(principal, Ask(limit=MOST)).items}

@@ -17,12 +17,13 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import SEVERITIES
 from kernel.i18n import N_, current_language
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 from netops.compliance.rules import Rule
-from netops.resources.labels import SEVERITIES, platforms
+from netops.resources.labels import platforms
 
 
 class RuleRecord(Record):

@@ -18,12 +18,13 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import Reason
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 from netops.collection.model import KeptVersion
-from netops.resources.labels import SOURCES, Reason, platforms
+from netops.resources.labels import SOURCES, platforms
 
 _TEXT = "text/plain; charset=utf-8"
 

@@ -19,6 +19,7 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import SINCE, UNTIL
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -26,14 +27,7 @@ from kernel.store.listing import Ask, Page
 from policies.assessment.model import Outcome
 from policies.catalogue.model import Place
 from policies.lists import ListedAssessment
-from policies.resources.labels import (
-    AUTOMATIONS,
-    OBJECT_KINDS,
-    SINCE,
-    UNTIL,
-    chapter_choices,
-    system_choices,
-)
+from policies.resources.labels import AUTOMATIONS, OBJECT_KINDS, chapter_choices, system_choices
 
 _QUEUED = N_("Handed to the worker; the job tells how far it is.")
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kernel.edges.resources import Filter, FilterKind, Label, Labels, Tone
+from kernel.edges.resources import Filter, Label, Labels, Tone
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from policies.assessment.model import OUTCOME_TEXTS, Outcome, RemediationState, ResultState
@@ -80,5 +80,3 @@ def assessment_choices(app: Any, principal: Principal) -> Mapping[str, str]:
 
 CHAPTER = Filter("chapter", N_("Chapter"), choices=chapter_choices)
 ASSESSMENT = Filter("assessment", N_("Assessment"), choices=assessment_choices)
-SINCE = Filter("since", N_("Since"), FilterKind.TIME)
-UNTIL = Filter("until", N_("Until"), FilterKind.TIME)

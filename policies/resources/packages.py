@@ -20,6 +20,7 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import SINCE, UNTIL
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -27,14 +28,7 @@ from kernel.store.listing import Ask, Page
 from policies.assessment.model import OUTCOME_TEXTS, Outcome
 from policies.package.model import Filters
 from policies.package.state import PackageRow, PackageState
-from policies.resources.labels import (
-    ASSESSMENT,
-    PACKAGE_STATES,
-    SINCE,
-    UNTIL,
-    assessment_choices,
-    chapter_choices,
-)
+from policies.resources.labels import ASSESSMENT, PACKAGE_STATES, assessment_choices, chapter_choices
 
 _OUTCOMES: Any = {"labels": {str(one): text for one, text in OUTCOME_TEXTS.items()}}
 

@@ -3,9 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import Field
-
-from kernel.edges.resources import Cell, Column, Done, Filter, Input, Link, Record, Resource, Verb
+from kernel.edges.resources import Cell, Column, Done, Filter, Link, Record, Resource, Verb
+from kernel.edges.shared import Reason
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -31,12 +30,6 @@ class RemediationRecord(Record):
     state: str
     opened_at: datetime
     closed_at: datetime | None
-
-
-class Reason(Input):
-    reason: str = Field(
-        min_length=1, max_length=500, title=N_("Reason"), json_schema_extra={"widget": "area"}
-    )
 
 
 def remediation_record(listed: ListedRemediation) -> RemediationRecord:

@@ -19,6 +19,7 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import UNIT, reason_field, unit_names
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -75,9 +76,7 @@ class Change(Input):
         title=N_("Assets within its boundary"),
         description=N_("Names or ids of the register, one a line."),
     )
-    reason: str = Field(
-        min_length=1, max_length=500, title=N_("Reason"), json_schema_extra={"widget": "area"}
-    )
+    reason: str = reason_field()
 
 
 class Step(Input):
@@ -95,9 +94,7 @@ class Filing(Step):
 
 
 class Retire(Step):
-    reason: str = Field(
-        min_length=1, max_length=500, title=N_("Reason"), json_schema_extra={"widget": "area"}
-    )
+    reason: str = reason_field()
 
 
 def system_record(system: System) -> SystemRecord:
@@ -111,10 +108,6 @@ def _page(app: Any, principal: Principal, ask: Ask) -> Page[SystemRecord]:
 
 def _item(app: Any, principal: Principal, system_id: str) -> SystemRecord:
     return system_record(app.policies.systems.get(principal, system_id))
-
-
-def _units(app: Any, principal: Principal) -> Mapping[str, str]:
-    return {unit.id: unit.name for unit in app.identity.units(principal)}
 
 
 def _propose(app: Any, principal: Principal, _id: str, given: Propose) -> Done:
@@ -205,7 +198,7 @@ SYSTEMS = Resource(
     ),
     filters=(
         Filter("state", N_("Filing state"), labels=SYSTEM_STATES),
-        Filter("unit", N_("Unit"), choices=_units),
+        UNIT,
     ),
     verbs=(
         Verb(
@@ -217,7 +210,7 @@ SYSTEMS = Resource(
             On.NEW,
             explain=_SECOND,
             second=_P.POLICIES_SYSTEM_WRITE,
-            choices={"unit": _units},
+            choices={"unit": unit_names},
         ),
         Verb(
             "assess",

@@ -19,13 +19,14 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import UNIT, Reason
 from kernel.i18n import N_, current_language, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 from siem.lists import ME, NOBODY
 from siem.model import Alert, CaseState
-from siem.resources.inputs import Judge, Reason, people_choices, unit_choices
+from siem.resources.inputs import Judge, people_choices
 from siem.resources.labels import ALERT_STATES, LEVELS, VERDICTS
 
 OPEN = ("new", "acknowledged", "in_case")
@@ -210,7 +211,7 @@ ALERTS = Resource(
         Filter("verdict", N_("Verdict"), labels=VERDICTS),
         Filter("rule", N_("Rule"), FilterKind.TEXT),
         Filter("asset", N_("Asset"), FilterKind.TEXT),
-        Filter("unit", N_("Unit"), choices=unit_choices),
+        UNIT,
         Filter("case", N_("Case"), FilterKind.TEXT),
         Filter("since", N_("Last event since"), FilterKind.TIME),
         Filter("until", N_("Last event before"), FilterKind.TIME),

@@ -22,14 +22,15 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import UNIT, Reason, texts
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 from siem.lists import ME
 from siem.model import Case, CaseFile, CaseState
-from siem.resources.inputs import Judge, Reason, people_choices, unit_choices
-from siem.resources.labels import CASE_STATES, LEVELS, OBSERVABLES, VERDICTS, texts
+from siem.resources.inputs import Judge, people_choices
+from siem.resources.labels import CASE_STATES, LEVELS, OBSERVABLES, VERDICTS
 
 _WRITE = Permission.SIEM_CASE_WRITE
 ObservableKind = Literal["ip", "user", "host"]
@@ -221,7 +222,7 @@ CASES = Resource(
         Filter("level", N_("Level"), labels=LEVELS),
         Filter("owner", N_("Owner"), choices=_owners),
         Filter("verdict", N_("Verdict"), labels=VERDICTS),
-        Filter("unit", N_("Unit"), choices=unit_choices),
+        UNIT,
         Filter("since", N_("Opened since"), FilterKind.TIME),
         Filter("until", N_("Opened before"), FilterKind.TIME),
     ),

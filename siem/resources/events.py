@@ -18,14 +18,14 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import Reason, texts
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 from siem.ecs import Document, values
 from siem.resources.alerts import open_case_choices
-from siem.resources.inputs import Reason
-from siem.resources.labels import LEVELS, OUTCOMES, RANGES, texts
+from siem.resources.labels import LEVELS, OUTCOMES, RANGES
 
 SHOWN = 300  # characters of a message in lists; the event itself has it whole
 LONGEST = 64_000  # characters of one value; a line may be a megabyte

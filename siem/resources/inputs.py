@@ -6,32 +6,20 @@ from typing import Any
 from pydantic import Field
 
 from kernel.edges.resources import Input
+from kernel.edges.shared import reason_field, texts
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from siem.model import Verdict
-from siem.resources.labels import VERDICTS, texts
-
-
-class Reason(Input):
-    reason: str = Field(
-        min_length=1, max_length=2000, title=N_("Reason"), json_schema_extra={"widget": "area"}
-    )
+from siem.resources.labels import VERDICTS
 
 
 class Judge(Input):
     verdict: Verdict = Field(
         title=N_("What it turned out to be"), json_schema_extra={"labels": texts(VERDICTS)}
     )
-    reason: str = Field(
-        min_length=1, max_length=2000, title=N_("Reason"), json_schema_extra={"widget": "area"}
-    )
+    reason: str = reason_field()
 
 
 def people_choices(app: Any, principal: Principal) -> Mapping[str, str]:
     """Who may triage in the asker's unit."""
     return {person.id: person.name for person in app.siem.triage.people(principal)}
-
-
-def unit_choices(app: Any, principal: Principal) -> Mapping[str, str]:
-    """The units the asker sees."""
-    return {unit.id: unit.name for unit in app.identity.units(principal)}

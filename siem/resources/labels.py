@@ -1,8 +1,7 @@
 """Names of states, levels and verdicts as people say them."""
 
-from typing import Any
-
 from kernel.edges.resources import Label, Labels, Tone
+from kernel.edges.shared import FOR_INFORMATION, SEVERITIES
 from kernel.i18n import N_
 
 ALERT_STATES: Labels = {
@@ -17,13 +16,7 @@ CASE_STATES: Labels = {
     "recovered": Label(N_("Recovered"), Tone.BUSY),
     "closed": Label(N_("Case closed"), Tone.QUIET),
 }
-LEVELS: Labels = {
-    "critical": Label(N_("Critical"), Tone.BAD),
-    "high": Label(N_("High"), Tone.BAD),
-    "medium": Label(N_("Medium"), Tone.WARN),
-    "low": Label(N_("Low"), Tone.QUIET),
-    "informational": Label(N_("Informational"), Tone.QUIET),
-}
+LEVELS: Labels = {**SEVERITIES, "informational": FOR_INFORMATION}
 VERDICTS: Labels = {
     "true": Label(N_("Real attack or fault"), Tone.BAD),
     "false": Label(N_("False alarm"), Tone.QUIET),
@@ -75,8 +68,3 @@ OUTCOMES: Labels = {
     "failure": Label(N_("Failed"), Tone.BAD),
     "unknown": Label(N_("Outcome unknown"), Tone.QUIET),
 }
-
-
-def texts(labels: Labels) -> Any:
-    """Value -> message id: the choices of an enumeration in a form (JSON for its schema)."""
-    return {value: label.text for value, label in labels.items()}

@@ -16,13 +16,13 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import Reason
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 from siem.model import Observable, OfCase, Task
 from siem.resources.alerts import assignee_choices
-from siem.resources.inputs import Reason
 from siem.resources.labels import OBSERVABLES as KINDS
 from siem.resources.labels import TASK_STATES
 

@@ -6,11 +6,11 @@ from typing import Any
 from pydantic import Base64Bytes, Field
 
 from kernel.edges.resources import Cell, Column, Done, Filter, Input, Link, On, Record, Resource, Verb
+from kernel.edges.shared import UNIT
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
-from siem.resources.inputs import unit_choices
 from siem.resources.labels import LOSS_CAUSES, SOURCE_STATES
 from siem.sources import Loss, SourceView
 
@@ -114,7 +114,7 @@ SOURCES = Resource(
     ),
     filters=(
         Filter("state", N_("State"), labels=SOURCE_STATES),
-        Filter("unit", N_("Unit"), choices=unit_choices),
+        UNIT,
     ),
     verbs=(
         Verb(

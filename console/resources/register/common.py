@@ -1,15 +1,14 @@
 """What entries, zones and links have in common: reasons, choices, files of them."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Base64Bytes, Field
 
-from console.resources.reason import Reason
 from kernel.assets.export import template
 from kernel.assets.importing import ImportReport
 from kernel.assets.tables import Columns, TableFile
 from kernel.edges.resources import Done, Download, File, Input, On
+from kernel.edges.shared import Reason
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -45,11 +44,6 @@ class Table(Input):
     all_or_nothing: bool = Field(
         False, title=N_("All or nothing"), description=N_("Store nothing when any row is bad.")
     )
-
-
-def zone_choices(app: Any, principal: Principal) -> Mapping[str, str]:
-    """Every zone: id -> name."""
-    return {zone.id: zone.name for zone in app.assets.list_zones(principal)}
 
 
 def sent(given: Table) -> TableFile:

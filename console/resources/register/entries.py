@@ -6,9 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from console.resources.names import unit_names
-from console.resources.reason import Reason
-from console.resources.register.common import Table, Versioned, sent, template_of, told, zone_choices
+from console.resources.register.common import Table, Versioned, sent, template_of, told
 from kernel.assets.lists import IN_USE, RETIRED
 from kernel.assets.model import Asset, AssetKind
 from kernel.assets.rows import ASSET_COLUMNS, KNOWN_ATTRIBUTES, attributes_of
@@ -31,6 +29,7 @@ from kernel.edges.resources import (
     Tone,
     Verb,
 )
+from kernel.edges.shared import UNIT, ZONE, Reason, unit_names, zone_names
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -140,13 +139,13 @@ def _shown(asset: Asset, units: Mapping[str, str], zones: Mapping[str, str]) -> 
 
 def _page(app: Any, principal: Principal, ask: Ask) -> Page[Any]:
     page: Page[Asset] = app.assets.page(principal, ask)
-    units, zones = unit_names(app, principal), zone_choices(app, principal)
+    units, zones = unit_names(app, principal), zone_names(app, principal)
     return page.map(lambda asset: _shown(asset, units, zones))
 
 
 def _item(app: Any, principal: Principal, asset_id: str) -> AssetView:
     return _shown(
-        app.assets.show(principal, asset_id), unit_names(app, principal), zone_choices(app, principal)
+        app.assets.show(principal, asset_id), unit_names(app, principal), zone_names(app, principal)
     )
 
 
@@ -201,7 +200,7 @@ def _register(form: str, media_type: str) -> Callable[[Any, Principal, str], Fil
 
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-_CHOICES = {"unit": unit_names, "zone": zone_choices}
+_CHOICES = {"unit": unit_names, "zone": zone_names}
 
 
 def _in_use(record: AssetView) -> bool:
@@ -233,8 +232,8 @@ ASSETS = Resource(
     ),
     filters=(
         Filter("kind", N_("Kind"), labels=KINDS),
-        Filter("unit", N_("Unit"), choices=unit_names),
-        Filter("zone", N_("Zone"), choices=zone_choices),
+        UNIT,
+        ZONE,
         Filter("level", N_("Protection level"), labels=LEVELS),
         Filter("platform", N_("Platform"), FilterKind.TEXT),
         Filter("state", N_("State"), labels=STATES),

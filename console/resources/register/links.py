@@ -4,7 +4,6 @@ from typing import Any
 
 from pydantic import Field
 
-from console.resources.reason import Reason
 from console.resources.register.common import Table, sent, template_of, told
 from kernel.assets.model import Link as Line
 from kernel.assets.model import ListedLink
@@ -22,6 +21,7 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import Reason
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission

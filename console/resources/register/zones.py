@@ -5,7 +5,6 @@ from typing import Any
 
 from pydantic import Field
 
-from console.resources.reason import Reason
 from console.resources.register.common import Table, Versioned, sent, template_of, told
 from kernel.assets.model import Network, Zone
 from kernel.assets.rows import ZONE_COLUMNS
@@ -23,6 +22,7 @@ from kernel.edges.resources import (
     Resource,
     Verb,
 )
+from kernel.edges.shared import Reason
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from console.compose.app import App
 from console.web.context import the_app, the_principal
 from console.web.panels import Entry, Panel
+from kernel.edges.shared import SEVERITIES
 from kernel.i18n import N_, current_language
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -16,7 +17,7 @@ from kernel.store.listing import Ask
 from netops.compliance.model import PRESENT
 from netops.resources.devices import DeviceRecord
 from netops.resources.findings import FindingRecord
-from netops.resources.labels import FINDING_STATES, SEVERITIES
+from netops.resources.labels import FINDING_STATES
 from netops.resources.versions import VersionRecord
 
 pages = Blueprint("netops", __name__, url_prefix="/netops")
