@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from kernel.edges.resources import Label, Labels, Tone
 from kernel.edges import shared
+from kernel.edges.resources import Label, Labels, Tone
 from kernel.i18n import N_
 from monitor.model import DeviceState, FindingKind, FindingState, Problem
 from monitor.standing import EndpointState
