@@ -67,6 +67,7 @@ def install(flask: Flask) -> None:
 def observe(flask: Flask) -> None:
     """Number and log every request, dress every answer; whoever uses this alone guards by itself."""
     flask.before_request(_begin)
+    flask.teardown_request(lambda _error: request.close())  # uploads rest in temporary files
     flask.after_request(_dress)
     flask.after_request(_log)
 
