@@ -2,18 +2,22 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import argon2
 import pytest
 
 from console.compose.tables import import_all_tables
 from kernel.blobs import MemoryBlobs
-from kernel.clock import FixedClock
+from kernel.clock import FixedClock, SystemClock
 from kernel.identity.access import Access
 from kernel.identity.approvals import Approvals
 from kernel.identity.model import Principal, Role
 from kernel.identity.store import units
 from kernel.store import Database
+from tests.support.postgres import Postgres
 
 pytest_plugins = ["tests.support.plugin"]
 
@@ -24,14 +28,56 @@ UNITS = (
 )
 
 
-def fresh(url: str, clock: FixedClock) -> Database:
+def fill(url: str) -> None:
+    """Make all tables and the units in an empty database."""
     import_all_tables()
-    made = Database(url, clock)
+    made = Database(url, SystemClock())
     made.create_all()
     with made.begin() as uow:
         for row in UNITS:
             uow.execute(units.insert().values(row))
-    return made
+    made.close()
+
+
+@cache
+def _filled() -> bytes:
+    """The file of a filled SQLite database: writing it down is much quicker than making a hundred tables for each test."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "weicheng.sqlite"
+        fill(f"sqlite:///{file}")
+        return file.read_bytes()
+
+
+def fresh(file: Path, clock: FixedClock) -> Database:
+    """A new SQLite database with all tables and the units."""
+    file.touch(mode=0o600)
+    file.write_bytes(_filled())
+    return Database(f"sqlite:///{file}", clock)
+
+
+@pytest.fixture(scope="session")
+def postgres_filled(postgres: Postgres) -> str:
+    """What ``postgres_city`` copies."""
+    url = postgres.fresh_database()
+    fill(url)
+    return url
+
+
+@pytest.fixture
+def postgres_city(postgres: Postgres, postgres_filled: str) -> Iterator[str]:
+    """A new PostgreSQL database with all tables and the units."""
+    url = postgres.fresh_database(postgres_filled)
+    yield url
+    postgres.drop_database(url)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> Iterator[None]:
+    """Passwords of tests cost next to nothing; what installations hash with is tested by itself and in every served one."""
+    quick = partial(argon2.PasswordHasher.from_parameters, argon2.profiles.CHEAPEST)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(argon2, "PasswordHasher", quick)
+        yield
 
 
 @pytest.fixture
@@ -41,20 +87,27 @@ def clock() -> FixedClock:
 
 @pytest.fixture
 def database(tmp_path: Path, clock: FixedClock) -> Iterator[Database]:
-    made = fresh(f"sqlite:///{tmp_path / 'weicheng.sqlite'}", clock)
+    made = fresh(tmp_path / "weicheng.sqlite", clock)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def postgres_database(postgres_city: str, clock: FixedClock) -> Iterator[Database]:
+    made = Database(postgres_city, clock)
     yield made
     made.close()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def any_database(request: pytest.FixtureRequest, tmp_path: Path, clock: FixedClock) -> Iterator[Database]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'weicheng.sqlite'}"
-    else:
-        url = request.getfixturevalue("postgres_url")
-    made = fresh(url, clock)
-    yield made
-    made.close()
+def any_database(request: pytest.FixtureRequest) -> Database:
+    """For tests whose statements both databases have to understand alike."""
+    made: Database = request.getfixturevalue("database" if request.param == "sqlite" else "postgres_database")
+    return made
+
+
+# for those among them that have nothing to do with statements: one database is enough
+on_sqlite = pytest.mark.parametrize("any_database", ["sqlite"], indirect=True)
 
 
 @pytest.fixture

@@ -93,10 +93,11 @@ class Postgres:
             return False
         return True
 
-    def fresh_database(self) -> str:
-        """Create an empty database and return its SQLAlchemy URL."""
+    def fresh_database(self, pattern: str = "") -> str:
+        """Create an empty database, or a copy of the one at the URL ``pattern``, and return its SQLAlchemy URL."""
         name = f"test_{uuid.uuid4().hex}"
-        self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        copied = sql.Identifier(pattern.rsplit("/", 1)[1] if pattern else "template1")
+        self._execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), copied))
         return self._address(name).replace("postgresql:", "postgresql+psycopg:")
 
     def drop_database(self, url: str) -> None:

@@ -21,6 +21,7 @@ from kernel.errors import Invalid, LimitExceeded, NotPermitted
 from kernel.identity.access import Access
 from kernel.identity.model import Principal, Role
 from kernel.store import Database
+from tests.conftest import on_sqlite
 
 HEAD = ["名称", "类型", "单位", "安全域", "管理地址", "平台", "保护等级", "SNMP端口", "属性:rack"]
 GOOD = ["nw-core", "设备", "市大数据局", "内网", "10.1.0.1", "huawei_vrp", "3", "1161", "A-12"]
@@ -54,6 +55,7 @@ def faults(report: ImportReport) -> list[tuple[int, str]]:
     return [(fault.row, fault.column) for fault in report.rows_bad]
 
 
+@on_sqlite
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8", "gb18030"])
 def test_csv_in_the_encodings_of_chinese_spreadsheets(
     register: Register, network_admin: Principal, tmp_path: Path, encoding: str
@@ -65,6 +67,7 @@ def test_csv_in_the_encodings_of_chinese_spreadsheets(
     assert found.attributes == {"snmp_port": 1161, "rack": "A-12"}
 
 
+@on_sqlite
 def test_every_bad_row_is_reported_and_the_good_ones_are_taken(
     register: Register, network_admin: Principal, tmp_path: Path
 ) -> None:
@@ -117,6 +120,7 @@ def test_an_entry_that_is_there_is_replaced_only_on_purpose(
     assert register.asset("nw-core").version == 2
 
 
+@on_sqlite
 def test_rows_of_another_unit_are_bad_rows(register: Register, tmp_path: Path) -> None:
     local = Principal("usr_local", "local", frozenset({Role.NETWORK_ADMINISTRATOR}), "u_county", "password")
     rows = [["name", "kind", "unit"], ["own", "system", "u_county"], ["foreign", "system", "u_city"]]
@@ -141,6 +145,7 @@ def test_zones_and_links(register: Register, network_admin: Principal, tmp_path:
     assert len(register.links()) == 1
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
@@ -157,6 +162,7 @@ def test_a_wrong_head_row_refuses_the_file(
         register.import_table(network_admin, csv_file(tmp_path, rows))
 
 
+@on_sqlite
 def test_who_may_not_write_imports_nothing(register: Register, analyst: Principal, tmp_path: Path) -> None:
     with pytest.raises(NotPermitted):
         register.import_table(analyst, csv_file(tmp_path, [HEAD, GOOD]))

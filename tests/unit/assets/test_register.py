@@ -18,6 +18,7 @@ from kernel.identity.access import Access
 from kernel.identity.model import Principal, Role
 from kernel.store import Database
 from kernel.store.listing import Ask
+from tests.conftest import on_sqlite
 
 CORE = Zone("intranet-core", "内网核心区", Network.INTRANET, ("10.1.0.0/24",), 3)
 WIDE = Zone("intranet", "内网", Network.INTRANET, ("10.1.0.0/16", "2001:db8:1::/48"), 3)
@@ -73,6 +74,7 @@ def test_a_change_is_audited_and_announced_in_one_transaction(
         assert told.scalars().all() == [made.id]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("change", "place"),
     [
@@ -162,6 +164,7 @@ def test_the_zone_with_the_longest_prefix_holds_an_address(register: Register) -
     assert zone_of(register.zones(), "192.0.2.1") is None
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "change",
     [
@@ -200,6 +203,7 @@ def test_a_county_sees_and_changes_its_own_entries_only(register: Register, netw
     assert register.page(local, Ask().narrowed(unit="u_city")).items == ()
 
 
+@on_sqlite
 def test_without_the_permission_nothing_is_changed(
     register: Register, any_database: Database, analyst: Principal, auditor: Principal
 ) -> None:

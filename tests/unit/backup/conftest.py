@@ -37,7 +37,7 @@ def restic_master(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("restic-master")
     clock = FixedClock(datetime(2026, 11, 23, 1, 0, tzinfo=UTC))
     make_sources(folder)
-    database = fresh(f"sqlite:///{folder / 'suite.sqlite'}", clock)
+    database = fresh(folder / "suite.sqlite", clock)
     result = build(folder, database, clock).service.run(ADMIN, "city")
     database.close()
     assert result.run.state == "replicated", result.run.error

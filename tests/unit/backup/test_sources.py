@@ -22,6 +22,7 @@ from backup.manifest import look, steady
 from backup.store import put_heartbeat
 from kernel.clock import FixedClock
 from kernel.errors import Conflict, IntegrityFailed, NotFound, Unavailable
+from kernel.store import Database
 from tests.conftest import fresh
 
 
@@ -130,7 +131,7 @@ def test_a_git_archive_is_mirrored_and_checked_by_git(tmp_path: Path, clock: Fix
 
 
 def test_the_database_check_dates_the_data_and_sees_damage(tmp_path: Path, clock: FixedClock) -> None:
-    database = fresh(f"sqlite:///{tmp_path / 'suite.sqlite'}", clock)
+    database = fresh(tmp_path / "suite.sqlite", clock)
     with database.begin() as uow:
         put_heartbeat(uow.connection, "suite", clock.now())
     database.close()
@@ -170,18 +171,18 @@ def test_a_check_whose_program_is_missing_fails(tmp_path: Path) -> None:
 
 @pytest.mark.postgres
 def test_a_postgresql_database_is_dumped_dated_and_restorable(
-    postgres_url: str, tmp_path: Path, clock: FixedClock
+    postgres_city: str, tmp_path: Path, clock: FixedClock
 ) -> None:
-    database = fresh(postgres_url, clock)
+    database = Database(postgres_city, clock)
     with database.begin() as uow:
         put_heartbeat(uow.connection, "suite", clock.now())
-    with PostgresSource(postgres_url, clock).open(tmp_path) as opened:
+    with PostgresSource(postgres_city, clock).open(tmp_path) as opened:
         check = DatabaseCheck("suite-database")
         found = check.check({"suite-database": opened.folder})
         assert (found.ok, found.newest) == (True, clock.now())
         dump = opened.folder / "database.pgdump"
         assert dump.stat().st_mode & 0o077 == 0
-        assert _restored_heartbeats(postgres_url, dump) == 1
+        assert _restored_heartbeats(postgres_city, dump) == 1
         dump.write_bytes(dump.read_bytes()[: dump.stat().st_size // 2])
         assert not check.check({"suite-database": opened.folder}).ok
     database.close()

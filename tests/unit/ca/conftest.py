@@ -91,18 +91,26 @@ def build(
     return service, evidence
 
 
+# for tests whose statements both databases have to understand alike; the others need only one
+on_both = pytest.mark.parametrize(
+    "world", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+
+
 @pytest.fixture
 def world(
-    any_database: Database,
+    request: pytest.FixtureRequest,
     clock: FixedClock,
     tmp_path_factory: pytest.TempPathFactory,
     officer: Principal,
     second_officer: Principal,
     registrar: Principal,
 ) -> World:
+    grown = getattr(request, "param", "sqlite") == "postgresql"
+    database: Database = request.getfixturevalue("postgres_database" if grown else "database")
     signer = MemorySigner()
     box = SecretBox(tmp_path_factory.mktemp("box") / "box.key")
-    service, evidence = build(any_database, clock, signer, box)
+    service, evidence = build(database, clock, signer, box)
     service.ceremonies.perform(second_officer, service.ceremonies.propose(officer, PLAN))
     for role in (KeyRole.OCSP, KeyRole.TIMESTAMP, KeyRole.EVIDENCE):
         service.services.provision(officer, role)

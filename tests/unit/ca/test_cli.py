@@ -38,12 +38,6 @@ def at(world: World, clock: FixedClock) -> Any:
     return lambda principal: Terminal(world.ca, clock, principal, Output("json"))
 
 
-@pytest.fixture
-def any_database(database: Any) -> Any:
-    """The command line renders what services give: one store is enough here."""
-    return database
-
-
 def test_from_request_to_revocation(world: World, at: Any, tmp_path: Path) -> None:
     registrar, officer = at(world.registrar), at(world.officer)
     (tmp_path / "csr").write_bytes(

@@ -10,7 +10,7 @@ from kernel.clock import FixedClock
 from kernel.errors import Conflict, ErrorCode, Unavailable, WeichengError
 from kernel.pki import tsp
 from kernel.store.listing import Ask
-from tests.unit.ca.conftest import World
+from tests.unit.ca.conftest import World, on_both
 from tests.unit.ca.relying import ask, crl_of
 
 PEOPLE = {"profile": ("person",)}
@@ -27,6 +27,7 @@ def lose_signer(world: World, patched: pytest.MonkeyPatch) -> None:
     patched.setattr(world.signer, "sign", gone)
 
 
+@on_both
 def test_a_crash_between_intent_and_result_leaves_no_serial_without_an_owner(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -53,6 +54,7 @@ def test_a_crash_between_intent_and_result_leaves_no_serial_without_an_owner(
     assert x509.load_der_x509_certificate(issued.der).serial_number == int(issued.serial, 16)
 
 
+@on_both
 def test_a_recovery_that_fails_for_one_goes_on_with_the_others(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +96,7 @@ def test_a_signer_that_signs_wrongly_is_found_out(world: World, monkeypatch: pyt
     )
 
 
+@on_both
 def test_without_its_signer_the_ca_revokes_and_the_list_follows(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +126,7 @@ def test_with_a_clock_set_back_no_list_and_no_stamp_is_signed(world: World, cloc
         world.ca.services.timestamp(b"d" * 32)
 
 
+@on_both
 def test_a_revoked_ca_signs_nothing_more(world: World) -> None:
     own = x509.load_der_x509_certificate(world.ca.authority("issuing").certificate)
     filed = world.request()

@@ -11,7 +11,7 @@ from kernel.clock import FixedClock
 from kernel.errors import Invalid
 from kernel.identity.model import Principal
 from kernel.store.listing import Ask, every
-from tests.unit.ca.conftest import World
+from tests.unit.ca.conftest import World, on_both
 
 PEOPLE = ("陈晓明", "王伟", "李娜")
 
@@ -32,6 +32,7 @@ def serials(world: World, who: Principal, text: str = "", **filters: str) -> set
     return {one.serial for one in world.ca.lifecycle.page(who, asked).items}
 
 
+@on_both
 def test_pages_show_every_certificate_once_the_newest_first(
     world: World, people: Mapping[str, Certificate]
 ) -> None:
@@ -49,6 +50,7 @@ def test_pages_show_every_certificate_once_the_newest_first(
     assert {one.authority_name for one in first.items} == {"测试签发 CA"}
 
 
+@on_both
 def test_sorted_by_their_end_and_filtered_by_it(
     world: World, people: Mapping[str, Certificate], clock: FixedClock
 ) -> None:
@@ -64,6 +66,7 @@ def test_sorted_by_their_end_and_filtered_by_it(
     }
 
 
+@on_both
 def test_filters_of_state_reason_time_and_authority(world: World, people: Mapping[str, Certificate]) -> None:
     gone = people["王伟"]
     revoked = world.ca.lifecycle.revoke(world.officer, gone.serial, Reason.SUPERSEDED, "更换")
@@ -81,11 +84,13 @@ def test_filters_of_state_reason_time_and_authority(world: World, people: Mappin
     assert facets.facets["state"] == {"issued": 2, "revoked": 1}  # what choosing another state would show
 
 
+@on_both
 @pytest.mark.parametrize("typed", ["晓明", "p0@city", "CN=陈晓明", "陈晓明 临江"])
 def test_quick_find_by_names(world: World, people: Mapping[str, Certificate], typed: str) -> None:
     assert serials(world, world.officer, typed) == {people["陈晓明"].serial}
 
 
+@on_both
 def test_quick_find_by_serial_and_digest_as_browsers_show_them(
     world: World, people: Mapping[str, Certificate]
 ) -> None:
@@ -97,6 +102,7 @@ def test_quick_find_by_serial_and_digest_as_browsers_show_them(
         assert serials(world, world.officer, typed) == set()
 
 
+@on_both
 def test_what_many_have_is_found_too(
     world: World, people: Mapping[str, Certificate], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +115,7 @@ def test_what_many_have_is_found_too(
     )
 
 
+@on_both
 def test_other_units_rows_are_neither_listed_nor_counted_nor_found(
     world: World, people: Mapping[str, Certificate], other_registrar: Principal
 ) -> None:
@@ -120,6 +127,7 @@ def test_other_units_rows_are_neither_listed_nor_counted_nor_found(
     assert serials(world, world.registrar) == {one.serial for one in people.values()}
 
 
+@on_both
 def test_requests_by_state_person_and_name(world: World, people: Mapping[str, Certificate]) -> None:
     filed = world.request(subject={"O": "临江县大数据中心", "CN": "赵敏"})
     page = world.ca.registration.page
@@ -130,6 +138,7 @@ def test_requests_by_state_person_and_name(world: World, people: Mapping[str, Ce
     assert page(world.officer, Ask()).facets["state"] == {"issued": 3, "requested": 1}
 
 
+@on_both
 def test_what_waits_for_my_decision(world: World, people: Mapping[str, Certificate]) -> None:
     filed = world.request(subject={"O": "临江县大数据中心", "CN": "赵敏"})
     waiting = Ask(filters={"waiting": ("me",)})
@@ -160,6 +169,7 @@ def test_waiting_has_one_value(world: World) -> None:
         world.ca.registration.page(world.officer, Ask(filters={"waiting": ("you",)}))
 
 
+@on_both
 def test_a_list_is_walked_whole(world: World, people: Mapping[str, Certificate]) -> None:
     whole = list(every(lambda ask: world.ca.lifecycle.page(world.officer, ask)))
     assert len(whole) == len({one.serial for one in whole}) == sum(world.ca.counts().values())

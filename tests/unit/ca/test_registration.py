@@ -19,7 +19,7 @@ from kernel.audit.trail import verify_chain
 from kernel.errors import Conflict, IntegrityFailed, Invalid, NotFound, NotPermitted, WeichengError
 from kernel.identity.model import Principal
 from kernel.store.listing import Ask
-from tests.unit.ca.conftest import PLAN, World
+from tests.unit.ca.conftest import PLAN, World, on_both
 
 
 def csr(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
@@ -28,6 +28,7 @@ def csr(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
     return made.public_bytes(serialization.Encoding.PEM)
 
 
+@on_both
 def test_a_registrar_files_an_officer_approves_and_the_certificate_says_what_was_asked(world: World) -> None:
     issued = world.issue()
     parsed = x509.load_der_x509_certificate(issued.der)
@@ -48,6 +49,7 @@ def test_who_files_can_not_approve(world: World) -> None:
     assert world.ca.registration.show(world.registrar, request.id).state is State.REQUESTED
 
 
+@on_both
 def test_a_registrar_of_another_unit_sees_and_files_nothing_here(
     world: World, other_registrar: Principal
 ) -> None:
@@ -158,6 +160,7 @@ def serialization_der(pem: bytes) -> bytes:
     return x509.load_pem_x509_csr(pem).public_bytes(serialization.Encoding.DER)
 
 
+@on_both
 def test_a_key_serves_one_subject_and_dies_with_its_certificate(world: World) -> None:
     applicant = csr(ec.generate_private_key(ec.SECP256R1()))
     issued = world.issue(csr=applicant)
@@ -168,6 +171,7 @@ def test_a_key_serves_one_subject_and_dies_with_its_certificate(world: World) ->
         world.request(csr=applicant)
 
 
+@on_both
 def test_a_key_made_here_is_handed_over_once_and_only_to_who_filed(
     world: World, other_registrar: Principal, tmp_path: Path
 ) -> None:
@@ -187,6 +191,7 @@ def test_a_key_made_here_is_handed_over_once_and_only_to_who_filed(
         world.ca.registration.deliver_pkcs12(world.registrar, request.id)
 
 
+@on_both
 def test_a_renewal_supersedes_the_old_certificate(world: World) -> None:
     old = world.issue()
     world.issue(replaces=old.serial)
@@ -230,6 +235,7 @@ def test_the_table_of_states_is_the_whole_truth() -> None:
                     move("x", current, wanted)
 
 
+@on_both
 def test_everything_is_audited_and_nothing_secret_is(world: World) -> None:
     from sqlalchemy import select
 
@@ -309,6 +315,7 @@ def test_only_the_like_can_be_renewed(world: World) -> None:
         world.request(replaces=old.serial)
 
 
+@on_both
 def test_a_request_changed_behind_our_back_is_not_approved(world: World) -> None:
     from sqlalchemy import update
 
@@ -323,6 +330,7 @@ def test_a_request_changed_behind_our_back_is_not_approved(world: World) -> None
     assert world.ca.registration.show(world.officer, filed.id).state is State.REQUESTED
 
 
+@on_both
 def test_two_requests_for_one_key_do_not_both_pass(world: World) -> None:
     applicant = csr(ec.generate_private_key(ec.SECP256R1()))
     first = world.request(csr=applicant)

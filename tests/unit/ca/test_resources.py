@@ -21,19 +21,12 @@ from kernel.edges.resources import Done, Resource
 from kernel.errors import Conflict, IntegrityFailed, Invalid, NeedsApproval, NotFound, NotPermitted
 from kernel.i18n import speaking, translate
 from kernel.identity.model import Principal, Unit
-from kernel.store import Database
 from kernel.store.listing import Ask
 from tests.unit.ca.conftest import World
 from tests.unit.ca.relying import crl_of
 from tests.unit.ca.test_registration import csr
 
 BY_NAME = {resource.plural: resource for resource in RESOURCES}
-
-
-@pytest.fixture
-def any_database(database: Database) -> Database:
-    """Declarations pass on what services give: one store is enough here."""
-    return database
 
 
 class Units:

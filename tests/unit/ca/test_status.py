@@ -23,10 +23,11 @@ from kernel.errors import Invalid, NotPermitted, Unavailable
 from kernel.identity.model import Principal
 from kernel.pki import tsp
 from kernel.pki.der import MalformedDer
-from tests.unit.ca.conftest import World
+from tests.unit.ca.conftest import World, on_both
 from tests.unit.ca.relying import ask, crl_of, request
 
 
+@on_both
 def test_a_revoked_certificate_is_on_the_next_list_at_once(world: World, clock: FixedClock) -> None:
     issued = world.issue()
     before = crl_of(world).extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
@@ -52,6 +53,7 @@ def test_a_revoked_certificate_is_on_the_next_list_at_once(world: World, clock: 
     assert listed.is_signature_valid(issuing.public_key())
 
 
+@on_both
 def test_hold_and_release(world: World) -> None:
     issued = world.issue()
     world.ca.lifecycle.hold(world.officer, issued.serial, "出差")
@@ -82,6 +84,7 @@ def test_ocsp_says_good_revoked_and_unknown(world: World, digest: hashes.HashAlg
     assert ask(world, 4711, digest=digest).certificate_status is ocsp.OCSPCertStatus.UNKNOWN
 
 
+@on_both
 def test_ocsp_echoes_the_nonce_and_speaks_for_no_other_ca(world: World) -> None:
     serial = int(world.issue().serial, 16)
     answer = ask(world, serial, nonce=b"n" * 32)
@@ -102,6 +105,7 @@ def test_any_bytes_are_an_ocsp_request_or_malformed(data: bytes) -> None:
         return
 
 
+@on_both
 def test_an_old_list_never_follows_a_newer_one(world: World, clock: FixedClock) -> None:
     numbers = []
     for _ in range(3):
@@ -205,6 +209,7 @@ def test_services_without_a_key_say_so(world: World) -> None:
     assert answer.response_status is ocsp.OCSPResponseStatus.TRY_LATER
 
 
+@on_both
 def test_a_revoked_certificate_stays_listed_once_after_its_end(world: World, clock: FixedClock) -> None:
     issued = world.issue()
     serial = int(issued.serial, 16)
@@ -216,6 +221,7 @@ def test_a_revoked_certificate_stays_listed_once_after_its_end(world: World, clo
     assert crl_of(world).get_revoked_certificate_by_serial_number(serial) is None
 
 
+@on_both
 def test_what_ends_is_marked_expired(world: World, clock: FixedClock) -> None:
     issued, revoked = world.issue(), world.issue()
     world.ca.lifecycle.revoke(world.officer, revoked.serial, Reason.SUPERSEDED, "更换")
@@ -228,6 +234,7 @@ def test_what_ends_is_marked_expired(world: World, clock: FixedClock) -> None:
         world.ca.lifecycle.revoke(world.officer, issued.serial, Reason.KEY_COMPROMISE, "x")
 
 
+@on_both
 def test_the_services_renew_their_certificates_in_time(world: World, clock: FixedClock) -> None:
     before = world.ca.services.key(KeyRole.OCSP).certificate_der
     assert world.ca.services.renew() == 0
@@ -269,6 +276,7 @@ def test_an_ocsp_path_may_hold_any_base64(world: World) -> None:
         assert answer.certificate_status is ocsp.OCSPCertStatus.UNKNOWN
 
 
+@on_both
 def test_no_two_stamps_bear_one_serial(world: World) -> None:
     serials = {tsp.read_token(world.ca.services.timestamp(b"d" * 32)).serial for _ in range(20)}
     assert len(serials) == 20

@@ -13,7 +13,7 @@ from kernel.clock import FixedClock
 from kernel.errors import Conflict, IntegrityFailed, Invalid, NeedsApproval, NotFound, NotPermitted
 from kernel.identity.model import Principal
 from kernel.store.listing import Ask
-from tests.unit.ca.conftest import World
+from tests.unit.ca.conftest import World, on_both
 
 
 @pytest.fixture
@@ -31,6 +31,7 @@ def test_one_officer_alone_can_not(world: World, issuing: str) -> None:
     assert world.ca.lifecycle.show(world.officer, issuing).state is State.ISSUED
 
 
+@on_both
 def test_two_officers_can_and_it_is_on_the_roots_list(world: World, issuing: str, clock: FixedClock) -> None:
     since = clock.now() - timedelta(days=1)
     proposed = world.ca.revocations.propose(
@@ -50,6 +51,7 @@ def test_two_officers_can_and_it_is_on_the_roots_list(world: World, issuing: str
         assert verify_chain(connection).intact
 
 
+@on_both
 def test_a_rejected_proposal_leaves_the_ca_as_it_is(world: World, issuing: str) -> None:
     proposed = world.ca.revocations.propose(world.officer, issuing, Reason.SUPERSEDED, "换代")
     with pytest.raises(Conflict, match="proposed already"):
@@ -65,6 +67,7 @@ def test_a_rejected_proposal_leaves_the_ca_as_it_is(world: World, issuing: str) 
     assert page.facets["state"] == {"proposed": 1, "rejected": 1}
 
 
+@on_both
 def test_what_was_changed_after_the_proposal_is_not_performed(world: World, issuing: str) -> None:
     proposed = world.ca.revocations.propose(world.officer, issuing, Reason.SUPERSEDED, "换代")
     with world.ca.database.begin() as uow:
@@ -102,6 +105,7 @@ def test_the_impact_is_told_before(world: World, issuing: str) -> None:
     assert world.ca.lifecycle.impact(world.officer, ocsp).service == "ocsp"
 
 
+@on_both
 def test_a_renewed_certificates_successor_is_told(world: World) -> None:
     old = world.issue()
     renewal = world.ca.registration.renew(world.registrar, old.serial, evidence="身份证原件")

@@ -28,12 +28,6 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     return f"sqlite:///{tmp_path_factory.mktemp('old') / 'weicheng.sqlite'}"
 
 
-@pytest.fixture
-def any_database(database: Database) -> Database:
-    """Where the rows of the old installation come from."""
-    return database
-
-
 def test_what_was_issued_before_is_found_after(
     world: World, url: str, clock: FixedClock, officer: Principal
 ) -> None:

@@ -28,6 +28,7 @@ from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.store import Database
 from kernel.store.listing import Ask
+from tests.conftest import on_sqlite
 from tests.support.pki import make_leaf
 from tests.unit.evidence.conftest import LocalSealer
 
@@ -86,6 +87,7 @@ def test_evidence_of_a_transaction_that_fails_does_not_exist(
     assert evidence.get(put(evidence, any_database)).seq == 1
 
 
+@on_sqlite
 def test_sealed_evidence_is_what_openssl_verifies(
     evidence: EvidenceService, any_database: Database, sealer: LocalSealer, tmp_path: Path
 ) -> None:
@@ -123,6 +125,7 @@ def test_an_intact_sealed_chain_verifies_and_says_when_it_was_sealed(
     assert evidence.verify_all().intact
 
 
+@on_sqlite
 def test_before_the_ca_exists_records_wait_and_the_check_says_so(
     any_database: Database, clock: FixedClock, blobs: MemoryBlobs
 ) -> None:
@@ -192,6 +195,7 @@ def test_a_head_that_names_another_end_is_found(evidence: EvidenceService, any_d
     assert EvidenceFaultKind.CHAIN in {fault.kind for fault in evidence.verify_all().faults}
 
 
+@on_sqlite
 def test_a_seal_of_another_record_or_another_root_is_refused(
     evidence: EvidenceService,
     any_database: Database,
@@ -214,6 +218,7 @@ def test_a_seal_of_another_record_or_another_root_is_refused(
     assert evidence.seal_pending() == 0
 
 
+@on_sqlite
 def test_a_changed_or_lost_attachment_is_named(
     evidence: EvidenceService, any_database: Database, blobs: MemoryBlobs
 ) -> None:
@@ -224,6 +229,7 @@ def test_a_changed_or_lost_attachment_is_named(
     assert [(fault.kind, fault.place) for fault in found] == [(EvidenceFaultKind.ATTACHMENT, "检查结果.json")]
 
 
+@on_sqlite
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "x" * 200, "a\nb"])
 def test_an_attachment_needs_a_plain_name(
     evidence: EvidenceService, any_database: Database, name: str
@@ -267,6 +273,7 @@ def test_bytes_are_a_record_or_a_value_error(data: bytes) -> None:
         return
 
 
+@on_sqlite
 def test_a_certificate_of_the_same_ca_that_is_not_for_sealing_is_refused(
     evidence: EvidenceService, any_database: Database, sealer: LocalSealer
 ) -> None:
@@ -352,6 +359,7 @@ def test_each_check_is_told_and_what_can_not_be_judged_is_no_success(
     assert (found["changed"], found["chain"], found["signature"]) == ("failed", "open", "failed")
 
 
+@on_sqlite
 def test_the_files_of_a_record_convince_openssl_and_leave_a_trace(
     evidence: EvidenceService, any_database: Database, assessor: Principal, tmp_path: Path
 ) -> None:

@@ -64,8 +64,10 @@ on_both = pytest.mark.parametrize(
 @pytest.fixture
 def world(request: pytest.FixtureRequest, clock: FixedClock, tmp_path: Path) -> Iterator[World]:
     grown = getattr(request, "param", "sqlite") == "postgresql"
-    url = request.getfixturevalue("postgres_url") if grown else f"sqlite:///{tmp_path / 'weicheng.sqlite'}"
-    database = fresh(url, clock)
+    if grown:
+        database = Database(request.getfixturevalue("postgres_city"), clock)
+    else:
+        database = fresh(tmp_path / "weicheng.sqlite", clock)
     access, accounts = Access(database), SqlAccounts()
     box, passwords = SecretBox(tmp_path / "box.key"), Passwords()
     certificates, rules = Certificates(), SignInRules()

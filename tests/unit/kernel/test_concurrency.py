@@ -21,7 +21,6 @@ from kernel.jobs.model import JobRequest
 from kernel.jobs.queue import JobContext, JobQueue
 from kernel.jobs.store import jobs, schedules
 from kernel.store import Database, UnitOfWork, insert_if_absent
-from tests.conftest import fresh
 
 T = TypeVar("T")
 PATIENCE = 30.0  # seconds until a test that hangs is a failed one
@@ -140,10 +139,10 @@ def test_a_failure_counted_late_takes_nothing_back(any_database: Database, anoth
 
 
 @pytest.mark.postgres
-def test_an_act_that_takes_long_keeps_nobody_waiting(postgres_url: str, clock: FixedClock) -> None:
+def test_an_act_that_takes_long_keeps_nobody_waiting(postgres_city: str, clock: FixedClock) -> None:
     """It takes the chain's lock last; SQLite has one writer at a time and lets the others wait."""
     seen: list[str] = []
-    store = fresh(postgres_url, clock)
+    store = Database(postgres_city, clock)
     bus = EventBus(store, lambda *_: None)
     bus.subscribe("one", None, lambda _uow, event: seen.append(event.subject))
     with store.begin() as uow:

@@ -10,7 +10,7 @@ from kernel.audit.trail import AuditTrail
 from kernel.errors import Conflict, Invalid, LimitExceeded, NotFound, NotPermitted, Unauthenticated
 from kernel.identity.access import Access
 from kernel.identity.model import Principal, Role
-from kernel.identity.passwords import totp_code
+from kernel.identity.passwords import Passwords, totp_code
 from kernel.identity.permissions import Permission
 from kernel.identity.preferences import LARGEST, MOST, Preferences
 from kernel.identity.service import THREE_ADMINISTRATORS, NewAccount
@@ -71,10 +71,20 @@ def test_a_program_changes_no_password(world: World, three: Three) -> None:
         world.sign_in.change_password(program, three[Role.SYSTEM_ADMINISTRATOR].password, OWN)
 
 
-def test_a_hash_of_weaker_parameters_is_renewed_at_the_next_sign_in(world: World, three: Three) -> None:
+def test_passwords_are_hashed_as_rfc_9106_asks_of_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("argon2.PasswordHasher", PasswordHasher)  # not the tests' quick one
+    passwords = Passwords()
+    made = passwords.hash(OWN)
+    assert made.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert passwords.verify(made, OWN)
+    assert not passwords.outdated(made)
+    assert passwords.outdated(PasswordHasher(time_cost=2).hash(OWN))
+
+
+def test_a_hash_of_other_parameters_is_renewed_at_the_next_sign_in(world: World, three: Three) -> None:
     account = three[Role.AUDITOR]
     mine = users.c.login == account.user.login
-    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(account.password)
+    weak = PasswordHasher(time_cost=2, memory_cost=8, parallelism=1).hash(account.password)
     with world.database.begin() as uow:
         uow.execute(update(users).where(mine).values(password_hash=weak))
     open_session(world, account)

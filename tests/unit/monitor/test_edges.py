@@ -23,6 +23,7 @@ from monitor import cli, jobs
 from monitor.model import Problem
 from monitor.picture import topology_svg
 from monitor.service import MonitorService
+from tests.conftest import on_sqlite
 from tests.unit.monitor.conftest import World, neighbour
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -37,6 +38,7 @@ def spoiled(network: World) -> None:
     network.agents.agents[network.id("gap-out")] = Problem.TIMEOUT
 
 
+@on_sqlite
 def test_the_picture_is_wellformed_says_what_it_shows_and_is_the_same_again(
     network: World, network_admin: Principal
 ) -> None:
@@ -61,6 +63,7 @@ def test_the_picture_is_wellformed_says_what_it_shows_and_is_the_same_again(
     assert len(bypass) == 1
 
 
+@on_sqlite
 def test_an_empty_network_has_a_picture_too(world: World, network_admin: Principal) -> None:
     for name in ("nw-core", "nw-acc", "gap-in", "gap-out", "ww-core"):
         asset = world.register.asset(name)
@@ -86,6 +89,7 @@ def test_the_worker_polls_compares_checks_and_records(network: World) -> None:
     assert results["monitor.poll"] == {"polled": 5, "answered": 5}
 
 
+@on_sqlite
 def test_what_leaves_the_register_leaves_monitoring(network: World, network_admin: Principal) -> None:
     spoiled(network)
     network.service.polling.poll(network_admin)
@@ -120,6 +124,7 @@ def run(world: World, principal: Principal, *arguments: str) -> int:
     return result or 0
 
 
+@on_sqlite
 def test_every_command_answers_in_json(
     network: World,
     network_admin: Principal,
@@ -157,6 +162,7 @@ def test_every_command_answers_in_json(
     assert len(ask("record")) == 2
 
 
+@on_sqlite
 def test_wrong_use_is_told_by_the_command_line(network: World, network_admin: Principal) -> None:
     with pytest.raises(click.UsageError):
         run(network, network_admin, "findings", "--kind", "luck")

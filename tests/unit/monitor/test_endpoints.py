@@ -23,6 +23,7 @@ from monitor.adapters.tls import MemoryEndpoints, TlsProbe
 from monitor.certificates import endpoint_name, facts_of, judge
 from monitor.model import EndpointReading, FindingKind
 from monitor.ports import EndpointAddress, EndpointProbe
+from tests.conftest import on_sqlite
 from tests.unit.monitor.conftest import World
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -204,6 +205,7 @@ def test_the_register_s_endpoints_are_checked_and_their_certificates_listed(
     assert (summary["expired"], summary["days_left"]) == (True, -1)
 
 
+@on_sqlite
 def test_a_renewed_certificate_closes_the_finding(
     world: World, network_admin: Principal, server: Server
 ) -> None:

@@ -21,6 +21,7 @@ from monitor.model import (
     next_state,
 )
 from monitor.platforms import platform_of
+from tests.conftest import on_sqlite
 from tests.unit.monitor.conftest import World, neighbour
 
 
@@ -73,6 +74,7 @@ def test_one_lost_answer_is_no_alarm_two_are_and_others_go_on(
     assert moves[-2:] == [("nw-acc", "up", "down"), ("nw-acc", "down", "up")]
 
 
+@on_sqlite
 def test_an_agent_that_refuses_our_credential_is_unknown_not_down(
     network: World, network_admin: Principal
 ) -> None:
@@ -83,6 +85,7 @@ def test_an_agent_that_refuses_our_credential_is_unknown_not_down(
     assert states(network, network_admin)["nw-acc"] == "unknown"
 
 
+@on_sqlite
 def test_a_device_without_credential_is_named_and_not_asked(world: World, network_admin: Principal) -> None:
     world.register.put_asset(
         network_admin, Asset("", AssetKind.DEVICE, "bare", "u_city", "intranet", "10.1.0.9")
@@ -136,6 +139,7 @@ def test_every_state_can_be_reached_and_left() -> None:
 
 
 # --- topology and findings over time
+@on_sqlite
 def test_the_registered_network_has_no_findings(network: World, network_admin: Principal) -> None:
     assert check(network, network_admin) == []
 
@@ -171,6 +175,7 @@ def rogue(network: World) -> None:
                    neighbour(10, "GigabitEthernet1/0/10", 99, "Port 8", "rogue"), index=2)  # fmt: skip
 
 
+@on_sqlite
 def test_a_device_that_is_silent_keeps_its_findings(network: World, network_admin: Principal) -> None:
     rogue(network)
     assert check(network, network_admin) == [("unregistered-device", "open")]
@@ -180,6 +185,7 @@ def test_a_device_that_is_silent_keeps_its_findings(network: World, network_admi
     assert finding.state is FindingState.OPEN
 
 
+@on_sqlite
 def test_a_device_whose_neighbours_could_not_be_read_to_the_end_keeps_its_findings(
     network: World, network_admin: Principal
 ) -> None:
@@ -240,6 +246,7 @@ def test_a_county_sees_and_polls_its_own_devices_only(network: World, network_ad
         network.service.findings.acknowledge(other, finding.id, "not mine")
 
 
+@on_sqlite
 def test_without_the_permission_nothing_is_read_or_done(
     network: World, registrar: Principal, assessor: Principal
 ) -> None:
