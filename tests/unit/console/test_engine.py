@@ -84,7 +84,7 @@ def test_an_empty_list_says_what_to_do(admin: Browser, shelf: Shelf) -> None:
 
 
 def test_columns_are_chosen_and_kept(admin: Browser) -> None:
-    assert 'data-label="Made at"' not in admin.get(LIST).text
+    assert 'data-label="When this thing was made"' not in admin.get(LIST).text
     answer = admin.client.post(
         f"{LIST}/-/columns",
         data={"columns": ["name", "made_at"], "csrf_token": admin.token()},
@@ -92,7 +92,7 @@ def test_columns_are_chosen_and_kept(admin: Browser) -> None:
         headers={"Referer": f"{BASE}/"},
     )
     assert answer.status_code == 303
-    assert 'data-label="Made at"' in admin.get(LIST).text
+    assert 'data-label="When this thing was made"' in admin.get(LIST).text
 
 
 def test_filters_are_saved_under_a_name_and_removed(admin: Browser) -> None:
