@@ -5,10 +5,9 @@ import io
 import json
 import re
 from collections.abc import Callable
-from contextlib import closing
 
 import pytest
-from werkzeug.test import EnvironBuilder, TestResponse
+from werkzeug.test import TestResponse, encode_multipart
 
 from console.web import security
 from console.web.engine import routes
@@ -270,10 +269,12 @@ def test_a_photograph_of_a_paper_is_taken(admin: Browser, shelf: Shelf) -> None:
         "paper": (photograph, "a.jpg"),
         **{name: hidden(form, name) for name in ("csrf_token", "number", "tag")},
     }
-    with closing(
-        EnvironBuilder(path, BASE, method="POST", data=fields, headers={"Referer": f"{BASE}/"})
-    ) as sent:
-        assert admin.client.open(sent).status_code == 303
+    boundary, data = encode_multipart(fields)
+    kind = f"multipart/form-data; boundary={boundary}"
+    answer = admin.client.post(
+        path, data=data, content_type=kind, base_url=BASE, headers={"Referer": f"{BASE}/"}
+    )
+    assert answer.status_code == 303
     assert shelf.made[0].paper == b"x" * 5 * 2**20
 
 
