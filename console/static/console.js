@@ -156,6 +156,8 @@
     const answer = await fetch(url);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const verb = page.querySelector("#verb");
+    const refusal = page.querySelector(".problem [role=alert]");
+    if (!verb && answer.status === 409 && refusal) return toast(refusal.textContent); // it has moved on meanwhile
     if (!verb) return location.assign(url);
     lasts(page.body.dataset.idle);
     verb.querySelector("h1, h2").id = "dialog-title";

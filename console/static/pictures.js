@@ -101,6 +101,8 @@
       value: one.value,
       itemStyle: { color: toned(one.tone, data.ring ? colours[number % colours.length] : colours[0]) },
     }));
+    const whole = items.every((one) => Number.isInteger(one.value)); // counts have no ticks between them
+    const unit = data.unit ? ` ${data.unit}` : "";
     const common = { animation: false, textStyle: text, tooltip: { confine: true, renderMode: "richText" } };
     const ring = {
       ...common,
@@ -109,10 +111,10 @@
     };
     const bars = {
       ...common,
-      grid: { left: 8, right: 48, top: 8, bottom: 8, containLabel: true },
-      xAxis: { type: "value", axisLabel: text, splitLine: { lineStyle: { color: colour("--chart-grid") } } },
+      grid: { left: 8, right: 64, top: 8, bottom: 8, containLabel: true },
+      xAxis: { type: "value", minInterval: whole ? 1 : 0, axisLabel: text, splitLine: { lineStyle: { color: colour("--chart-grid") } } },
       yAxis: { type: "category", inverse: true, data: items.map((one) => one.name), axisLabel: { ...text, width: 160, overflow: "truncate" } },
-      series: [{ type: "bar", data: items, barMaxWidth: 22, label: { show: true, position: "right", color: ink() } }],
+      series: [{ type: "bar", data: items, barMaxWidth: 22, label: { show: true, position: "right", color: ink(), formatter: (one) => `${one.value}${unit}` } }],
     };
     const height = data.ring ? 260 : Math.max(90, 32 * items.length + 30);
     const picture = echarts.init(body, null, { renderer: "svg", height });

@@ -174,7 +174,8 @@ def _one_told(entry: TimelineEntry) -> Told:
     elif entry.kind == "case":
         url = item_url("siem.cases", text)
     elif entry.kind == "alert":
-        url = item_url("siem.alerts", text.rpartition(": ")[2])
+        text, _, alert = text.rpartition(": ")
+        url = item_url("siem.alerts", alert)
     return Told(entry, KINDS.get(entry.kind, entry.kind), text, url)
 
 

@@ -40,7 +40,7 @@ def test_home_shows_no_figure_beyond_the_roles_permissions(signed_in: SignedIn, 
     for label, needed in {
         "审计记录": Permission.AUDIT_READ,
         "锁定账号": Permission.IDENTITY_READ,
-        "失败作业": Permission.JOB_READ,
+        "失败的后台任务": Permission.JOB_READ,
         "新告警": Permission.SIEM_ALERT_READ,
         "配置问题": Permission.NETOPS_FINDING_READ,
         "未通过验证的副本": Permission.BACKUP_READ,
@@ -93,7 +93,7 @@ def test_a_number_above_nought_asks_for_attention(signed_in: SignedIn) -> None:
     jobs.register({"breaks": broken})
     assert jobs.run_next("test")
     text = browser.get("/").text
-    assert "1" in [number for label, _url, number in tiles(text) if label == "失败作业"]
+    assert "1" in [number for label, _url, number in tiles(text) if label == "失败的后台任务"]
     assert "需要关注" in text
 
 
@@ -104,7 +104,7 @@ def test_what_waits_for_a_person_comes_first(signed_in: SignedIn) -> None:
     me = Principal(user.id, user.name, frozenset({Role.SOC_ANALYST}), user.unit, "password")
     browser.console.app.jobs.enqueue(me, JobRequest("siem.detect"))
     text = browser.get("/").text
-    assert text.index("您的后台作业") < text.index("当前概况")
+    assert text.index("您的后台任务") < text.index("当前概况")
     assert "暂无待办事项" not in text
 
 
@@ -162,7 +162,7 @@ def test_health_is_for_those_who_may_see_it(signed_in: SignedIn, role: Role) -> 
 
 def test_health_names_each_part_that_does_not_work_and_the_mend(signed_in: SignedIn) -> None:
     text = signed_in(Role.SYSTEM_ADMINISTRATOR).get("/health").text
-    for name in ("数据库", "事件库", "磁盘", "后台作业进程", "日志接收进程", "证书状态服务", "签名机"):
+    for name in ("数据库", "事件库", "磁盘", "后台任务进程", "日志接收进程", "证书状态服务", "签名机"):
         assert name in text
     assert "weicheng serve worker" in text  # nothing is started in this test
     assert "正常" in text  # the database is there
