@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
 from console.web import security
@@ -266,7 +267,7 @@ def test_a_photograph_of_a_paper_is_taken(admin: Browser, shelf: Shelf) -> None:
     fields = {
         "name": "照片",
         "colour": "red",
-        "paper": (photograph, "a.jpg"),
+        "paper": FileStorage(photograph, "a.jpg", "paper"),
         **{name: hidden(form, name) for name in ("csrf_token", "number", "tag")},
     }
     boundary, data = encode_multipart(fields)
