@@ -119,7 +119,7 @@ def declaration(shelf: Shelf) -> Resource:
         columns=(
             Column("name", "Name", sort="name"),
             Column("state", "State", Cell.STATE, LABELS),
-            Column("made_at", "Made at", Cell.TIME, shown=False),
+            Column("made_at", "When this thing was made", Cell.TIME, shown=False),
         ),
         filters=(Filter("state", "State", FilterKind.CHOICE, LABELS),),
         verbs=(
