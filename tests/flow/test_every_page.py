@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from console.compose.app import App
@@ -125,7 +126,7 @@ def _sees(world: World, person: Person, unit: str) -> bool:
 
 def _told(answer: TestResponse, *ids: str) -> str:
     """What a page tells, without what differs from request to request."""
-    text = re.sub(r"req_[0-9a-f]+|value=\"[^\"]*\"|\d\d:\d\d:\d\d", "", answer.text)
+    text = re.sub(r"req_[0-9a-f]+|value=\"[^\"]*\"|data-idle=\"\d+\"|\d\d:\d\d:\d\d", "", answer.text)
     for one in (part for whole in ids for part in (whole, whole[:60], *whole.split("."))):
         text = text.replace(one, "")
     return text
@@ -227,3 +228,24 @@ def test_every_other_page_needs_a_session(world: World) -> None:
             assert answer.status_code in (303, 400, 401), f"{method} {path}"
             if answer.status_code == 303:
                 assert answer.location.startswith(("/sign-in", "/setup")), path
+
+
+@pytest.mark.parametrize("name", sorted(resources()))
+def test_a_list_page_takes_few_queries(name: str, world: World) -> None:
+    """At most twelve statements a request, session and menu among them, whatever the number of rows."""
+    resource = resources()[name]
+    asked: list[str] = []
+
+    def count(_connection: object, _cursor: object, statement: str, *_others: object) -> None:
+        if statement != "BEGIN":
+            asked.append(statement)
+
+    engine = world.app.floor.database.engine
+    person = next(world.people[who] for who in WHO if _held(world, world.people[who], resource))
+    person.get(list_url(name))  # what a process loads once
+    event.listen(engine, "before_cursor_execute", count)
+    try:
+        assert person.get(list_url(name)).status_code == 200
+    finally:
+        event.remove(engine, "before_cursor_execute", count)
+    assert len(asked) <= 12, "\n".join(asked)
