@@ -247,7 +247,7 @@ PLANS = Resource(
         Column("level", N_("Level aimed at"), shown=False),
         Column("checks", N_("Application checks"), Cell.LIST, shown=False),
         Column("engine", N_("Backup engine"), shown=False),
-        Column("unit", N_("Unit"), shown=False),
+        Column("unit", N_("Unit"), Cell.UNIT, shown=False),
     ),
     filters=(Filter("standing", N_("Worst place"), labels=STANDINGS),),
     verbs=(
@@ -316,7 +316,7 @@ REPLICAS = Resource(
         Column("copied_at", N_("Copied at"), Cell.TIME, shown=False),
         Column("plan", N_("Backup plan"), Cell.CODE, link=Link("backup.plans"), shown=False),
         Column("site", N_("Site"), shown=False),
-        Column("unit", N_("Unit"), shown=False),
+        Column("unit", N_("Unit"), Cell.UNIT, shown=False),
     ),
     filters=(
         PLAN,

@@ -110,7 +110,7 @@ RUNS = Resource(
         Column("seconds", N_("Seconds taken"), Cell.NUMBER),
         Column("error", N_("What went wrong"), Cell.LONG),
         Column("finished_at", N_("Stored at"), Cell.TIME, shown=False),
-        Column("unit", N_("Unit"), shown=False),
+        Column("unit", N_("Unit"), Cell.UNIT, shown=False),
         Column("id", N_("Identifier"), Cell.CODE, shown=False),
     ),
     filters=(PLAN, Filter("state", N_("State"), labels=RUN_STATES), SINCE, UNTIL),

@@ -151,7 +151,9 @@ RECORDS = Resource(
     downloads=(
         Download("export", N_("Whole trail (JSON lines)"), Permission.AUDIT_EXPORT, _export, on=On.LIST),
     ),
-    related=(Related(N_("All about this object"), "audit.records", lambda record: {"target": record.target}),),
+    related=(
+        Related(N_("All about this object"), "audit.records", lambda record: {"target": record.target}),
+    ),
     sort="-seq",
     facet="outcome",
     empty=N_("No act fits these filters. Widen the time or clear a filter."),

@@ -375,7 +375,7 @@ UNITS = Resource(
     columns=(
         Column("name", N_("Name"), sort="name"),
         Column("id", N_("Id"), Cell.CODE),
-        Column("parent", N_("Superior unit"), Cell.CODE, link=Link("identity.units")),
+        Column("parent", N_("Superior unit"), Cell.UNIT, link=Link("identity.units")),
         Column("path", N_("Place in the hierarchy"), Cell.CODE, sort="path"),
     ),
     filters=(Filter("parent", N_("Superior unit"), choices=unit_names),),

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from console.resources.job_names import JOB_KINDS
 from kernel.edges.resources import (
     Cell,
     Column,
@@ -101,7 +102,7 @@ JOBS = Resource(
     headline="kind",
     underway=lambda job: job.state in (JobState.QUEUED, JobState.RUNNING),
     columns=(
-        Column("kind", N_("Kind"), Cell.CODE),
+        Column("kind", N_("Kind"), Cell.STATE, labels=JOB_KINDS),
         Column("state", N_("State"), Cell.STATE, labels=STATES),
         Column("unit_name", N_("Unit")),
         Column("asker", N_("Asked for by")),
@@ -121,7 +122,7 @@ JOBS = Resource(
     ),
     filters=(
         Filter("state", N_("State"), labels=STATES),
-        Filter("kind", N_("Kind"), FilterKind.TEXT),
+        Filter("kind", N_("Kind"), labels=JOB_KINDS),
         UNIT,
         Filter("requested_by", N_("Id of who asked"), FilterKind.TEXT),
         Filter("since", N_("Asked for from"), FilterKind.TIME),

@@ -1,6 +1,6 @@
 """Search over everything: the first finds in each kind of object, and the way to the whole list of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from console.compose.app import App
 from console.resources import resources
 from console.web.context import the_app, the_principal
 from console.web.engine.links import item_url, list_url
+from console.web.engine.names import called, names_in, value_of
 from kernel.edges.resources import Cell, Column, Resource
 from kernel.errors import WeichengError
 from kernel.identity.model import Principal
@@ -65,15 +66,21 @@ def finds(app: App, principal: Principal, resource: Resource, ask: Ask, url: str
         found = resource.page(app, principal, ask)
     except WeichengError as error:
         return Finds(title, url, fault=error.text())
-    items = tuple(_item(resource, record) for record in found.items)
+    beside = _beside(resource)
+    names = names_in(app, principal, beside, found.items)
+    items = tuple(_item(resource, record, beside, names) for record in found.items)
     return Finds(title, url, items, found.total, found.counted)
 
 
-def _item(resource: Resource, record: Any) -> Find:
+def _beside(resource: Resource) -> list[Column]:
     named = resource.headline or resource.key
-    shown = [one for one in resource.columns if one.shown and one.name != named and one.cell is not Cell.LONG]
+    shown = (one for one in resource.columns if one.shown and one.name != named and one.cell is not Cell.LONG)
+    return list(shown)[:BESIDE]
+
+
+def _item(resource: Resource, record: Any, beside: Sequence[Column], names: Mapping[str, str]) -> Find:
     return Find(
-        headline=str(getattr(record, named)),
+        headline=called(resource, record),
         url=item_url(resource.name, str(getattr(record, resource.key))),
-        values=tuple((one, getattr(record, one.name)) for one in shown[:BESIDE]),
+        values=tuple((one, value_of(one, record, names)) for one in beside),
     )

@@ -32,6 +32,8 @@ class Cell(StrEnum):
     FLAG = "flag"  # yes or no
     LIST = "list"
     LONG = "long"  # text of many lines, as it is
+    UNIT = "unit"  # the id of a unit, shown by its name
+    PERSON = "person"  # the id of an account, shown by the person's name
 
 
 class Tone(StrEnum):

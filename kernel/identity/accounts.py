@@ -1,6 +1,6 @@
 """Relational store of units, users and sessions."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -73,6 +73,12 @@ class SqlAccounts:
 
     def user_by_id(self, connection: Connection, user_id: str) -> User:
         return self._one(connection, _BY_ID, user_id)
+
+    def names(self, connection: Connection, ids: Collection[str]) -> Mapping[str, str]:
+        """Names of units and accounts by id; an id is one or the other."""
+        people = select(users.c.id, users.c.name).where(users.c.id.in_(ids))
+        those = people.union_all(select(units.c.id, units.c.name).where(units.c.id.in_(ids)))
+        return {row.id: row.name for row in connection.execute(those)}
 
     def with_roles(
         self, connection: Connection, roles: frozenset[Role], units_of: Sequence[str] | None

@@ -1,6 +1,6 @@
 """What identity needs of its store and of the CA."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -35,6 +35,7 @@ class AccountStore(Protocol):
         now: datetime,
     ) -> User: ...
     def user(self, connection: Any, login: str) -> User: ...
+    def names(self, connection: Any, ids: Collection[str]) -> Mapping[str, str]: ...
     def user_by_id(self, connection: Any, user_id: str) -> User: ...
     def with_roles(
         self, connection: Any, roles: frozenset[Role], units_of: Sequence[str] | None

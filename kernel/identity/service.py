@@ -5,7 +5,7 @@ bring a new person into power alone.
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -297,6 +297,11 @@ class IdentityService:
         if row is None:
             raise NotFound(N_("There is no user %(login)s."), login=login[:80])
         return listing.row(row)
+
+    def names(self, principal: Principal, ids: Collection[str]) -> Mapping[str, str]:
+        """Names of units and accounts by id, for who is shown what they did or own; unknown ids are left out."""
+        with self._database.read() as connection:
+            return self._accounts.names(connection, ids)
 
     def holders(self, principal: Principal, permission: Permission, unit: str | None = None) -> list[str]:
         """Names of the others who hold the permission for the unit and can sign in: who may do, or approve, this.

@@ -89,6 +89,10 @@ class JobQueue:
             raise ValueError(f"job kinds registered twice: {sorted(twice)}")
         self._handlers.update(handlers)
 
+    def kinds(self) -> frozenset[str]:
+        """The kinds of jobs that somebody does here."""
+        return frozenset(self._handlers)
+
     def enqueue(self, principal: Principal, request: JobRequest) -> str:
         """Queue a job in a transaction of its own and audit who asked; services check the permission for what it does."""
         request = replace(request, requested_by=request.requested_by or principal.id)

@@ -108,7 +108,7 @@ FINDINGS = Resource(
         Column("owner", N_("Who answers for it"), shown=False),
         Column("until", N_("Accepted until"), Cell.TIME, shown=False),
         Column("reason", N_("Reason given"), Cell.LONG, shown=False),
-        Column("changed_by", N_("Decided by"), shown=False),
+        Column("changed_by", N_("Decided by"), Cell.PERSON, shown=False),
     ),
     filters=(
         Filter("state", N_("State"), labels=FINDING_STATES),

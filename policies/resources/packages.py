@@ -149,7 +149,7 @@ PACKAGES = Resource(
         Column("objects", N_("Only these objects"), Cell.LIST, shown=False),
         Column("sample", N_("Sample"), Cell.NUMBER, shown=False),
         Column("seed", N_("Seed of the sample"), shown=False),
-        Column("made_by", N_("Asked for by"), Cell.CODE, shown=False),
+        Column("made_by", N_("Asked for by"), Cell.PERSON, shown=False),
     ),
     filters=(Filter("state", N_("State"), labels=PACKAGE_STATES), ASSESSMENT, SINCE, UNTIL),
     verbs=(

@@ -192,8 +192,8 @@ SYSTEMS = Resource(
         Column("filing_number", N_("Number of the filing certificate"), Cell.CODE),
         Column("filed_on", N_("Date of the filing"), Cell.DAY),
         Column("changed_at", N_("Changed at"), Cell.TIME, sort="changed_at"),
-        Column("unit", N_("Unit"), shown=False),
-        Column("proposed_by", N_("Proposed by"), Cell.CODE, shown=False),
+        Column("unit", N_("Unit"), Cell.UNIT, shown=False),
+        Column("proposed_by", N_("Proposed by"), Cell.PERSON, shown=False),
         Column("id", N_("Identifier"), Cell.CODE, shown=False),
     ),
     filters=(

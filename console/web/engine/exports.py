@@ -10,6 +10,7 @@ from typing import Any
 
 from console.compose.app import App
 from console.exchange.asking import query_of
+from console.web.engine.names import names_in, value_of
 from kernel.audit.model import AuditAction
 from kernel.edges.cells import cell_text, guarded
 from kernel.edges.plain import as_json_text
@@ -34,26 +35,34 @@ def export(
     with app.floor.database.begin() as uow:
         details = {"form": form, "filter": query_of(ask)[:1000]}
         uow.audit(principal, AuditAction.LIST_EXPORT, resource.name, details=details)
-    records = _records(app, principal, resource, ask, first)
-    return _csv(records, columns) if form == "csv" else _json(records)
+    pages = _pages(app, principal, resource, ask, first)
+    if form == "json":
+        return _json(record for page in pages for record in page.items)
+    return _csv(app, principal, pages, columns)
 
 
-def _records(app: App, principal: Principal, resource: Resource, ask: Ask, page: Page[Any]) -> Iterator[Any]:
+def _pages(
+    app: App, principal: Principal, resource: Resource, ask: Ask, page: Page[Any]
+) -> Iterator[Page[Any]]:
     given = 0
     while True:
-        yield from page.items
+        yield page
         given += len(page.items)
         if page.next_cursor is None or given >= ROWS:
             return
         page = resource.page(app, principal, replace(ask, cursor=page.next_cursor))
 
 
-def _csv(records: Iterator[Any], columns: Sequence[Column]) -> Iterator[bytes]:
+def _csv(
+    app: App, principal: Principal, pages: Iterator[Page[Any]], columns: Sequence[Column]
+) -> Iterator[bytes]:
     """UTF-8 with a byte order mark, without which spreadsheets of Chinese systems read GBK."""
     yield "\ufeff".encode()
     yield _line([translate(column.label) for column in columns])
-    for record in records:
-        yield _line([guarded(_text(column, getattr(record, column.name))) for column in columns])
+    for page in pages:
+        names = names_in(app, principal, columns, page.items)
+        for record in page.items:
+            yield _line([guarded(_text(column, value_of(column, record, names))) for column in columns])
 
 
 def _line(cells: Sequence[str]) -> bytes:

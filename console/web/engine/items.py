@@ -7,6 +7,7 @@ from typing import Any
 from console.compose.app import App
 from console.web.engine.links import cell_url, item_url, list_url
 from console.web.engine.lists import CellView, ListView, Named, VerbLink, list_view, verb_links
+from console.web.engine.names import called, names_in, value_of
 from console.web.panels import Panel
 from kernel.edges.resources import On, Related, Resource
 from kernel.errors import WeichengError
@@ -65,26 +66,19 @@ def item_view(
     record = resource.item(app, principal, object_id)
     allows = app.floor.access.allows
     found_id = str(getattr(record, resource.key))
+    audited = resource.audited and allows(principal, Permission.AUDIT_READ)
     return ItemView(
         resource=resource,
         id=found_id,
-        headline=str(getattr(record, resource.headline or resource.key)),
+        headline=called(resource, record),
         record=record,
-        values=tuple(
-            CellView(one, getattr(record, one.name), cell_url(one, record)) for one in resource.columns
-        ),
+        values=_values(app, principal, resource, record),
         verbs=verb_links(
             app, principal, resource, lambda verb: verb.on is On.ITEM and verb.when(record), found_id
         ),
-        downloads=tuple(
-            Named(translate(one.label), item_url(resource.name, found_id, "download", one.name))
-            for one in resource.downloads
-            if one.on is On.ITEM and one.when(record) and allows(principal, one.permission)
-        ),
+        downloads=_downloads(app, principal, resource, record, found_id),
         panels=tuple(
-            _panel(app, principal, one, record)
-            for one in panels
-            if one.permission is None or allows(principal, one.permission)
+            _panel(app, principal, one, record) for one in panels if allows(principal, one.permission)
         ),
         related=tuple(
             _related(app, principal, one, record, others[one.resource])
@@ -93,9 +87,24 @@ def item_view(
         ),
         url=item_url(resource.name, found_id),
         list_url=list_url(resource.name),
-        audit_url=list_url("audit.records", {"target": found_id})
-        if resource.audited and allows(principal, Permission.AUDIT_READ)
-        else "",
+        audit_url=list_url("audit.records", {"target": found_id}) if audited else "",
+    )
+
+
+def _values(app: App, principal: Principal, resource: Resource, record: Any) -> tuple[CellView, ...]:
+    names = names_in(app, principal, resource.columns, (record,))
+    return tuple(
+        CellView(one, value_of(one, record, names), cell_url(one, record)) for one in resource.columns
+    )
+
+
+def _downloads(
+    app: App, principal: Principal, resource: Resource, record: Any, found_id: str
+) -> tuple[Named, ...]:
+    return tuple(
+        Named(translate(one.label), item_url(resource.name, found_id, "download", one.name))
+        for one in resource.downloads
+        if one.on is On.ITEM and one.when(record) and app.floor.access.allows(principal, one.permission)
     )
 
 

@@ -18,6 +18,7 @@ from console.exchange.records import etag, matches
 from console.exchange.validation import explain
 from console.problems import HTTP_STATUS
 from console.web.engine.forms import FormField, fields_of, kept, read
+from console.web.engine.names import called
 from kernel.edges.resources import Done, Input, On, Resource, Verb, outcome
 from kernel.errors import Conflict, ErrorCode, NotFound, WeichengError
 from kernel.i18n import N_, translate
@@ -51,7 +52,7 @@ class Target:
     def headline(self) -> str:
         if self.record is None:
             return ""
-        return str(getattr(self.record, self.resource.headline or self.resource.key))
+        return called(self.resource, self.record)
 
 
 @dataclass(frozen=True)
@@ -209,9 +210,7 @@ def objects_of(
         )
     assert resource.item is not None
     found = [(object_id, resource.item(app, principal, object_id)) for object_id in wanted]
-    return tuple(
-        (object_id, str(getattr(record, resource.headline or resource.key))) for object_id, record in found
-    )
+    return tuple((object_id, called(resource, record)) for object_id, record in found)
 
 
 def _outcome(one: tuple[str, str], act: Callable[[], Done]) -> Outcome:

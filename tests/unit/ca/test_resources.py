@@ -187,7 +187,7 @@ def test_hold_release_and_revoke(world: World, desk: Desk, clock: FixedClock) ->
         {"code": "certificate_hold", "reason": "x"},
         {"code": "because", "reason": "x"},
         {"code": "superseded", "reason": ""},
-        {"code": "superseded", "reason": "x" * 501},
+        {"code": "superseded", "reason": "x" * 2001},
         {"code": "superseded", "reason": "x", "invalid_since": "2026-11-20T00:00:00"},  # of which zone?
         {"code": "superseded", "reason": "x", "more": "y"},
     ],
