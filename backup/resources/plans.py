@@ -251,7 +251,7 @@ PLANS = Resource(
     ),
     filters=(Filter("standing", N_("Worst place"), labels=STANDINGS),),
     verbs=(
-        Verb("run", N_("Run now"), _P.BACKUP_RUN, _run, preview=_run_preview, key="r"),
+        Verb("run", N_("Run now"), _P.BACKUP_RUN, _run, preview=_run_preview, key="o"),
         Verb(
             "verify",
             N_("Verify replicas"),

@@ -182,7 +182,8 @@ class Verb:
     state lets it. ``preview(app, principal, id)`` tells the consequences, translated, one line each. ``second`` is what the
     person must hold who has to approve afterwards. ``bulk``: also for many at once, one by one, by ``many(app, principal,
     ids, input)`` with an outcome or an error for each (where that is cheaper), or by ``together(app, principal, ids, input)``
-    as one act. ``key``: its key in lists and detail.
+    as one act. ``key``: its key in lists and detail, the same for the same meaning in every room: a take on, approve; x close,
+    reject, except; m make it mine; c hand on to a case or for mending; o do it now; e change; d done; v verify; w write.
     """
 
     name: str

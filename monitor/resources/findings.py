@@ -150,7 +150,7 @@ FINDINGS = Resource(
             Reason,
             when=_may_become(FindingState.FIXED),
             bulk=True,
-            key="m",
+            key="d",
             explain=N_("The next check verifies it; if it is still there, the finding is open again."),
         ),
         Verb(

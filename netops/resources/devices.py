@@ -158,7 +158,7 @@ DEVICES = Resource(
             _collect,
             Collect,
             bulk=True,
-            key="c",
+            key="o",
             explain=N_("A worker fetches the configuration, keeps it if it changed and checks it."),
         ),
         Verb(

@@ -160,7 +160,6 @@ PACKAGES = Resource(
             _export,
             Export,
             On.NEW,
-            key="e",
             explain=_EXPLAIN,
             choices=_CHOICES,
             initial=_newest,

@@ -213,7 +213,7 @@ RESULTS = Resource(
             Confirm,
             when=lambda record: record.outcome != Outcome.UNPROVEN,
             bulk=True,
-            key="c",
+            key="a",
             explain=N_("Confirms the outcome as it stands."),
         ),
         Verb(
@@ -223,7 +223,7 @@ RESULTS = Resource(
             _decide,
             Decide,
             bulk=True,
-            key="o",
+            key="e",
             explain=N_(
                 "Sets another outcome than the evidence suggests, or the first one where there is none."
             ),
@@ -237,7 +237,7 @@ RESULTS = Resource(
             Remediate,
             when=lambda record: record.outcome in (Outcome.FAILS, Outcome.PARTLY),
             bulk=True,
-            key="m",
+            key="c",
         ),
     ),
     related=(Related(N_("Remediations"), "policies.remediations", lambda record: {"result": record.id}),),

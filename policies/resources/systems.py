@@ -218,7 +218,7 @@ SYSTEMS = Resource(
             _P.POLICIES_ASSESS,
             _assess,
             when=lambda record: record.state != SystemState.RETIRED,
-            key="a",
+            key="o",
             explain=N_("Judges every control item on the system and its devices from the evidence in force."),
         ),
         Verb(

@@ -229,7 +229,7 @@ CASES = Resource(
     verbs=(
         Verb("open", N_("Open a case"), _WRITE, _open, Open, on=On.NEW),
         Verb("take", N_("Take over"), _WRITE, _take, when=lambda case: case.state != "closed", key="m"),
-        Verb("note", N_("Write a note"), _WRITE, _note, Note, key="n"),
+        Verb("note", N_("Write a note"), _WRITE, _note, Note, key="w"),
         Verb(
             "task",
             N_("Add a task"),

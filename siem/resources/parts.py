@@ -141,7 +141,7 @@ TASKS = Resource(
             _finish,
             when=lambda task: task.state == "open",
             bulk=True,
-            key="x",
+            key="d",
         ),
     ),
 )

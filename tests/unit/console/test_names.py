@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from console.resources import resources
 from console.resources.job_names import JOB_KINDS
 from console.worker import register_work
 from kernel.i18n import LANGUAGES, translate
@@ -47,3 +48,33 @@ def test_units_and_people_are_shown_by_their_names(console: Console) -> None:
         me.id: me.name,
         unit.id: unit.name,
     }
+
+
+MEANINGS = {
+    "a": {"acknowledge", "approve", "confirm", "accept"},
+    "x": {"close", "reject", "except"},
+    "m": {"assign-to-me", "take"},
+    "c": {"case", "remediate"},
+    "o": {"assess", "check", "collect", "poll", "run"},
+    "e": {"change", "decide"},
+    "d": {"done", "finish", "fixed"},
+    "h": {"hold"},
+    "l": {"release"},
+    "r": {"revoke"},
+    "v": {"verify"},
+    "w": {"note"},
+}
+
+
+def test_a_key_means_the_same_on_every_page() -> None:
+    keyed = [(verb.key, verb.name) for one in resources().values() for verb in one.verbs if verb.key]
+    assert len(keyed) > 20
+    for key, name in keyed:
+        assert name in MEANINGS.get(key, set()), f"{key} is no key for {name}"
+
+
+def test_no_verb_takes_a_key_that_the_pages_need_themselves() -> None:
+    for one in resources().values():
+        keys = [verb.key for verb in one.verbs if verb.key]
+        assert len(keys) == len(set(keys)), one.name
+        assert not set(keys) & set("jkfnpt/?"), one.name
