@@ -119,7 +119,9 @@ class SignIn:
             if session is None:
                 raise Unauthenticated(N_("You are not signed in."), mend=N_("Sign in again."))
             user = self._accounts.user_by_id(connection, session.user)
-            certificate = self._accounts.session_certificate(connection, session.id)
+            certificate = None
+            if session.method == "certificate":
+                certificate = self._accounts.session_certificate(connection, session.id)
         if not self._alive(session, user, certificate):
             with self._database.begin() as uow:
                 self._accounts.end_session(uow.connection, session.id)
