@@ -25,18 +25,18 @@ class Person:
 
 
 THREE = (
-    Person("sysadmin", "wang.wei", "王伟(系统管理员)", "u_city", Role.SYSTEM_ADMINISTRATOR),
-    Person("officer", "li.na", "李娜(安全保密管理员)", "u_city", Role.SECURITY_OFFICER),
-    Person("auditor", "zhang.min", "张敏(安全审计员)", "u_city", Role.AUDITOR),
+    Person("sysadmin", "wang.wei", "王伟", "u_city", Role.SYSTEM_ADMINISTRATOR),
+    Person("officer", "li.na", "李娜", "u_city", Role.SECURITY_OFFICER),
+    Person("auditor", "zhang.min", "张敏", "u_city", Role.AUDITOR),
 )
 OTHERS = (
-    Person("second_officer", "chen.jie", "陈杰(安全保密管理员)", "u_city", Role.SECURITY_OFFICER),
-    Person("registrar", "liu.yang", "刘洋(临江县注册审核员)", "u_county", Role.REGISTRAR),
-    Person("city_registrar", "zhao.lei", "赵磊(市注册审核员)", "u_city", Role.REGISTRAR),
-    Person("network_admin", "huang.qiang", "黄强(网络管理员)", "u_city", Role.NETWORK_ADMINISTRATOR),
-    Person("analyst", "zhou.fang", "周芳(安全运营)", "u_city", Role.SOC_ANALYST),
-    Person("dr_admin", "wu.jing", "吴静(灾备管理员)", "u_city", Role.DR_ADMINISTRATOR),
-    Person("assessor", "xu.tao", "徐涛(等级测评师)", "u_city", Role.ASSESSOR),
+    Person("second_officer", "chen.jie", "陈杰", "u_city", Role.SECURITY_OFFICER),
+    Person("registrar", "liu.yang", "刘洋", "u_county", Role.REGISTRAR),
+    Person("city_registrar", "zhao.lei", "赵磊", "u_city", Role.REGISTRAR),
+    Person("network_admin", "huang.qiang", "黄强", "u_city", Role.NETWORK_ADMINISTRATOR),
+    Person("analyst", "zhou.fang", "周芳", "u_city", Role.SOC_ANALYST),
+    Person("dr_admin", "wu.jing", "吴静", "u_city", Role.DR_ADMINISTRATOR),
+    Person("assessor", "xu.tao", "徐涛", "u_city", Role.ASSESSOR),
 )
 
 

@@ -113,7 +113,7 @@
       ...common,
       grid: { left: 8, right: 64, top: 8, bottom: 8, containLabel: true },
       xAxis: { type: "value", minInterval: whole ? 1 : 0, axisLabel: text, splitLine: { lineStyle: { color: colour("--chart-grid") } } },
-      yAxis: { type: "category", inverse: true, data: items.map((one) => one.name), axisLabel: { ...text, width: 160, overflow: "truncate" } },
+      yAxis: { type: "category", inverse: true, data: items.map((one) => one.name), axisLabel: { ...text, width: 220, overflow: "truncate" } },
       series: [{ type: "bar", data: items, barMaxWidth: 22, label: { show: true, position: "right", color: ink(), formatter: (one) => `${one.value}${unit}` } }],
     };
     const height = data.ring ? 260 : Math.max(90, 32 * items.length + 30);
@@ -131,7 +131,7 @@
       ...data.nodes.map((one) => ({ data: { ...one, parent: one.zone || undefined }, position: { x: one.x, y: one.y }, classes: `node ${one.tone ? `tone-${one.tone}` : ""}` })),
       ...data.edges.map((one, number) => ({ data: { ...one, id: `edge:${number}` }, classes: `${one.tone ? `tone-${one.tone}` : ""} ${one.arc ? "arc" : ""}` })),
     ];
-    body.style.height = `${Math.min(Math.max(data.height, 160), 640)}px`;
+    body.style.height = `${Math.min(Math.max(data.height, 160), 640)}px`; // of something, before it is drawn
     const picture = cytoscape({
       container: body,
       elements,
@@ -140,6 +140,10 @@
       minZoom: 0.2,
       maxZoom: 2.5,
     });
+    const box = picture.elements().boundingBox(); // narrow pages have no use for the whole height
+    body.style.height = `${Math.min(Math.max((box.h * Math.min(body.clientWidth - 32, box.w * 1.1)) / box.w + 32, 160), 640)}px`;
+    picture.resize();
+    picture.fit(16);
     if (picture.zoom() > 1.1) {
       picture.zoom(1.1);
       picture.center();

@@ -232,7 +232,7 @@ def test_after_signing_out_the_back_button_shows_nothing(enter: Enter) -> None:
     page = enter("wang.wei")
     go(page, "人员与平台", "账号")
     with closing(page):
-        page.get_by_text("王伟(系统管理员)").first.click()
+        page.get_by_text("王伟", exact=True).first.click()
         page.get_by_role("button", name="退出登录").click()
         expect(page).to_have_url(re.compile("/sign-in"))
         page.go_back()
