@@ -8,6 +8,8 @@ from tempfile import TemporaryDirectory
 
 import argon2
 import pytest
+from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 
 from console.compose.tables import import_all_tables
 from kernel.blobs import MemoryBlobs
@@ -77,6 +79,15 @@ def quick_hashes() -> Iterator[None]:
     quick = partial(argon2.PasswordHasher.from_parameters, argon2.profiles.CHEAPEST)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(argon2, "PasswordHasher", quick)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def templates_compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Nearly each test makes the console anew; compiling its templates took longer than showing them."""
+    compiled = FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": compiled})
         yield
 
 
