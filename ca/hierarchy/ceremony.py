@@ -94,6 +94,7 @@ class Ceremonies:
                 uow,
                 kind="ca:ceremony",
                 subject=f"ceremony:{ceremony_id}",
+                title=plan.root_name,
                 digest=_digest(plan),
                 requested_by=principal,
                 permission=Permission.CA_CEREMONY_APPROVE,

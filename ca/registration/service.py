@@ -282,6 +282,7 @@ class Registration:
             uow,
             kind="ca:request",
             subject=target,
+            title=request.subject.get("CN", target),
             digest=_digest(request),
             requested_by=principal,
             permission=Permission.CA_REQUEST_APPROVE,

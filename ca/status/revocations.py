@@ -123,6 +123,7 @@ class Revocations:
             uow,
             kind="ca:revocation",
             subject=target,
+            title=revocation.subject,
             digest=_digest(revocation),
             requested_by=principal,
             permission=Permission.CA_CEREMONY_APPROVE,

@@ -272,6 +272,7 @@ class ApprovalView(Record):
 
     id: str
     kind: str
+    title: str
     object: str
     object_kind: str
     digest: str
@@ -294,6 +295,7 @@ def _approval(case: Case) -> ApprovalView:
     return ApprovalView(
         id=approval.id,
         kind=approval.kind,
+        title=approval.title,
         object=object_id or approval.subject,
         object_kind=OBJECTS.get(kind, ""),
         digest=approval.digest,
@@ -328,11 +330,11 @@ APPROVALS = Resource(
     record=ApprovalView,
     page=_approvals,
     item=_one_approval,
-    headline="object",
+    headline="title",
     columns=(
         Column("kind", N_("Kind of approval"), Cell.STATE, labels=KINDS),
         Column("state", N_("State"), Cell.STATE, labels=APPROVAL_STATES),
-        Column("object", N_("What is decided on"), Cell.CODE, link=Link("", "object", "object_kind")),
+        Column("title", N_("What is decided on"), link=Link("", "object", "object_kind")),
         Column("requester", N_("Asked for by")),
         Column("opened_at", N_("Asked for"), Cell.TIME, sort="opened"),
         Column("approved", N_("Approved by so many"), Cell.NUMBER),
@@ -344,6 +346,7 @@ APPROVALS = Resource(
         Column("permission", N_("Permission needed"), Cell.STATE, labels=PERMISSIONS, shown=False),
         Column("unit", N_("Unit"), Cell.UNIT, shown=False),
         Column("digest", N_("Digest of what is decided on"), Cell.CODE, shown=False),
+        Column("object", N_("Its id"), Cell.CODE, shown=False),
         Column("id", N_("Id"), Cell.CODE, shown=False),
     ),
     filters=(

@@ -28,6 +28,7 @@ class Approvals:
         *,
         kind: str,
         subject: str,
+        title: str,
         digest: str,
         requested_by: Principal,
         permission: Permission,
@@ -41,6 +42,7 @@ class Approvals:
             new_id("apr"),
             kind,
             subject,
+            title[:300],
             digest,
             requested_by.id,
             str(permission),
@@ -155,4 +157,4 @@ class Approvals:
         return ApprovalState.APPROVED if enough else ApprovalState.PENDING
 
 
-_COLUMNS = ("id", "kind", "subject", "digest", "requested_by", "permission", "unit", "needed")
+_COLUMNS = ("id", "kind", "subject", "title", "digest", "requested_by", "permission", "unit", "needed")

@@ -154,7 +154,7 @@ class Case:
 
 
 def _case(row: Row[Any]) -> Case:
-    names = ("id", "kind", "subject", "digest", "requested_by", "permission", "unit", "needed")
+    names = ("id", "kind", "subject", "title", "digest", "requested_by", "permission", "unit", "needed")
     approval = Approval(**{name: getattr(row, name) for name in names}, state=ApprovalState(row.state))
     return Case(approval, row.opened_at, row.decided_at, row.requester or row.requested_by)
 
@@ -167,7 +167,7 @@ _CASES: Listing[Case] = Listing(
     orders={"opened": approvals.c.opened_at},
     default="-opened",
     row=_case,
-    text=(approvals.c.subject, approvals.c.id, users.c.name),
+    text=(approvals.c.title, approvals.c.subject, approvals.c.id, users.c.name),
     filters={
         "state": equals(approvals.c.state),
         "kind": equals(approvals.c.kind),

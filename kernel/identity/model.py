@@ -154,11 +154,15 @@ class ApprovalState(StrEnum):
 
 @dataclass(frozen=True)
 class Approval:
-    """A four-eyes case: what is to be approved (kind, subject, digest of it), by how many, and how far it is."""
+    """A four-eyes case: what is to be approved (kind, subject, digest of it), by how many, and how far it is.
+
+    ``title`` is what people call the subject: whom a certificate is for, which CA is founded.
+    """
 
     id: str
     kind: str
     subject: str
+    title: str
     digest: str
     requested_by: str
     permission: str

@@ -69,6 +69,7 @@ approvals = Table(
     Column("id", String(60), primary_key=True),
     Column("kind", String(80), nullable=False),
     Column("subject", String(300), nullable=False, index=True),
+    Column("title", String(300), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("requested_by", String(80), nullable=False, index=True),
     Column("permission", String(80), nullable=False),

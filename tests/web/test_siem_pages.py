@@ -105,7 +105,7 @@ def test_alerts_are_worked_through_with_the_keyboard_alone(desk: Desk) -> None:
     page.keyboard.press("j")
     page.keyboard.press("x")  # close, with verdict and reason
     dialog.get_by_label("研判结论").select_option(label="误报")
-    dialog.get_by_label("原因").fill("红队演练，已核实")
+    dialog.get_by_label("理由").fill("红队演练，已核实")
     dialog.get_by_role("button", name="关闭", exact=True).last.click()
     expect(rows).to_have_count(4)
     [closed] = alerts_in(desk, "closed")
@@ -144,7 +144,7 @@ def test_several_alerts_become_one_case_that_is_closed_with_them(desk: Desk) -> 
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("将一并关闭的告警：2 个")).to_be_visible()
     dialog.get_by_label("研判结论").select_option(label="真实攻击或故障")
-    dialog.get_by_label("原因").fill("来源已封堵，口令已更换")
+    dialog.get_by_label("理由").fill("来源已封堵，口令已更换")
     dialog.get_by_role("button", name="结案").last.click()
     expect(page.get_by_text("已结案").first).to_be_visible()
     assert len(alerts_in(desk, "closed")) == 3

@@ -223,6 +223,7 @@ def test_what_waits_is_shown_to_who_may_decide_and_who_asked_with_who_may(
             uow,
             kind="ca:request",
             subject="request:req_1",
+            title="王芳",
             digest="0" * 64,
             requested_by=principal_of(registrar),
             permission=Permission.CA_REQUEST_APPROVE,
@@ -235,6 +236,8 @@ def test_what_waits_is_shown_to_who_may_decide_and_who_asked_with_who_may(
     assert case.id in registrar.get("/identity/approvals?filter[mine]=asked").text
     assert console.accounts[Role.SECURITY_OFFICER].user.name in registrar.get(path).text
     assert 'href="/ca/requests/req_1"' in officer.get(path).text
+    assert "王芳" in officer.get(path).text.partition("<h1")[2].partition("</h1>")[0]
+    assert "王芳" in officer.get("/").text
     assert signed_in(Role.SOC_ANALYST).get(path).status_code == 404
 
 

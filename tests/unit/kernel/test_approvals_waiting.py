@@ -23,7 +23,14 @@ GRANT = Permission.IDENTITY_ROLE_GRANT
 def opened(database: Database, approvals: Approvals, by: Principal, unit: str | None = None) -> Approval:
     with database.begin() as uow:
         return approvals.open(
-            uow, kind="role", subject="user:x", digest="0" * 64, requested_by=by, permission=GRANT, unit=unit
+            uow,
+            kind="role",
+            subject="user:x",
+            title="x",
+            digest="0" * 64,
+            requested_by=by,
+            permission=GRANT,
+            unit=unit,
         )
 
 
@@ -68,7 +75,14 @@ def test_who_has_approved_already_is_not_asked_again(
 ) -> None:
     with database.begin() as uow:
         approval = approvals.open(
-            uow, kind="role", subject="x", digest="0" * 64, requested_by=officer, permission=GRANT, needed=2
+            uow,
+            kind="role",
+            subject="x",
+            title="x",
+            digest="0" * 64,
+            requested_by=officer,
+            permission=GRANT,
+            needed=2,
         )
         approvals.decide(uow, approval.id, second_officer, approve=True)
     third = Principal("usr_third", "third", second_officer.roles, "u_city", "password")
@@ -95,6 +109,7 @@ def test_no_part_of_the_suite_approves_whatever_the_permission(
             uow,
             kind="x",
             subject="x",
+            title="x",
             digest="0" * 64,
             requested_by=officer,
             permission=held_by_the_worker_too,

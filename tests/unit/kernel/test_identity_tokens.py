@@ -85,6 +85,7 @@ def test_four_eyes_are_two_people_not_a_person_and_their_program(
                 uow,
                 kind="test",
                 subject="x",
+                title="x",
                 digest="0" * 64,
                 requested_by=asker,
                 permission=Permission.EVIDENCE_READ,
