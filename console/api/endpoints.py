@@ -16,6 +16,7 @@ from console.api.repeats import Repeats
 from console.compose.app import App
 from console.exchange.asking import ask_of
 from console.exchange.records import etag, matches
+from kernel.edges.plain import file_name
 from kernel.edges.resources import Done, Input, Resource, Verb, outcome
 from kernel.errors import WeichengError
 from kernel.i18n import translate
@@ -123,7 +124,9 @@ def _file(app: App, operation: Operation) -> View:
     def view(object_id: str = "") -> Response:
         no_arguments()
         file = get(app, g.principal, object_id)
-        headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"}
+        headers = {
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file_name(file.name), safe='')}"
+        }
         return Response(file.data, headers=headers, content_type=file.media_type)
 
     return view

@@ -140,7 +140,7 @@ def _session_end() -> dict[str, int]:
 def _dress(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers[name] = value
-    if request.endpoint != "static":
+    if request.endpoint != "static" or response.status_code >= 400:  # a problem page holds a form's token
         response.headers["Cache-Control"] = "no-store"
     response.headers["X-Request-Id"] = g.get("request_id", "")
     return response

@@ -12,6 +12,7 @@ FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff
 _STEERING = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+_UNSAFE = re.compile(r"[^\w .()+,=@-]|^[. ]+")  # in the name of a file
 
 
 def plain(text: str) -> str:
@@ -20,6 +21,11 @@ def plain(text: str) -> str:
     Tabs and line ends stay: configurations have them.
     """
     return text if text.isascii() and text.isprintable() else _STEERING.sub(_written_out, text)
+
+
+def file_name(text: str) -> str:
+    """``text`` as the name of a file to be saved: no path, nothing that ends a header's value or hides the true ending."""
+    return _UNSAFE.sub("_", text) or "_"
 
 
 def as_json_text(text: str) -> str:

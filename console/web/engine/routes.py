@@ -18,6 +18,7 @@ from console.web.engine.links import item_url, list_url
 from console.web.engine.verbs import Refused, Sent, Target
 from console.web.panels import Panel
 from kernel.canonical import canonical_json, sha256_hex
+from kernel.edges.plain import file_name
 from kernel.edges.resources import Done, File, On, Resource
 from kernel.errors import Invalid, NotFound, WeichengError
 from kernel.i18n import N_, translate
@@ -120,7 +121,7 @@ def _download(resource: Resource, object_id: str, name: str) -> ResponseReturnVa
 
 def _file(file: File) -> Response:
     response = Response(file.data, content_type=file.media_type)
-    response.headers.set("Content-Disposition", "attachment", filename=file.name)
+    response.headers.set("Content-Disposition", "attachment", filename=file_name(file.name))
     return response
 
 

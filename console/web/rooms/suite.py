@@ -9,12 +9,15 @@ from flask import Blueprint, send_file
 from flask.typing import ResponseReturnValue
 
 from console.compose.app import App
+from console.resources import resources
 from console.resources.audit import AuditRecordView
 from console.resources.evidence import CHECK_STATES, CHECKS, EvidenceView
 from console.resources.jobs import JobView
 from console.web.context import the_app, the_principal
+from console.web.engine.links import item_url, list_url
 from console.web.panels import Entry, Panel
-from kernel.edges.resources import Label, Tone
+from kernel.edges.plain import file_name
+from kernel.edges.resources import Label, Resource, Tone
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -37,13 +40,23 @@ LOG_KINDS: Mapping[LogKind, Label] = {
     LogKind.REPEATS: Label(N_("does again the failed job"), Tone.QUIET),
 }
 
+MADE: Mapping[str, str] = {  # what a job's result tells of, and where that is
+    "run": "backup.runs",
+    "drill": "backup.drills",
+    "verdicts": "backup.verifications",
+    "assessment": "policies.assessments",
+    "package": "policies.packages",
+}
+
 
 @pages.get("/evidence/<evidence_id>/attachments/<name>")
 def attachment(evidence_id: str, name: str) -> ResponseReturnValue:
     """An attachment as a file to keep, never as a page of ours."""
     found = the_app().evidence.attached(the_principal(), evidence_id, name)
     data = io.BytesIO(found.data)
-    return send_file(data, "application/octet-stream", as_attachment=True, download_name=found.name)
+    return send_file(
+        data, "application/octet-stream", as_attachment=True, download_name=file_name(found.name)
+    )
 
 
 def _progress(app: App, principal: Principal, job: Any) -> Mapping[str, Any]:
@@ -53,8 +66,18 @@ def _progress(app: App, principal: Principal, job: Any) -> Mapping[str, Any]:
     }
 
 
-def _asked_and_found(_app: App, _principal: Principal, job: JobView) -> Mapping[str, Any]:
-    return {"values": [(N_("Asked for with"), _text(job.payload)), (N_("Result"), _text(job.result))]}
+def _asked_and_found(app: App, principal: Principal, job: JobView) -> Mapping[str, Any]:
+    values = [(N_("Asked for with"), _text(job.payload)), (N_("Result"), _text(job.result))]
+    made = [(resources()[name], key) for key, name in MADE.items() if (job.result or {}).get(key)]
+    seen = [(one, key) for one, key in made if app.floor.access.allows(principal, one.permission)]
+    return {"values": values, "made": [_made(one, (job.result or {})[key]) for one, key in seen]}
+
+
+def _made(resource: Resource, value: Any) -> tuple[str, str]:
+    """(what, where it is): the object if the result tells its id, else the list that it stands in."""
+    if isinstance(value, str):
+        return resource.one, item_url(resource.name, value)
+    return resource.title, list_url(resource.name)
 
 
 def _details(_app: App, _principal: Principal, record: AuditRecordView) -> Mapping[str, Any]:
@@ -84,6 +107,6 @@ PANELS: Mapping[str, tuple[Panel, ...]] = {
     ),
     "jobs.jobs": (
         Panel(N_("Progress and log"), "suite/job_progress.html", _progress),
-        Panel(N_("Input and result"), "suite/values.html", _asked_and_found),
+        Panel(N_("Input and result"), "suite/job_result.html", _asked_and_found),
     ),
 }
