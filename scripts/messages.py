@@ -2,7 +2,8 @@
 
     python -m scripts.messages compile             every <package>/locale/zh_CN.po to its .mo
     python -m scripts.messages update PACKAGE...   add new messages to the .po (empty), drop those no longer used
-    python -m scripts.messages check               every marked message is translated; exit status 1 and one line a fault if not
+    python -m scripts.messages check               every marked message is translated, and the same everywhere; exit status 1 and
+                                                   one line a fault if not
 
 A message is the English text in ``N_("...")``, ``_("...")`` or ``translate("...")`` in code and ``_("...")`` in templates.
 Policy data carries both languages side by side: a mapping with ``zh`` has ``en`` and the other way round.
@@ -10,7 +11,7 @@ Policy data carries both languages side by side: a mapping with ``zh`` has ``en`
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +123,20 @@ def one_sided(value: Any, place: str) -> Iterator[str]:
             yield from one_sided(inner, f"{place}[{number}]")
 
 
+def disagreements(catalogues: Mapping[str, Catalog]) -> Iterator[str]:
+    """Messages that packages translate differently: readers see that of the first package everywhere."""
+    first: dict[str, tuple[str, str]] = {}
+    for package, catalogue in catalogues.items():
+        for message in catalogue:
+            if message.id and message.string:
+                other, text = first.setdefault(message.id, (package, message.string))
+                if text != message.string:
+                    yield f"{message.id!r} is {text!r} in {other} and {message.string!r} in {package}"
+
+
 def check() -> int:
     found = [fault for package in PACKAGES for fault in faults(package)] + list(data_faults())
+    found += disagreements({package: read(package) for package in PACKAGES})
     for fault in found:
         print(fault)
     print(f"translations: {len(found)} faults" if found else "translations: complete", file=sys.stderr)

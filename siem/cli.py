@@ -33,7 +33,7 @@ _EVENTS = (
     N_("message"),
 )
 _ALERTS = (N_("id"), N_("risk"), N_("level"), N_("title"), N_("state"), N_("count"), N_("group"), N_("last"))
-_CASES = (N_("id"), N_("level"), N_("title"), N_("state"), N_("verdict"), N_("opened"))
+_CASES = (N_("id"), N_("level"), N_("title"), N_("state"), N_("verdict"), N_("opened_at"))
 _RULES = (N_("rule"), N_("level"), N_("title"), N_("alerts"), N_("place"))
 _TESTS = (N_("rule"), N_("example"), N_("fired"), N_("right"))
 _SOURCES = (N_("source"), N_("state"), N_("received"), N_("malformed"), N_("truncated"), N_("last"))

@@ -42,7 +42,7 @@ def case_row(found: Case) -> dict[str, Any]:
         "title": found.title,
         "state": str(found.state),
         "verdict": str(found.verdict) if found.verdict else "",
-        "opened": found.opened_at,
+        "opened_at": found.opened_at,
     }
 
 

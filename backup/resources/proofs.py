@@ -198,7 +198,7 @@ DRILLS = Resource(
     item=_drill,
     headline="replica",
     columns=(
-        Column("decided_at", N_("Decided at"), Cell.TIME, sort="decided_at"),
+        Column("decided_at", N_("Drill begun at"), Cell.TIME, sort="decided_at"),
         Column("replica", N_("Restored from"), Cell.CODE, link=Link("backup.replicas")),
         Column("verdict", N_("Verdict"), Cell.STATE, VERDICTS),
         Column("reached", N_("Level reached"), Cell.STATE, LEVELS),

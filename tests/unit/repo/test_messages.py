@@ -83,3 +83,12 @@ def test_policy_data_in_both_languages_is_right(package: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "rule.yaml").write_text("title: {zh: 口令, en: Password}\nnumber: 3\n", encoding="utf-8")
     assert list(messages.data_faults()) == []
+
+
+def test_a_message_has_the_same_chinese_in_every_package(package: Path) -> None:
+    catalogue(package, GOOD)
+    here = messages.read("room")
+    assert list(messages.disagreements({"room": here, "hall": here})) == []
+    catalogue(package, GOOD.replace("设备", "装置"))
+    (fault, other) = messages.disagreements({"room": here, "hall": messages.read("room")})
+    assert "'设备' in room and '装置' in hall" in other + fault
