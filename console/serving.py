@@ -1,11 +1,19 @@
 """Gunicorn as our processes use it: configured in code alone, logging JSON lines among ours."""
 
+import socket
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+HEAD = 20.0  # seconds that a client has for its handshake and the head of its request
 
 
 class Log(Logger):  # type: ignore[misc]
@@ -14,6 +22,59 @@ class Log(Logger):  # type: ignore[misc]
     def setup(self, cfg: Any) -> None:
         self.error_log.handlers.clear()
         self.error_log.propagate = True
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Threads that one address alone can not keep busy: it gets half of them, what else it asks waits for its own turn.
+
+    Whoever opens connections and sends little or nothing (CWE-400) is cut off after a while. Everything but ``handle_request``
+    runs in the main thread.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._busy: Counter[str] = Counter()
+        self._waiting: dict[str, deque[TConn]] = {}
+        self._heads: dict[TConn, float] = {}  # whose request is still to come, and until when
+
+    def enqueue_req(self, conn: TConn) -> None:
+        origin = _origin(conn)
+        if self._busy[origin] >= max(1, self.cfg.threads // 2):
+            self._waiting.setdefault(origin, deque()).append(conn)
+            return
+        self._busy[origin] += 1
+        self._heads[conn] = time.monotonic() + HEAD
+        super().enqueue_req(conn)
+
+    def handle_request(self, req: Any, conn: TConn) -> Any:
+        self._heads.pop(conn, None)
+        return super().handle_request(req, conn)
+
+    def finish_request(self, conn: TConn, done: "Future[Any]") -> None:
+        origin = _origin(conn)
+        self._heads.pop(conn, None)
+        self._busy[origin] -= 1
+        super().finish_request(conn, done)
+        waiting = self._waiting.get(origin)
+        if waiting:
+            self.enqueue_req(waiting.popleft())
+        else:
+            self._waiting.pop(origin, None)
+        if not self._busy[origin]:
+            del self._busy[origin]
+
+    def murder_pending(self) -> None:
+        """Gunicorn's look at idle connections, about once a second."""
+        super().murder_pending()
+        now = time.monotonic()
+        for conn, until in list(self._heads.items()):
+            if until < now:
+                with suppress(OSError):  # it is closed already
+                    conn.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _origin(conn: TConn) -> str:
+    return str(conn.client[0])
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -28,7 +89,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         chosen: dict[str, Any] = {
             "bind": self._bind,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "logger_class": Log,
             "timeout": 60,
             "graceful_timeout": 15,
