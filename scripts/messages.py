@@ -2,8 +2,8 @@
 
     python -m scripts.messages compile             every <package>/locale/zh_CN.po to its .mo
     python -m scripts.messages update PACKAGE...   add new messages to the .po (empty), drop those no longer used
-    python -m scripts.messages check               every marked message is translated, and the same everywhere; exit status 1 and
-                                                   one line a fault if not
+    python -m scripts.messages check               every marked message is translated, everywhere the same;
+                                                   exit status 1 and one line a fault if not
 
 A message is the English text in ``N_("...")``, ``_("...")`` or ``translate("...")`` in code and ``_("...")`` in templates.
 Policy data carries both languages side by side: a mapping with ``zh`` has ``en`` and the other way round.

@@ -205,7 +205,7 @@ def test_the_cas_certificate_waits_for_the_second_officer(office: Office) -> Non
     assert f'/ca/certificates/{office.issuing}/revoke"' not in page
     path = f"/ca/certificates/{office.issuing}/propose-revocation"
     assert send(officer, path, code="ca_compromise", reason="泄露").status_code == 303
-    assert "等待第二名保密管理员" in officer.get("/ca/revocations").text
+    assert "等待第二名安全保密管理员" in officer.get("/ca/revocations").text
     assert "有效" in officer.get("/ca/authorities/issuing").text
 
 
