@@ -53,6 +53,7 @@ def test_the_auditor_reads_one_objects_history_and_verifies_the_chain(console: C
     one = auditor.get("/audit/records/2")
     assert one.status_code == 200
     assert console.app.audit.get(person(console, auditor), "2").hash in one.text
+    assert "与该对象有关的全部记录" in one.text
     head = console.app.audit.head()[1]
     assert head in send(auditor, "/audit/records/-/verify").text
 
@@ -81,7 +82,7 @@ def test_a_job_tells_how_far_it_is_and_what_became_of_it(console: Console) -> No
         context.progress(3, 20, "nw-core-01 <b>")
         assert "3/20" in browser.get(f"/jobs/jobs/{job}").text
         assert "every 2s" in browser.get(f"/jobs/jobs/{job}").text
-        with context.finish({"devices": 20}):
+        with context.finish({"devices": 20, "run": "run_1"}):
             pass
 
     browser = enter(console, Role.NETWORK_ADMINISTRATOR)
@@ -92,6 +93,7 @@ def test_a_job_tells_how_far_it_is_and_what_became_of_it(console: Console) -> No
     for said in ("worker-1", "nw-core-01 &lt;b&gt;", "一号机房", "&#34;devices&#34;: 20"):
         assert said in shown, said
     assert "every 2s" not in shown, "what has ended is not asked for again"
+    assert "/backup/runs/run_1" not in shown, "who may not read it is led nowhere"
     assert job in browser.get("/jobs/jobs?filter[state]=succeeded").text
     assert job not in browser.get("/jobs/jobs?filter[state]=failed").text
 
