@@ -11,7 +11,6 @@ from kernel.pki import der
 from kernel.pki.algorithms import Algorithm
 
 SUBJECT_KEY_ID, AUTHORITY_KEY_ID = "2.5.29.14", "2.5.29.35"
-SUBJECT_ALT_NAME = "2.5.29.17"
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ def _each(
 def _one_of_many(resource: Resource, object_id: str, act: Callable[[], Done]) -> ItemOutcome[Any]:
     """An act on one of many objects: whatever goes wrong with it stays with it."""
     try:
-        told = _outcome(resource, act())
+        told = _outcome(act())
         return ItemOutcome(id=object_id, status=202 if told.job else 200, outcome=told, problem=None)
     except WeichengError as error:
         problem = problem_of(error)
@@ -165,7 +165,7 @@ def _without_ids(verb: Verb, wanted: Input) -> Input:
     return verb.input.model_construct(**{name: getattr(wanted, name) for name in names})
 
 
-def _outcome(resource: Resource, done: Done) -> Outcome[Any]:
+def _outcome(done: Done) -> Outcome[Any]:
     return Outcome(
         id=done.id,
         message=translate(done.message, **done.params),
@@ -179,7 +179,7 @@ def _outcome(resource: Resource, done: Done) -> Outcome[Any]:
 
 def _done(resource: Resource, done: Done, status: int) -> Response:
     """202 and the job's address where the work goes on, 201 and the object's address where one was made."""
-    told = _outcome(resource, done)
+    told = _outcome(done)
     headers = {} if done.record is None else _tag(done.record)
     if told.job:
         return _json(told, 202, {**headers, "Location": told.job})

@@ -102,7 +102,6 @@
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-tick-all]"))
       all("[data-tick]", event.target.closest("form")).forEach((tick) => (tick.checked = event.target.checked));
-    if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
     count();
   });
   document.addEventListener("reset", () => setTimeout(count));

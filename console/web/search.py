@@ -67,7 +67,7 @@ def finds(app: App, principal: Principal, resource: Resource, ask: Ask, url: str
     except WeichengError as error:
         return Finds(title, url, fault=error.text())
     beside = _beside(resource)
-    names = names_in(app, principal, beside, found.items)
+    names = names_in(app, beside, found.items)
     items = tuple(_item(resource, record, beside, names) for record in found.items)
     return Finds(title, url, items, found.total, found.counted)
 

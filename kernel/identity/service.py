@@ -298,8 +298,8 @@ class IdentityService:
             raise NotFound(N_("There is no user %(login)s."), login=login[:80])
         return listing.row(row)
 
-    def names(self, principal: Principal, ids: Collection[str]) -> Mapping[str, str]:
-        """Names of units and accounts by id, for who is shown what they did or own; unknown ids are left out."""
+    def names(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Names of units and accounts by id, for pages that may show the ids; unknown ones are left out."""
         with self._database.read() as connection:
             return self._accounts.names(connection, ids)
 

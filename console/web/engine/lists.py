@@ -135,7 +135,7 @@ def list_view(
         resource=resource,
         ask=ask,
         page=page,
-        rows=_rows(app, principal, resource, columns, page.items),
+        rows=_rows(app, resource, columns, page.items),
         heads=tuple(_head(resource, column, ask) for column in columns),
         columns=tuple(
             ColumnChoice(one.name, translate(one.label), one in columns) for one in resource.columns
@@ -183,9 +183,9 @@ def _with(url: str, query: str) -> str:
 
 
 def _rows(
-    app: App, principal: Principal, resource: Resource, columns: Sequence[Column], records: Sequence[Any]
+    app: App, resource: Resource, columns: Sequence[Column], records: Sequence[Any]
 ) -> tuple[RowView, ...]:
-    names = names_in(app, principal, columns, records)
+    names = names_in(app, columns, records)
     return tuple(_row(resource, columns, record, names) for record in records)
 
 

@@ -6,18 +6,15 @@ from typing import Any
 from console.compose.app import App
 from kernel.edges.resources import Cell, Column, Resource
 from kernel.i18n import translate
-from kernel.identity.model import Principal
 
 _NAMED = (Cell.UNIT, Cell.PERSON)
 
 
-def names_in(
-    app: App, principal: Principal, columns: Sequence[Column], records: Iterable[Any]
-) -> Mapping[str, str]:
+def names_in(app: App, columns: Sequence[Column], records: Iterable[Any]) -> Mapping[str, str]:
     """Id -> name of the units and people in these columns: one query, none where no column holds any."""
     fields = [column.name for column in columns if column.cell in _NAMED]
     ids = {value for record in records for value in (getattr(record, name) for name in fields) if value}
-    return app.identity.names(principal, ids) if ids else {}
+    return app.identity.names(ids) if ids else {}
 
 
 def value_of(column: Column, record: Any, names: Mapping[str, str]) -> Any:

@@ -63,12 +63,12 @@ def _plan_view(app: App, principal: Principal, state: PlanState, now: datetime) 
         "run_url": item_url("backup.runs", record.last_run) if record.last_run else "",
         "error": state.last.error if state.last else "",
         "sets": state.plan.sets,
-        "rows": [_row(app, replica, now) for replica in state.replicas],
+        "rows": [_row(replica, now) for replica in state.replicas],
         "history": _history_view(app, principal, record.id),
     }
 
 
-def _row(app: App, replica: Replica, now: datetime) -> Mapping[str, Any]:
+def _row(replica: Replica, now: datetime) -> Mapping[str, Any]:
     record = replica_record(replica, replica.worst(now))
     return {
         "record": record,

@@ -133,7 +133,7 @@ def _case_events(app: App, principal: Principal, case: CaseRecord) -> Mapping[st
     return {"events": _shown(found), "more": 0}
 
 
-def _evidence(app: App, principal: Principal, case: CaseRecord) -> Mapping[str, Any]:
+def _evidence(_app: App, _principal: Principal, case: CaseRecord) -> Mapping[str, Any]:
     return {
         "closed": case.state == "closed",
         "url": list_url("evidence.records", {"subject": case.id}),

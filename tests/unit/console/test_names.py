@@ -44,7 +44,7 @@ def test_units_and_people_are_shown_by_their_names(console: Console) -> None:
     listed = browser.get("/identity/tokens").text.partition("<tbody")[2]
     assert f">{unit.name}</span>" in listed
     assert unit.name in browser.get("/identity/tokens?format=csv").text
-    assert console.app.identity.names(me, [me.id, unit.id, "usr_nobody"]) == {
+    assert console.app.identity.names([me.id, unit.id, "usr_nobody"]) == {
         me.id: me.name,
         unit.id: unit.name,
     }

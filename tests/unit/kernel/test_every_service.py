@@ -40,7 +40,6 @@ FREE: Mapping[str, str] = {
     "Preferences.all": "everybody sees what they chose",
     "Preferences.put": "everybody chooses for themselves",
     "IdentityService.holders": "who may do or approve something is told to whoever needs them",
-    "IdentityService.names": "who did or owns something is told by name to whoever is shown it",
     "IdentityService.units": "everybody sees the units they belong to",
     "JobQueue.enqueue": "services enqueue after checking the permission for what the job does",
 }
