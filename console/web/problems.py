@@ -42,12 +42,22 @@ def page(status: int, detail: str = "") -> ResponseReturnValue:
     """The problem page. A script without a session is sent to the sign-in page as a whole."""
     title = TITLES.get(status, TITLES[500] if status >= 500 else TITLES[400])
     text = render_template(
-        "problem.html", status=status, title=title, detail=detail, number=g.get("request_id")
+        "problem.html",
+        status=status,
+        title=title,
+        detail=detail,
+        number=g.get("request_id"),
+        item=_item() if status == HTTP_STATUS[ErrorCode.CONFLICT] else "",
     )
     response = make_response(text, status)
     if status == HTTP_STATUS[ErrorCode.UNAUTHENTICATED] and request.headers.get("HX-Request"):
         response.headers["HX-Redirect"] = url_for("sign_in.page")
     return response
+
+
+def _item() -> str:
+    """Where the object is that the act was meant for; "" when it was for a list."""
+    return request.path.rpartition("/")[0] if (request.endpoint or "").endswith(":item-act") else ""
 
 
 def _known(error: WeichengError) -> ResponseReturnValue:

@@ -53,7 +53,7 @@ def test_the_auditor_reads_one_objects_history_and_verifies_the_chain(console: C
     one = auditor.get("/audit/records/2")
     assert one.status_code == 200
     assert console.app.audit.get(person(console, auditor), "2").hash in one.text
-    assert "与该对象有关的全部记录" in one.text
+    assert "此对象的全部审计记录" in one.text
     head = console.app.audit.head()[1]
     assert head in send(auditor, "/audit/records/-/verify").text
 
