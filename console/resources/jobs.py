@@ -20,10 +20,11 @@ from kernel.edges.resources import (
     Verb,
 )
 from kernel.edges.shared import UNIT, Reason, unit_names
-from kernel.i18n import N_
+from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.jobs.model import Job, JobState
+from kernel.jobs.queue import SCHEDULE
 from kernel.store.listing import Ask, Page
 
 STATES: Labels = {
@@ -63,7 +64,8 @@ class JobView(Record):
 
 def _shown(job: Job, units: Mapping[str, str]) -> JobView:
     values = {name: value for name, value in asdict(job).items() if name in JobView.model_fields}
-    named = {"unit_name": units.get(job.unit or "", job.unit or ""), "asker": job.asker or job.requested_by}
+    by_clock = translate(N_("the schedule")) if job.requested_by == SCHEDULE else job.requested_by
+    named = {"unit_name": units.get(job.unit or "", job.unit or ""), "asker": job.asker or by_clock}
     held = {"lease_until": job.lease_until if job.state is JobState.RUNNING else None}
     return JobView(**(values | named | held))
 

@@ -30,6 +30,7 @@ from kernel.jobs.store import OPEN, insert_line, job_of, jobs, read_lines, sched
 from kernel.store import Database, UnitOfWork, insert_if_absent
 from kernel.store.listing import Ask, Page
 
+SCHEDULE = "system:schedule"  # who asks for what is due by the clock
 LEASE = timedelta(seconds=60)
 FIRST_RETRY = timedelta(seconds=5)
 LAST_RETRY = timedelta(hours=1)
@@ -202,7 +203,7 @@ class JobQueue:
             rows = uow.execute(due.with_for_update(skip_locked=True)).all()
             for row in rows:
                 key = f"schedule:{row.name}"
-                uow.enqueue(JobRequest(row.kind, row.payload, key=key, requested_by="system:schedule"))
+                uow.enqueue(JobRequest(row.kind, row.payload, key=key, requested_by=SCHEDULE))
                 moved = schedules.update().where(schedules.c.name == row.name)
                 uow.execute(moved.values(next_run_at=next_cron_time(row.cron, now)))
         return len(rows)
