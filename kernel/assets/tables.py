@@ -8,10 +8,12 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from xml.parsers import expat
 
 from kernel.edges.plain import FORMULA_SIGNS
 from kernel.errors import Invalid, LimitExceeded
@@ -20,6 +22,7 @@ from kernel.i18n import N_, translate
 MAX_FILE = 10 * 2**20  # bytes
 MAX_UNPACKED = 100 * 2**20  # bytes of an XLSX once unpacked
 MAX_PARTS = 2000
+MAX_ELEMENTS = 1_000_000  # of the XML in an XLSX: the reader may hold them all, some 250 bytes each
 MAX_ROWS = 20_000
 MAX_COLUMNS = 64
 MAX_CELL = 1000  # characters
@@ -233,12 +236,16 @@ def _xlsx_rows(data: bytes, file: str) -> Iterator[tuple[int, Sequence[str]]]:
     except (Invalid, LimitExceeded):
         raise
     except Exception as error:  # noqa: BLE001 - the reader raises anything on a broken file
-        raise Invalid(
-            N_("The file is no workbook that can be read (%(detail)s)."),
-            mend=N_("Save it anew as .xlsx or as CSV."),
-            place=file,
-            detail=type(error).__name__,
-        ) from None
+        raise _no_workbook(error, file) from None
+
+
+def _no_workbook(error: Exception, file: str) -> Invalid:
+    return Invalid(
+        N_("The file is no workbook that can be read (%(detail)s)."),
+        mend=N_("Save it anew as .xlsx or as CSV."),
+        place=file,
+        detail=type(error).__name__,
+    )
 
 
 def _sheet_rows(rows: Iterable[Any], file: str) -> Iterator[tuple[int, Sequence[str]]]:
@@ -263,9 +270,10 @@ def _cell_text(cell: Any) -> str:
 
 
 def _check_archive(data: bytes, file: str) -> None:
-    """Refuse a zip bomb before anything is unpacked; zipfile reads no more than the sizes declared here."""
+    """Refuse a bomb before the reader opens it; zipfile reads no more than the sizes declared here."""
     try:
-        parts = zipfile.ZipFile(io.BytesIO(data)).infolist()
+        archive = zipfile.ZipFile(io.BytesIO(data))
+        parts = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         raise Invalid(
             N_("The file is a broken archive."), mend=N_("Save it anew as .xlsx or as CSV."), place=file
@@ -273,6 +281,38 @@ def _check_archive(data: bytes, file: str) -> None:
     _limit(len(parts), MAX_PARTS, N_("The workbook has more than %(limit)s parts."), file)
     unpacked = sum(part.file_size for part in parts)
     _limit(unpacked, MAX_UNPACKED, N_("The workbook unpacks to more than %(limit)s bytes."), file)
+    _check_elements(archive, file)
+
+
+def _check_elements(archive: zipfile.ZipFile, file: str) -> None:
+    """A few octets of archive can be millions of elements, and a document type can make more of them."""
+    count = 0
+
+    def started(_name: str, _attributes: Mapping[str, str]) -> None:
+        nonlocal count
+        count += 1
+        _limit(count, MAX_ELEMENTS, N_("The workbook has more than %(limit)s elements."), file)
+
+    def typed(*_declaration: Any) -> None:
+        raise expat.ExpatError
+
+    for part in archive.infolist():
+        if not part.filename.endswith((".xml", ".rels")):
+            continue
+        parser = expat.ParserCreate()
+        parser.StartElementHandler, parser.StartDoctypeDeclHandler = started, typed
+        try:
+            with archive.open(part) as stream:
+                parser.ParseFile(stream)
+        except (
+            expat.ExpatError,
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            RuntimeError,
+            NotImplementedError,
+        ) as error:
+            raise _no_workbook(error, file) from None
 
 
 def _limit(value: int, limit: int, message: str, file: str) -> None:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -198,10 +199,23 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
         read_table(TableFile.of(path), ASSET_COLUMNS)
 
 
+def test_a_bomb_of_cells_is_refused_before_the_reader_holds_them(tmp_path: Path) -> None:
+    path = xlsx_file(tmp_path, [["name"]])
+    cells = b"<row>" + b"<c><v>1</v></c>" * 2_000_000 + b"</row></sheetData>"
+    bomb = rewritten(path, "xl/worksheets/sheet1.xml", b"</sheetData>", cells)
+    tracemalloc.start()
+    try:
+        with pytest.raises(LimitExceeded, match="elements"):
+            read_table(TableFile("cells.xlsx", bomb.read_bytes()), ASSET_COLUMNS)
+        assert tracemalloc.get_traced_memory()[1] < 100 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
 def rewritten(path: Path, part: str, old: bytes, new: bytes) -> Path:
     """The workbook with ``old`` replaced by ``new`` in one of its parts."""
     target = path.with_name("rewritten.xlsx")
-    with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w") as sink:
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as sink:
         for name in source.namelist():
             data = source.read(name)
             assert name != part or old in data
