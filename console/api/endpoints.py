@@ -139,16 +139,14 @@ def _each(
     together = verb.together
     if verb.many is not None:
         came = verb.many(app, g.principal, ids, given)
-        return tuple(_one_of_many(resource, one, partial(outcome, came[one])) for one in ids)
+        return tuple(_one_of_many(one, partial(outcome, came[one])) for one in ids)
     if together is None:
-        return tuple(
-            _one_of_many(resource, one, partial(verb.run, app, g.principal, one, given)) for one in ids
-        )
-    found = _one_of_many(resource, ids[0], partial(together, app, g.principal, ids, given))
+        return tuple(_one_of_many(one, partial(verb.run, app, g.principal, one, given)) for one in ids)
+    found = _one_of_many(ids[0], partial(together, app, g.principal, ids, given))
     return tuple(found.model_copy(update={"id": one}) for one in ids)
 
 
-def _one_of_many(resource: Resource, object_id: str, act: Callable[[], Done]) -> ItemOutcome[Any]:
+def _one_of_many(object_id: str, act: Callable[[], Done]) -> ItemOutcome[Any]:
     """An act on one of many objects: whatever goes wrong with it stays with it."""
     try:
         told = _outcome(act())

@@ -1,4 +1,4 @@
-"""What each act of the audit trail is called; one without a name is shown by its code."""
+"""What each act of the audit trail is called."""
 
 from collections.abc import Mapping
 
@@ -18,6 +18,7 @@ ACT_NAMES: Mapping[str, str] = {
     AuditAction.USER_ENABLE: N_("enabled an account"),
     AuditAction.USER_UNLOCK: N_("unlocked an account"),
     AuditAction.USER_RESET: N_("reset an account"),
+    AuditAction.USER_REVIEW: N_("reviewed an account"),
     AuditAction.USER_END: N_("set the end of an account"),
     AuditAction.USER_PASSWORD: N_("set a password"),
     AuditAction.USER_CERTIFICATE: N_("bound a certificate to an account"),
@@ -103,4 +104,4 @@ ACT_NAMES: Mapping[str, str] = {
     AuditAction.POLICIES_EXPORT: N_("made an evidence package"),
     AuditAction.POLICIES_DOWNLOAD: N_("took an evidence package away"),
 }
-ACTS: Labels = {str(action): Label(ACT_NAMES.get(action, str(action))) for action in AuditAction}
+ACTS: Labels = {str(action): Label(ACT_NAMES[action]) for action in AuditAction}

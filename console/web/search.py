@@ -11,7 +11,7 @@ from console.compose.app import App
 from console.resources import resources
 from console.web.context import the_app, the_principal
 from console.web.engine.links import item_url, list_url
-from console.web.engine.names import called, names_in, value_of
+from console.web.engine.names import Names, called, names_in, value_of
 from kernel.edges.resources import Cell, Column, Resource
 from kernel.errors import WeichengError
 from kernel.identity.model import Principal
@@ -67,7 +67,7 @@ def finds(app: App, principal: Principal, resource: Resource, ask: Ask, url: str
     except WeichengError as error:
         return Finds(title, url, fault=error.text())
     beside = _beside(resource)
-    names = names_in(app, beside, found.items)
+    names = names_in(app, principal, beside, found.items)
     items = tuple(_item(resource, record, beside, names) for record in found.items)
     return Finds(title, url, items, found.total, found.counted)
 
@@ -78,7 +78,7 @@ def _beside(resource: Resource) -> list[Column]:
     return list(shown)[:BESIDE]
 
 
-def _item(resource: Resource, record: Any, beside: Sequence[Column], names: Mapping[str, str]) -> Find:
+def _item(resource: Resource, record: Any, beside: Sequence[Column], names: Names) -> Find:
     return Find(
         headline=called(resource, record),
         url=item_url(resource.name, str(getattr(record, resource.key))),

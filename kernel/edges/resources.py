@@ -69,6 +69,10 @@ class Link:
     of: str = ""
 
 
+# value -> shown text, of what the asker may choose from
+Choices = Callable[[Any, Principal], Mapping[str, str]]
+
+
 @dataclass(frozen=True)
 class Column:
     """A value of the record: ``name`` is its field, ``label`` a message id."""
@@ -80,11 +84,7 @@ class Column:
     sort: str = ""  # the Listing's order, if one can order by it
     shown: bool = True  # in the list at first; the others are there to be chosen
     link: Link | None = None
-
-
-Choices = Callable[
-    [Any, Principal], Mapping[str, str]
-]  # value -> shown text, of what the asker may choose from
+    choices: Choices | None = None  # asks for the names of values that are codes, such as those of platforms
 
 
 class FilterKind(StrEnum):

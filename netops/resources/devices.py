@@ -140,7 +140,7 @@ DEVICES = Resource(
         Column("medium", N_("Medium findings"), Cell.NUMBER),
         Column("low", N_("Low findings"), Cell.NUMBER),
         Column("zone_name", N_("Zone")),
-        Column("platform", N_("Platform"), Cell.CODE, sort="platform"),
+        Column("platform", N_("Platform"), choices=platforms, sort="platform"),
         Column("address", N_("Address"), Cell.CODE),
         Column("error", N_("Why it failed"), Cell.LONG, shown=False),
         Column("host_key", N_("Pinned host key"), Cell.CODE, shown=False),

@@ -99,7 +99,7 @@ RULES = Resource(
         Column("title", N_("Title")),
         Column("severity", N_("Severity"), Cell.STATE, labels=SEVERITIES, sort="severity"),
         Column("controls", N_("Control items"), Cell.LIST),
-        Column("platforms", N_("Platforms"), Cell.LIST),
+        Column("platforms", N_("Platforms"), Cell.LIST, choices=platforms),
         Column("rationale", N_("Why it matters"), Cell.LONG, shown=False),
         Column("standard", N_("Standard"), shown=False),
     ),

@@ -108,7 +108,7 @@ VERSIONS = Resource(
         Column("lines", N_("Lines"), Cell.NUMBER),
         Column("source", N_("Why"), Cell.STATE, labels=SOURCES),
         Column("actor", N_("Collected by")),
-        Column("platform", N_("Platform"), Cell.CODE, shown=False),
+        Column("platform", N_("Platform"), choices=platforms, shown=False),
         Column("version", N_("Whole version number"), Cell.CODE, shown=False),
         Column("digest", N_("SHA-256 digest"), Cell.CODE, shown=False),
         Column("unread", N_("Lines not understood"), Cell.NUMBER, shown=False),

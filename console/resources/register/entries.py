@@ -17,7 +17,6 @@ from kernel.edges.resources import (
     Download,
     File,
     Filter,
-    FilterKind,
     Input,
     Label,
     Labels,
@@ -34,6 +33,7 @@ from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
+from netops.resources.labels import platforms
 
 KINDS: Labels = {
     AssetKind.DEVICE: Label(N_("device")),
@@ -222,7 +222,7 @@ ASSETS = Resource(
         Column("unit_name", N_("Unit")),
         Column("zone_name", N_("Zone"), link=Link("assets.zones", "zone")),
         Column("address", N_("Management address"), Cell.CODE, sort="address"),
-        Column("platform", N_("Platform"), Cell.CODE),
+        Column("platform", N_("Platform"), choices=platforms),
         Column("level", N_("Protection level"), Cell.NUMBER, sort="level"),
         Column("state", N_("State"), Cell.STATE, labels=STATES, shown=False),
         Column("attributes_told", N_("Attributes"), Cell.LIST, shown=False),
@@ -235,7 +235,7 @@ ASSETS = Resource(
         UNIT,
         ZONE,
         Filter("level", N_("Protection level"), labels=LEVELS),
-        Filter("platform", N_("Platform"), FilterKind.TEXT),
+        Filter("platform", N_("Platform"), choices=platforms),
         Filter("state", N_("State"), labels=STATES),
     ),
     verbs=(

@@ -38,7 +38,7 @@ def export(
     pages = _pages(app, principal, resource, ask, first)
     if form == "json":
         return _json(record for page in pages for record in page.items)
-    return _csv(app, pages, columns)
+    return _csv(app, principal, pages, columns)
 
 
 def _pages(
@@ -53,12 +53,14 @@ def _pages(
         page = resource.page(app, principal, replace(ask, cursor=page.next_cursor))
 
 
-def _csv(app: App, pages: Iterator[Page[Any]], columns: Sequence[Column]) -> Iterator[bytes]:
+def _csv(
+    app: App, principal: Principal, pages: Iterator[Page[Any]], columns: Sequence[Column]
+) -> Iterator[bytes]:
     """UTF-8 with a byte order mark, without which spreadsheets of Chinese systems read GBK."""
     yield "\ufeff".encode()
     yield _line([translate(column.label) for column in columns])
     for page in pages:
-        names = names_in(app, columns, page.items)
+        names = names_in(app, principal, columns, page.items)
         for record in page.items:
             yield _line([guarded(_text(column, value_of(column, record, names))) for column in columns])
 

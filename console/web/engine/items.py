@@ -72,7 +72,7 @@ def item_view(
         id=found_id,
         headline=called(resource, record),
         record=record,
-        values=_values(app, resource, record),
+        values=_values(app, principal, resource, record),
         verbs=verb_links(
             app, principal, resource, lambda verb: verb.on is On.ITEM and verb.when(record), found_id
         ),
@@ -91,8 +91,8 @@ def item_view(
     )
 
 
-def _values(app: App, resource: Resource, record: Any) -> tuple[CellView, ...]:
-    names = names_in(app, resource.columns, (record,))
+def _values(app: App, principal: Principal, resource: Resource, record: Any) -> tuple[CellView, ...]:
+    names = names_in(app, principal, resource.columns, (record,))
     return tuple(
         CellView(one, value_of(one, record, names), cell_url(one, record)) for one in resource.columns
     )

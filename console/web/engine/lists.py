@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from console.compose.app import App
 from console.exchange.asking import query_of
 from console.web.engine.links import cell_url, item_url, list_url
-from console.web.engine.names import names_in, value_of
+from console.web.engine.names import Names, names_in, value_of
 from console.web.language import local
 from kernel.edges.resources import Column, Filter, FilterKind, On, Resource, Verb
 from kernel.i18n import N_, translate
@@ -135,7 +135,7 @@ def list_view(
         resource=resource,
         ask=ask,
         page=page,
-        rows=_rows(app, resource, columns, page.items),
+        rows=_rows(app, principal, resource, columns, page.items),
         heads=tuple(_head(resource, column, ask) for column in columns),
         columns=tuple(
             ColumnChoice(one.name, translate(one.label), one in columns) for one in resource.columns
@@ -183,13 +183,13 @@ def _with(url: str, query: str) -> str:
 
 
 def _rows(
-    app: App, resource: Resource, columns: Sequence[Column], records: Sequence[Any]
+    app: App, principal: Principal, resource: Resource, columns: Sequence[Column], records: Sequence[Any]
 ) -> tuple[RowView, ...]:
-    names = names_in(app, columns, records)
+    names = names_in(app, principal, columns, records)
     return tuple(_row(resource, columns, record, names) for record in records)
 
 
-def _row(resource: Resource, columns: Sequence[Column], record: Any, names: Mapping[str, str]) -> RowView:
+def _row(resource: Resource, columns: Sequence[Column], record: Any, names: Names) -> RowView:
     object_id = str(getattr(record, resource.key))
     return RowView(
         id=object_id,

@@ -1,26 +1,34 @@
 """What people call things: names in place of the ids of units and people, and an object's own headline."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from console.compose.app import App
 from kernel.edges.resources import Cell, Column, Resource
 from kernel.i18n import translate
+from kernel.identity.model import Principal
 
 _NAMED = (Cell.UNIT, Cell.PERSON)
 
 
-def names_in(app: App, columns: Sequence[Column], records: Iterable[Any]) -> Mapping[str, str]:
-    """Id -> name of the units and people in these columns: one query, none where no column holds any."""
-    fields = [column.name for column in columns if column.cell in _NAMED]
-    ids = {value for record in records for value in (getattr(record, name) for name in fields) if value}
-    return app.identity.names(ids) if ids else {}
+Names = Mapping[str, Mapping[str, str]]  # by the column's name: value -> what it is called
 
 
-def value_of(column: Column, record: Any, names: Mapping[str, str]) -> Any:
-    """The column's value as it is shown; an id without a name stays as it is."""
-    value = getattr(record, column.name)
-    return names.get(value, value) if column.cell in _NAMED else value
+def names_in(app: App, principal: Principal, columns: Sequence[Column], records: Sequence[Any]) -> Names:
+    """What the columns' values are called: units and people by one query, none where no column holds any."""
+    named = [column.name for column in columns if column.cell in _NAMED]
+    ids = {value for record in records for value in (getattr(record, name) for name in named) if value}
+    known = app.identity.names(ids) if ids else {}
+    asked = {column.name: column.choices(app, principal) for column in columns if column.choices is not None}
+    return {**dict.fromkeys(named, known), **asked}
+
+
+def value_of(column: Column, record: Any, names: Names) -> Any:
+    """The column's value as it is shown; one without a name stays as it is."""
+    value, known = getattr(record, column.name), names.get(column.name, {})
+    if isinstance(value, tuple):
+        return tuple(known.get(one, one) for one in value) if known else value
+    return known.get(value, value)
 
 
 def called(resource: Resource, record: Any) -> str:

@@ -5,8 +5,11 @@ from datetime import timedelta
 import pytest
 
 from console.resources import resources
+from console.resources.acts import ACTS
 from console.resources.job_names import JOB_KINDS
 from console.worker import register_work
+from kernel.assets.model import Asset, AssetKind
+from kernel.audit.model import AuditAction
 from kernel.i18n import LANGUAGES, translate
 from kernel.identity.model import Role
 from kernel.identity.permissions import Permission
@@ -78,3 +81,24 @@ def test_no_verb_takes_a_key_that_the_pages_need_themselves() -> None:
         keys = [verb.key for verb in one.verbs if verb.key]
         assert len(keys) == len(set(keys)), one.name
         assert not set(keys) & set("jkfnpt/?"), one.name
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_act_of_the_trail_has_a_name(language: str) -> None:
+    names = {action: translate(ACTS[str(action)].text, language) for action in AuditAction}
+    assert not [str(action) for action, name in names.items() if name == str(action)]
+
+
+def test_a_platform_is_called_by_its_makers_name(console: Console) -> None:
+    browser = enter(console, Role.NETWORK_ADMINISTRATOR)
+    me = person(console, browser)
+    made = Asset("", AssetKind.DEVICE, "核心交换机", me.unit, platform="huawei_vrp", address="10.0.0.1")
+    asset = console.app.assets.put_asset(me, made, "new")
+    title = console.app.netops.vendors["huawei_vrp"].title.text("zh_CN")
+    for path in (
+        "/assets/assets",
+        f"/assets/assets/{asset.id}",
+        "/netops/devices",
+        "/assets/assets?format=csv",
+    ):
+        assert title in browser.get(path).text, path
