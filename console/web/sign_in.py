@@ -78,6 +78,7 @@ def _refused(error: WeichengError) -> ResponseReturnValue:
 
 def _welcome(signed_in: SignedIn) -> ResponseReturnValue:
     session.clear()  # forms of before the sign-in are of no use after it
+    the_app().floor.sign_in.sign_out(request.cookies.get(security.COOKIE, ""))  # nobody holds it any longer
     response = make_response(redirect(local_path(request.form.get("next")), 303))
     security.set_session(response, signed_in.token, timedelta(hours=the_app().settings.web.session_hours))
     preferences.bring_along(response, signed_in.principal)

@@ -14,6 +14,7 @@ from console.web import security
 from console.web.engine import routes
 from console.web.language import day, when
 from kernel.edges.resources import File, FilterKind
+from kernel.errors import Unauthenticated
 from kernel.identity.model import Role
 from tests.unit.console.conftest import BASE, Browser, Console
 
@@ -127,6 +128,21 @@ def test_many_choices_of_ones_own_fill_no_disk(signed_in: SignedIn) -> None:
     assert statuses[0] == 303
     assert statuses[-1] == 429
     assert browser.get("/audit/records").status_code == 200
+
+
+# --- sessions
+def test_a_sign_in_ends_the_session_that_the_browser_had_and_takes_no_token_it_was_given(
+    console: Console,
+) -> None:
+    browser = console.browser()
+    browser.client.set_cookie(security.COOKIE, "planted", domain="127.0.0.1", secure=True)
+    browser.sign_in(Role.AUDITOR)
+    first = browser.client.get_cookie(security.COOKIE, domain="127.0.0.1")
+    assert first is not None
+    assert first.value != "planted"
+    browser.sign_in(Role.SOC_ANALYST)
+    with pytest.raises(Unauthenticated):
+        console.app.floor.sign_in.principal(first.value)
 
 
 # --- where links and redirects lead
