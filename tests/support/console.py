@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+from playwright.sync_api import Page, expect
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from console.compose.app import App
@@ -18,3 +19,8 @@ def serve(app: App, folder: Path) -> tuple[BaseWSGIServer, str]:
     server = make_server("127.0.0.1", port, create_app(app), threaded=True, ssl_context=tls)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server, f"https://127.0.0.1:{port}"
+
+
+def drawn(page: Page) -> None:
+    """Wait until every picture of the page is drawn."""
+    expect(page.locator("[data-picture]:not(.picture-ready)")).to_have_count(0)

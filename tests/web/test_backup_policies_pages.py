@@ -31,6 +31,7 @@ from policies import jobs as policies_jobs
 from policies.package.service import require_intact
 from policies.systems.model import System
 from tests.support.certificates import TestCa
+from tests.support.console import drawn
 from tests.support.plain_engine import PlainEngine
 from tests.support.postgres import free_port
 from tests.unit.backup.world import World, build, make_sources
@@ -348,7 +349,7 @@ def test_nothing_serious_stands_in_anybodys_way(
     page = enter(Role.SECURITY_OFFICER)
     page.emulate_media(color_scheme=scheme)
     page.goto(city.url + path)
-    page.wait_for_load_state("networkidle")
+    drawn(page)
     found = Axe().run(page).response["violations"]
     assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
 

@@ -28,7 +28,7 @@ from kernel.identity.service import NewAccount
 from kernel.jobs.model import JobRequest
 from siem.model import AlertState, urgency
 from siem.store import alerts
-from tests.support.console import serve
+from tests.support.console import drawn, serve
 from tests.unit.console.conftest import START, Issued, make_accounts
 
 pytestmark = pytest.mark.web
@@ -208,7 +208,7 @@ def test_every_main_page_is_readable_in_light_and_dark_and_fits_a_phone(
         answer = page.goto(f"{city.url}{path}")
         assert answer is not None
         assert answer.ok, path
-        page.wait_for_load_state("networkidle")
+        drawn(page)
         assert serious(page) == [], theme
         assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
         assert page.locator("h1").count() == 1

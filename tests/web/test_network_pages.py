@@ -25,7 +25,7 @@ from monitor import jobs as monitor_jobs
 from monitor import mib
 from monitor.model import Oid, Problem, Value
 from netops import jobs as netops_jobs
-from tests.support.console import serve
+from tests.support.console import drawn, serve
 from tests.support.network import COLLECTED, RANGE, Network
 from tests.unit.console.conftest import START, Issued, make_accounts
 from tests.unit.monitor.conftest import neighbour, system
@@ -304,7 +304,7 @@ def test_every_page_is_readable_and_fits_desk_and_phone_though_devices_are_hosti
         answer = page.goto(city.url + path.format(**names))
         assert answer is not None
         assert answer.ok
-        page.wait_for_load_state("networkidle")
+        drawn(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert serious(page) == []
         assert page.locator("h1").count() == 1
