@@ -17,6 +17,8 @@ from ca.resources.labels import (
     ROLES,
     authority_names,
     common_name_of,
+    csr_field,
+    evidence_field,
     profile_titles,
     reason_name,
 )
@@ -87,18 +89,8 @@ class Revoke(Input):
 
 
 class Renew(Input):
-    evidence: str = Field(
-        min_length=1,
-        max_length=2000,
-        title=N_("How the applicant's identity was checked"),
-        json_schema_extra={"widget": "area"},
-    )
-    csr: Base64Bytes | None = Field(
-        None,
-        title=N_("Signing request (PKCS#10)"),
-        description=N_("In PEM or DER. Without it a key is made here and handed over once."),
-        json_schema_extra={"widget": "file"},
-    )
+    evidence: str = evidence_field()
+    csr: Base64Bytes | None = csr_field()
 
 
 def certificate_record(found: Certificate, titles: Mapping[str, str]) -> CertificateRecord:

@@ -5,6 +5,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
+from pydantic import Field
 
 from ca.model import Freshness, Reason, RevocationState, State
 from ca.overview import title
@@ -97,6 +98,26 @@ def common_name_of(subject: str) -> str:
     """What a subject (RFC 4514) is called; its whole name where it has no common name."""
     found = x509.Name.from_rfc4514_string(subject).get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(found[0].value) if found else subject
+
+
+def evidence_field() -> Any:
+    """How whoever asks made sure of the applicant."""
+    return Field(
+        min_length=1,
+        max_length=2000,
+        title=N_("How the applicant's identity was checked"),
+        json_schema_extra={"widget": "area"},
+    )
+
+
+def csr_field() -> Any:
+    """The applicant's own request (PKCS#10, RFC 2986), if there is one."""
+    return Field(
+        None,
+        title=N_("Signing request (PKCS#10)"),
+        description=N_("In PEM or DER. Without it a key is made here and handed over once."),
+        json_schema_extra={"widget": "file"},
+    )
 
 
 PROFILE = Filter("profile", N_("Certificate profile"), choices=profile_titles)

@@ -8,7 +8,14 @@ from pydantic import Base64Bytes, Field
 
 from ca.encoding.names import name as distinguished_name
 from ca.model import Certificate, Request
-from ca.resources.labels import PROFILE, REQUEST_STATES, applicants_profiles, profile_titles
+from ca.resources.labels import (
+    PROFILE,
+    REQUEST_STATES,
+    applicants_profiles,
+    csr_field,
+    evidence_field,
+    profile_titles,
+)
 from kernel.edges.resources import (
     Cell,
     Column,
@@ -72,18 +79,8 @@ class FileRequest(Input):
         description=N_("One a line: dns:host, ip:address or email:address."),
     )
     unit: str = Field(min_length=1, max_length=80, title=N_("Unit"))
-    evidence: str = Field(
-        min_length=1,
-        max_length=2000,
-        title=N_("How the applicant's identity was checked"),
-        json_schema_extra={"widget": "area"},
-    )
-    csr: Base64Bytes | None = Field(
-        None,
-        title=N_("Signing request (PKCS#10)"),
-        description=N_("In PEM or DER. Without it a key is made here and handed over once."),
-        json_schema_extra={"widget": "file"},
-    )
+    evidence: str = evidence_field()
+    csr: Base64Bytes | None = csr_field()
 
 
 class Remark(Input):

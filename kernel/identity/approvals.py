@@ -54,9 +54,8 @@ class Approvals:
         uow.execute(approvals.insert().values(**row, state=str(approval.state), opened_at=self._clock.now()))
         details = {"kind": kind, "digest": digest, "needed": needed}
         uow.audit(requested_by, AuditAction.APPROVAL_OPEN, subject, unit=unit, details=details)
-        uow.emit(
-            Event(EventKind.APPROVAL_OPENED, subject, {"approval": approval.id, "kind": kind}, unit=unit)
-        )
+        told = {"approval": approval.id, "kind": kind}
+        uow.emit(Event(EventKind.APPROVAL_OPENED, subject, told, unit=unit))
         return approval
 
     def get(self, uow: UnitOfWork, approval_id: str) -> Approval:

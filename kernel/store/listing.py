@@ -8,6 +8,7 @@ import base64
 import binascii
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -272,11 +273,10 @@ def page_of(
     ``filters`` give the value of an item that a filter compares; ``facets`` name filters whose values are counted.
     """
     known, sortable = filters or {}, {"": key, **(orders or {})}
-    wanted = ask.text.strip().casefold()
+    wanted, sort = ask.text.strip().casefold(), ask.sort or default
     for name in ask.filters:
         if name not in known:
             raise _no_filter(name, known)
-    sort = ask.sort or default
     if sort.removeprefix("-") not in sortable:
         raise _no_order(sort.removeprefix("-"), orders or {})
 
@@ -292,11 +292,10 @@ def page_of(
     limit = max(1, min(ask.limit, MOST))
     shown = found[start : start + limit]
     more = start + limit < len(found)
-    counts: dict[str, dict[str, int]] = {name: {} for name in facets}
-    for name, counted in counts.items():
-        for item in items:
-            if kept(item, name):
-                counted[known[name](item)] = counted.get(known[name](item), 0) + 1
+    counts = {
+        name: dict(Counter(known[name](item) for item in items if kept(item, without=name)))
+        for name in facets
+    }
     return Page(tuple(shown), _cursor(sort, "", key(shown[-1])) if more else None, len(found), counts)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from console.compose.app import App
@@ -9,7 +10,7 @@ from console.web.engine.links import cell_url, item_url, list_url
 from console.web.engine.lists import CellView, ListView, Named, VerbLink, list_view, verb_links
 from console.web.engine.names import called, names_in, value_of
 from console.web.panels import Panel
-from kernel.edges.resources import On, Related, Resource
+from kernel.edges.resources import On, Related, Resource, Verb
 from kernel.errors import WeichengError
 from kernel.i18n import translate
 from kernel.identity.model import Principal
@@ -73,22 +74,24 @@ def item_view(
         headline=called(resource, record),
         record=record,
         values=_values(app, principal, resource, record),
-        verbs=verb_links(
-            app, principal, resource, lambda verb: verb.on is On.ITEM and verb.when(record), found_id
-        ),
+        verbs=verb_links(app, principal, resource, partial(_applies, record), found_id),
         downloads=_downloads(app, principal, resource, record, found_id),
         panels=tuple(
             _panel(app, principal, one, record) for one in panels if allows(principal, one.permission)
         ),
         related=tuple(
-            _related(app, principal, one, record, others[one.resource])
-            for one in resource.related
-            if allows(principal, others[one.resource].permission)
+            _related(app, principal, one, record, other)
+            for one, other in ((one, others[one.resource]) for one in resource.related)
+            if allows(principal, other.permission)
         ),
         url=item_url(resource.name, found_id),
         list_url=list_url(resource.name),
         audit_url=list_url("audit.records", {"target": found_id}) if audited else "",
     )
+
+
+def _applies(record: Any, verb: Verb) -> bool:
+    return verb.on is On.ITEM and verb.when(record)
 
 
 def _values(app: App, principal: Principal, resource: Resource, record: Any) -> tuple[CellView, ...]:
