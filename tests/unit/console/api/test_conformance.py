@@ -109,9 +109,9 @@ def attacked(desk: Desk, role: Role, examples: int) -> Attack:
     return attack
 
 
-@pytest.mark.parametrize("role", [Role.NETWORK_ADMINISTRATOR, Role.AUDITOR])
-def test_nothing_that_is_sent_breaks_it(whole: Desk, role: Role) -> None:
-    attack = attacked(whole, role, 2)
+def test_nothing_that_is_sent_breaks_it(whole: Desk) -> None:
+    """Who reads and changes most; the slow tests try every role, and more often."""
+    attack = attacked(whole, Role.NETWORK_ADMINISTRATOR, 2)
     assert attack.faults == []
     assert {200, 403, 404, 422} <= set(attack.answered)
 
