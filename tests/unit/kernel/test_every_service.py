@@ -152,14 +152,24 @@ def test_who_has_no_role_is_refused_everything(cases: dict[str, Case]) -> None:
     assert not let_in, "\n".join(let_in)
 
 
+@pytest.fixture(scope="module")
+def needed(cases: dict[str, Case]) -> Mapping[str, Permission]:
+    """The permission for whose want each use case refuses a person without any role."""
+    refused = {name: case.refusal(_person()) for name, case in cases.items() if name not in FREE}
+    return {
+        name: Permission(why.params["permission"])
+        for name, why in refused.items()
+        if why is not None and "permission" in why.params
+    }
+
+
 @pytest.mark.parametrize("role", list(Role))
-def test_a_role_is_refused_what_it_does_not_hold(cases: dict[str, Case], role: Role) -> None:
-    wrong = []
-    for name, case in cases.items():
-        refused = case.refusal(_person()) if name not in FREE else None
-        if refused is None or "permission" not in refused.params:
-            continue
-        needed = Permission(refused.params["permission"])
-        if needed not in ROLE_PERMISSIONS[role] and case.refusal(_person(role)) is None:
-            wrong.append(name)
+def test_a_role_is_refused_what_it_does_not_hold(
+    cases: dict[str, Case], needed: Mapping[str, Permission], role: Role
+) -> None:
+    wrong = [
+        name
+        for name, permission in needed.items()
+        if permission not in ROLE_PERMISSIONS[role] and cases[name].refusal(_person(role)) is None
+    ]
     assert not wrong, "\n".join(wrong)
