@@ -5,6 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from console.web.context import the_app, the_principal
 from console.web.overview import figures, posture, tasks, waiting
+from kernel.edges.shared import unit_names
 
 pages = Blueprint("home", __name__)
 
@@ -12,7 +13,7 @@ pages = Blueprint("home", __name__)
 @pages.get("/")
 def home() -> ResponseReturnValue:
     app, principal = the_app(), the_principal()
-    units = {unit.id: unit.name for unit in app.identity.units(principal)}
+    units = unit_names(app, principal)
     return render_template(
         "home.html",
         principal=principal,

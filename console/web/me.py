@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from console.problems import HTTP_STATUS
 from console.resources.permission_names import PERMISSION_NAMES
 from console.web.context import the_app, the_principal
+from kernel.edges.shared import unit_names
 from kernel.errors import Invalid
 from kernel.i18n import N_, translate
 
@@ -17,7 +18,7 @@ DIFFERENT = N_("The two new passwords are not the same.")
 def profile() -> ResponseReturnValue:
     """Who is signed in, what they may do, and where they are signed in."""
     app, principal = the_app(), the_principal()
-    units = {unit.id: unit.name for unit in app.identity.units(principal)}
+    units = unit_names(app, principal)
     return render_template(
         "me/profile.html",
         principal=principal,
