@@ -89,6 +89,10 @@ def _retry(app: Any, principal: Principal, job_id: str, given: Reason) -> Done:
     return Done(N_("The work is queued again."), job=app.jobs.retry(principal, job_id, given.reason))
 
 
+def _kinds(_app: Any, _principal: Principal) -> Mapping[str, str]:
+    return {kind: translate(label.text) for kind, label in JOB_KINDS.items()}
+
+
 def _open(job: JobView) -> bool:
     return job.state in (JobState.QUEUED, JobState.RUNNING) and not job.cancel_requested
 
@@ -104,7 +108,7 @@ JOBS = Resource(
     headline="kind",
     underway=lambda job: job.state in (JobState.QUEUED, JobState.RUNNING),
     columns=(
-        Column("kind", N_("Kind"), Cell.STATE, labels=JOB_KINDS),
+        Column("kind", N_("Kind"), labels=JOB_KINDS, choices=_kinds),
         Column("state", N_("State"), Cell.STATE, labels=STATES),
         Column("unit_name", N_("Unit")),
         Column("asker", N_("Asked for by")),

@@ -208,7 +208,7 @@ def test_what_devices_write_does_nothing_on_the_page(desk: Desk) -> None:
     expect(row).to_contain_text("<script>window.hacked=1</script>")
     expect(row).to_contain_text("\\x1b[31m \\u202egnp.exe")
     row.locator("details.event summary").click()
-    expect(row.get_by_text("原始日志")).to_be_visible()
+    expect(page.locator(".event-more").first.get_by_text("原始日志")).to_be_visible()
     page.goto(f"{desk.url}{row.get_attribute('data-href')}")
     expect(page.get_by_text("<img src=x onerror=window.hacked=1>").first).to_be_visible()
     assert page.evaluate("window.hacked") is None
