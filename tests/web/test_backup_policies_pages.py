@@ -157,7 +157,7 @@ def _ours(url: str, city: City) -> bool:
 def act(page: Page, label: str, **fields: str) -> None:
     """Open a verb by its button, fill its form in and send it."""
     page.locator("main").get_by_role("link", name=re.compile(f"^{label}")).first.click()
-    form = page.locator("form[data-once]").last
+    form = page.locator("form[enctype]").last
     expect(form).to_be_visible()
     for field, value in fields.items():
         control = form.locator(f"[name={field}]")
@@ -252,7 +252,7 @@ def test_the_officer_decides_with_an_attachment_and_has_it_mended(
     page.goto(f"{city.url}/policies/results?filter[outcome]=unproven&q=L3-8.1.1")
     page.locator("tbody tr a").first.click()
     page.get_by_role("link", name=re.compile("^判定结果")).first.click()
-    form = page.locator("form[data-once]").last
+    form = page.locator("form[enctype]").last
     form.locator("[name=outcome]").select_option("conforms")
     form.locator("[name=note]").fill("现场查看机房，门禁与监控齐备")
     form.locator("[name=attachment]").set_input_files(photo)
@@ -277,7 +277,7 @@ def test_two_results_are_confirmed_at_once(enter: Callable[..., Page], city: Cit
     for number in range(2):
         ticks.nth(number).check()
     page.locator(".bulk-bar").get_by_role("button", name="确认").click()
-    form = page.locator("form[data-once]").last
+    form = page.locator("form[enctype]").last
     form.locator("[name=note]").fill("已核对证据")
     form.get_by_role("button", name="确认").click()
     expect(page.get_by_text("已确认：").first).to_be_visible()

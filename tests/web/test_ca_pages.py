@@ -83,7 +83,7 @@ def test_a_registrar_files_with_a_signing_request_and_sees_who_may_approve(
     page = enter(Role.REGISTRAR)
     page.goto(f"{served.url}/ca/requests")
     page.get_by_role("link", name="提交申请").first.click()
-    form = page.locator("form[data-once]").last
+    form = page.locator("form[enctype]").last
     expect(page.get_by_text("此操作须由第二人审批")).to_be_visible()
     form.locator("[name=profile]").select_option(label="设备证书")
     form.locator("[name=common_name]").fill("ww-core-01")
@@ -120,7 +120,7 @@ def test_several_are_turned_down_at_once(enter: Callable[..., Page], served: Ser
         page.locator(f"tr[data-id={one.id}] input[type=checkbox]").check()
     page.locator(".bulk-bar").get_by_role("button", name="否决").click()
     page.locator("[name=reason]").fill("单位未盖章")
-    page.locator("form[data-once]").last.get_by_role("button", name="否决").click()
+    page.locator("form[enctype]").last.get_by_role("button", name="否决").click()
     expect(page.get_by_text("申请已否决。")).to_have_count(2)
     states = {served.office.app.ca.registration.show(OFFICER, one.id).state for one in filed}
     assert states == {State.REJECTED}
@@ -131,7 +131,7 @@ def test_the_key_is_saved_from_the_page_that_is_shown_once(
 ) -> None:
     page = enter(Role.REGISTRAR)
     page.goto(f"{served.url}/ca/requests/{served.office.granted.id}/deliver")
-    page.locator("form[data-once]").last.get_by_role("button", name="交付密钥").click()
+    page.locator("form[enctype]").last.get_by_role("button", name="交付密钥").click()
     saving = page.get_by_role("link", name="保存文件")
     expect(saving).to_be_visible()
     data = base64.b64decode((saving.get_attribute("href") or "").partition("base64,")[2])
@@ -172,7 +172,7 @@ def test_the_second_officer_performs_what_the_first_proposed(
     page.goto(f"{served.url}/ca/revocations/{proposed.id}")
     page.get_by_role("link", name="否决").first.click()
     page.locator("[name=reason]").fill("尚未到期")
-    page.locator("form[data-once]").last.get_by_role("button", name="否决").click()
+    page.locator("form[enctype]").last.get_by_role("button", name="否决").click()
     expect(page.get_by_text("提案已否决，该 CA 继续运行。")).to_be_visible()
 
 

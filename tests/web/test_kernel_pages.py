@@ -187,5 +187,5 @@ def test_the_auditor_follows_one_object_and_verifies_everything(
     page.goto(f"{suite.url}/audit/records")
     assert serious(page) == []
     page.get_by_role("link", name="校验链").click()
-    page.locator("form[data-once]").last.get_by_role("button", name="校验链").click()
+    page.locator("form[enctype]").last.get_by_role("button", name="校验链").click()
     expect(page.get_by_text(re.compile(r"全部 \d+ 条记录与写入时一致"))).to_be_visible()

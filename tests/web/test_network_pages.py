@@ -162,7 +162,7 @@ def _ours(url: str, city: City) -> bool:
 def act(page: Page, label: str, **fields: str) -> None:
     """Open a verb by its button, fill its form in and send it."""
     page.locator("main").get_by_role("link", name=re.compile(f"^{label}")).first.click()
-    form = page.locator("form[data-once]").last
+    form = page.locator("form[enctype]").last
     expect(form).to_be_visible()
     for field, value in fields.items():
         form.locator(f"[name={field}]").fill(value)
