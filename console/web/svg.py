@@ -106,7 +106,7 @@ def cut(text: str, most: int) -> str:
 def ticks(low: float, high: float) -> list[float]:
     """Round numbers from at most ``low`` to at least ``high``: about five, 1, 2 or 5 times a power of ten apart."""
     span = (high - low) or abs(high) or 1.0
-    rough = span / 4
+    rough = max(span / 4, 1e-12)  # no finer than their decimal places
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(size * power for size in (1, 2, 5, 10) if size * power >= rough * 0.999)
     first = math.floor(low / step)
