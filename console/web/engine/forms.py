@@ -86,7 +86,7 @@ def _field(
     return FormField(
         name=name,
         label=translate(info.title or name),
-        hint=translate(info.description or ""),
+        hint=translate(info.description) if info.description else "",
         kind="area" if widget in ("lines", "pairs") else widget,
         required=info.is_required() and widget != "flag",
         value=_shown(value, widget),
