@@ -24,8 +24,9 @@ from flask import Flask, Response, jsonify, request
 from sqlalchemy import Engine, PrimaryKeyConstraint, Table, UniqueConstraint, event
 from werkzeug.test import Client, TestResponse
 
+from benchmarks.installation import BASE, Bench, bench
 from benchmarks.report import line
-from benchmarks.seeds import BASE, SEEDS, Bench, bench
+from benchmarks.seeds import SEEDS
 from kernel.identity.model import Role
 from kernel.identity.permissions import APPROVING, permissions_of
 from kernel.store import Database, metadata

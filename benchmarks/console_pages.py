@@ -16,8 +16,9 @@ from statistics import median, quantiles
 
 from sqlalchemy import event
 
+from benchmarks.installation import Bench, bench
 from benchmarks.report import line
-from benchmarks.seeds import SEEDS, Bench, bench
+from benchmarks.seeds import SEEDS
 
 ROUNDS = 40
 ROWS = 100_000

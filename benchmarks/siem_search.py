@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from benchmarks.console_pages import measure
-from benchmarks.seeds import Bench, bench
+from benchmarks.installation import Bench, bench
 from siem.ecs import Document, iso
 
 EVENTS, BATCH, WEEK = 100_000, 5_000, timedelta(days=7)

@@ -12,7 +12,8 @@ from schemathesis.checks import CheckFunction
 from schemathesis.core.failures import FailureGroup
 from schemathesis.specs.openapi import checks
 
-from benchmarks.seeds import SEEDS, Bench
+from benchmarks.installation import Bench
+from benchmarks.seeds import SEEDS
 from console.api import guard
 from console.api.app import create_api
 from console.api.document import openapi
