@@ -111,15 +111,16 @@ def attacked(desk: Desk, role: Role, examples: int) -> Attack:
 
 
 def test_nothing_that_is_sent_breaks_it(whole: Desk) -> None:
-    """Who reads and changes most; the slow tests try every role, and more often."""
+    """Who reads and changes most; the slow tests try every role."""
     attack = attacked(whole, Role.NETWORK_ADMINISTRATOR, 2)
     assert attack.faults == []
     assert {200, 403, 404, 422} <= set(attack.answered)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("role", Role)
-def test_nothing_that_is_sent_often_breaks_it(whole: Desk, role: Role) -> None:
-    attack = attacked(whole, role, 8)
+def test_nothing_that_any_role_sends_breaks_it(whole: Desk, role: Role) -> None:
+    attack = attacked(whole, role, 2)
     assert attack.faults == []
     assert {200, 401, 403, 404, 422} <= set(attack.answered)
