@@ -286,7 +286,7 @@ def _job(n: int) -> Row:
 
 def _evidence(n: int) -> Row:
     record = EvidenceRecord(
-        seq=n + 1,
+        seq=SEQUENCE + n,
         id=f"evd_{n:08}",
         previous=digest(n),
         kind=one_of(n, EvidenceKind.CONFIG_CHECKED, EvidenceKind.CERTIFICATE_ISSUED),
@@ -327,6 +327,7 @@ SYSTEM: Row = {
     "unit": "u_city",
     "level": "S3A3G3",
     "state": "filed",
+    "documents": {},
 }
 ASSESSMENT: Row = {"id": "asm_bench", "system": "sys_bench", "edition": "2019", "unit": "u_city"}
 
