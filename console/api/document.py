@@ -110,7 +110,7 @@ def _description(operation: Operation) -> Iterable[str]:
         yield translate(N_("A second person approves it, who holds %(permission)s."), permission=verb.second)
     if operation.kind is Kind.MANY:
         yield translate(N_("Each object is answered for itself; one that fails stops no other."))
-    permission = (operation.verb or operation.download or operation.resource).permission
+    permission = operation.permission
     if permission is not None:
         yield translate(N_("Needs %(permission)s."), permission=permission)
 

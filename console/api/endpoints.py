@@ -1,7 +1,7 @@
 """A handler for each operation: read the request, call the declared function, write the answer."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, wraps
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +20,7 @@ from kernel.edges.plain import file_name
 from kernel.edges.resources import Done, Input, Resource, Verb, outcome
 from kernel.errors import WeichengError
 from kernel.i18n import translate
+from kernel.identity.permissions import Permission
 from kernel.store.listing import COUNTED
 
 View = Callable[..., Response]
@@ -41,9 +42,21 @@ def install(flask: Flask, app: App, resources: Mapping[str, Resource]) -> None:
         for operation in operations(resource):
             view = makers[operation.kind](app, operation)
             if operation.method == "POST":
-                view = repeats.once(view, operation.of_verb.permission)
+                view = repeats.once(view)
             path = PREFIX + operation.path.replace("{id}", "<object_id>")
+            view = _permitted(app, operation.permission, view)
             flask.add_url_rule(path, operation.name, view, methods=[operation.method])
+
+
+def _permitted(app: App, permission: Permission | None, view: View) -> View:
+    """``view`` for whoever holds what is declared, as on the console's pages; also of answers kept from an earlier request."""
+
+    @wraps(view)
+    def guarded(**path: str) -> Response:
+        app.floor.access.require(g.principal, permission)
+        return view(**path)
+
+    return guarded
 
 
 def _list(app: App, operation: Operation) -> View:

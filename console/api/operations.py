@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, create_model
 from console.api.answers import listed, outcome, outcomes
 from kernel.edges.resources import Download, Input, On, Resource, Verb
 from kernel.i18n import N_
+from kernel.identity.permissions import Permission
 from kernel.store.listing import MOST
 
 PREFIX = "/api/v1"
@@ -39,6 +40,11 @@ class Operation:
     name: str  # the OpenAPI operationId and the route's endpoint
     verb: Verb | None = None
     download: Download | None = None
+
+    @property
+    def permission(self) -> Permission | None:
+        """What its declaration asks for; None: everybody signed in."""
+        return (self.verb or self.download or self.resource).permission
 
     @property
     def of_verb(self) -> Verb:

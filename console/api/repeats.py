@@ -10,7 +10,6 @@ from console.compose.app import App
 from console.exchange.idempotency import Answer, Idempotency
 from kernel.canonical import sha256_hex
 from kernel.errors import WeichengError
-from kernel.identity.permissions import Permission
 
 KEPT_HEADERS = ("Content-Type", "ETag", "Location")
 
@@ -21,16 +20,14 @@ class Repeats:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    def once(self, view: Callable[..., Response], permission: Permission | None) -> Callable[..., Response]:
-        """``view``, or the answer it gave before under the same key to whoever still holds the ``permission``."""
+    def once(self, view: Callable[..., Response]) -> Callable[..., Response]:
+        """``view``, or the answer it gave before under the same key."""
 
         @functools.wraps(view)
         def guarded(**path: str) -> Response:
             key = request.headers.get("Idempotency-Key")
             if key is None:
                 return view(**path)
-            if permission is not None:
-                self._app.floor.access.require(g.principal, permission)
             return self._keyed(key, lambda: view(**path))
 
         return guarded

@@ -25,8 +25,15 @@ class Access:
         """Whether the principal holds the permission at all; decides what menus show. None: what everybody may."""
         return permission is None or permission in held_by(principal)
 
-    def require(self, principal: Principal, permission: Permission, *, unit: str | None = None) -> None:
-        """Raise NotPermitted (audited) unless the principal holds the permission and ``unit`` is in its subtree."""
+    def require(
+        self, principal: Principal, permission: Permission | None, *, unit: str | None = None
+    ) -> None:
+        """Raise NotPermitted (audited) unless the principal holds the permission and ``unit`` is in its subtree.
+
+        None is what everybody may, as in ``allows``.
+        """
+        if permission is None:
+            return
         if not self.allows(principal, permission):
             raise self._denial(
                 principal,

@@ -114,8 +114,7 @@ def _download(resource: Resource, object_id: str, name: str) -> ResponseReturnVa
     if found is None:
         raise NotFound(N_("There is no such page."))
     app, principal = the_app(), the_principal()
-    if found.permission is not None:
-        app.floor.access.require(principal, found.permission)
+    app.floor.access.require(principal, found.permission)
     return _file(found.get(app, principal, object_id))
 
 
@@ -149,7 +148,7 @@ def _bulk(resource: Resource, name: str) -> ResponseReturnValue:
     verb = resource.verb(name)
     if verb is None or not verb.bulk:
         raise NotFound(N_("There is no such page."))
-    verbs.require(app, principal, verb)
+    app.floor.access.require(principal, verb.permission)
     target = Target(resource, verb)
     try:
         objects = verbs.objects_of(app, principal, resource, sent.form.getlist("id"))

@@ -97,7 +97,7 @@ def verb_of(app: App, principal: Principal, resource: Resource, name: str, objec
     verb = resource.verb(name)
     if verb is None or (verb.on is On.ITEM) == (object_id == ""):
         raise NotFound(N_("There is no such page."))
-    require(app, principal, verb)
+    app.floor.access.require(principal, verb.permission)
     return verb
 
 
@@ -114,12 +114,6 @@ def target_of(app: App, principal: Principal, resource: Resource, verb: Verb, ob
             what=translate(verb.label),
         )
     return Target(resource, verb, str(getattr(record, resource.key)), record)
-
-
-def require(app: App, principal: Principal, verb: Verb) -> None:
-    """NotPermitted (audited) unless the verb is one that the asker may use at all."""
-    if verb.permission is not None:
-        app.floor.access.require(principal, verb.permission)
 
 
 def form_view(
