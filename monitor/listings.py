@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, case, func, literal, select
 
-from kernel.assets.store import assets, zones
+from kernel.assets.lists import FILTERS, beside
+from kernel.assets.store import assets
 from kernel.store import UtcDateTime
 from kernel.store.listing import Listing, equals, since, until
 from monitor.model import POLLED_KINDS, Device, DeviceState, Problem
@@ -64,23 +65,12 @@ def _endpoint(row: Row[Any]) -> EndpointStanding:
 
 
 DEVICES = Listing(
-    query=select(
-        assets.c.id,
-        assets.c.name,
-        assets.c.unit,
-        assets.c.zone,
-        zones.c.name.label("zone_name"),
-        assets.c.address,
-        assets.c.platform,
+    query=beside(
+        devices,
+        devices.c.asset,
         _STATE.label("state"),
         *(column for column in devices.c if column.name not in ("asset", "state")),
-    )
-    .select_from(
-        assets.outerjoin(devices, devices.c.asset == assets.c.id).outerjoin(
-            zones, zones.c.id == assets.c.zone
-        )
-    )
-    .where(_IN_USE & assets.c.kind.in_([kind.value for kind in POLLED_KINDS])),
+    ).where(_IN_USE & assets.c.kind.in_([kind.value for kind in POLLED_KINDS])),
     key=assets.c.id,
     orders={
         "name": assets.c.name,
@@ -91,10 +81,8 @@ DEVICES = Listing(
     row=_status,
     text=(assets.c.name, assets.c.address),
     filters={
+        **FILTERS,
         "state": equals(_STATE),
-        "platform": equals(assets.c.platform),
-        "zone": equals(assets.c.zone),
-        "unit": equals(assets.c.unit),
     },
     facets={"state": _STATE},
 )

@@ -1,14 +1,15 @@
 """How the register is looked through: entries, zones and links."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Table, or_, select
 
 from kernel.assets.model import Asset, ListedLink, Zone
 from kernel.assets.store import asset_of, assets, links, zone_of, zones
 from kernel.errors import Invalid
 from kernel.i18n import N_
-from kernel.store.listing import Listing, equals, numbered
+from kernel.store.listing import Condition, Listing, equals, numbered
 
 IN_USE, RETIRED = "in_use", "retired"
 A, B = assets.alias("a_end"), assets.alias("b_end")
@@ -25,6 +26,21 @@ def _state(values: tuple[str, ...]) -> ColumnElement[bool]:
     if unknown:
         raise Invalid(N_("An entry is in_use or retired."), place="state")
     return or_(*(meant[value] for value in values))
+
+
+def beside(table: Table, entry: ColumnElement[str], *more: ColumnElement[Any]) -> Select[Any]:
+    """Entries with what a room keeps of each in ``table`` (or has not kept yet): id, name, unit, zone, zone_name, address,
+    platform, and the columns ``more``."""
+    joined = assets.outerjoin(table, entry == _c.id).outerjoin(zones, _z.id == _c.zone)
+    own = (_c.id, _c.name, _c.unit, _c.zone, _z.name.label("zone_name"), _c.address, _c.platform)
+    return select(*own, *more).select_from(joined)
+
+
+FILTERS: Mapping[str, Condition] = {
+    "platform": equals(_c.platform),
+    "zone": equals(_c.zone),
+    "unit": equals(_c.unit),
+}
 
 
 def touching(entries: "Select[tuple[str]] | tuple[str, ...]") -> ColumnElement[bool]:
@@ -50,10 +66,8 @@ ASSETS: Listing[Asset] = Listing(
     row=asset_of,
     text=(_c.name, _c.address, _c.platform),
     filters={
+        **FILTERS,
         "kind": equals(_c.kind),
-        "zone": equals(_c.zone),
-        "unit": equals(_c.unit),
-        "platform": equals(_c.platform),
         "level": numbered(_c.level),
         "state": _state,
     },

@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, func, literal, select
 
-from kernel.assets.store import assets, zones
+from kernel.assets.lists import FILTERS, beside
+from kernel.assets.store import assets
 from kernel.errors import ErrorCode, WeichengError
 from kernel.identity.store import users
 from kernel.store import UtcDateTime
@@ -65,14 +66,9 @@ def _version(row: Row[Any]) -> KeptVersion:
 
 
 DEVICES = Listing(
-    query=select(
-        assets.c.id,
-        assets.c.name,
-        assets.c.unit,
-        assets.c.zone,
-        zones.c.name.label("zone_name"),
-        assets.c.address,
-        assets.c.platform,
+    query=beside(
+        standings,
+        standings.c.device_id,
         _STATE.label("state"),
         standings.c.at,
         standings.c.version,
@@ -80,13 +76,7 @@ DEVICES = Listing(
         standings.c.error,
         standings.c.mend,
         standings.c.error_params,
-    )
-    .select_from(
-        assets.outerjoin(standings, standings.c.device_id == assets.c.id).outerjoin(
-            zones, zones.c.id == assets.c.zone
-        )
-    )
-    .where(_COLLECTABLE),
+    ).where(_COLLECTABLE),
     key=assets.c.id,
     orders={
         "name": assets.c.name,
@@ -99,10 +89,8 @@ DEVICES = Listing(
     row=_standing,
     text=(assets.c.name, assets.c.address),
     filters={
+        **FILTERS,
         "state": equals(_STATE),
-        "platform": equals(assets.c.platform),
-        "zone": equals(assets.c.zone),
-        "unit": equals(assets.c.unit),
     },
     facets={"state": _STATE},
 )
