@@ -274,7 +274,7 @@ def _check_archive(data: bytes, file: str) -> None:
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
         parts = archive.infolist()
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+    except (zipfile.BadZipFile, ValueError, RuntimeError):  # the last: a version that zipfile does not know
         raise Invalid(
             N_("The file is a broken archive."), mend=N_("Save it anew as .xlsx or as CSV."), place=file
         ) from None
@@ -309,8 +309,7 @@ def _check_elements(archive: zipfile.ZipFile, file: str) -> None:
             zipfile.BadZipFile,
             zlib.error,
             EOFError,
-            RuntimeError,
-            NotImplementedError,
+            RuntimeError,  # encrypted, or compressed in a way that zipfile does not know
         ) as error:
             raise _no_workbook(error, file) from None
 

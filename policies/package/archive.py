@@ -40,8 +40,7 @@ def read_zip(data: bytes, *, max_bytes: int = MAX_BYTES) -> dict[str, bytes]:
         ValueError,
         EOFError,
         OSError,
-        NotImplementedError,
-        RuntimeError,
+        RuntimeError,  # encrypted, or compressed in a way that zipfile does not know
         KeyError,
     ) as error:
         raise Invalid(

@@ -5,6 +5,7 @@ import re
 import socket
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -139,7 +140,7 @@ def test_a_credential_without_snmp_is_named_and_no_secret_is_shown() -> None:
     assert V3.snmp_auth not in repr(Agent("x", "127.0.0.1", 161, V3))
 
 
-class Proxy:
+class Proxy(ABC):
     """Stands between client and agent and may change or drop the answers."""
 
     def __init__(self, target: int) -> None:
@@ -152,8 +153,9 @@ class Proxy:
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
+    @abstractmethod
     def change(self, answer: bytes) -> bytes | None:
-        raise NotImplementedError
+        """What the client gets instead; None drops it."""
 
     def stop(self) -> None:
         self._stop.set()
