@@ -1,6 +1,7 @@
 """The console served over TLS from this very process, so that a test holds its clock and its services."""
 
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
@@ -8,8 +9,34 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from console.compose.app import App
 from console.web.app import create_app
+from kernel.clock import FixedClock
+from kernel.identity.model import Role
+from kernel.identity.passwords import totp_code
+from kernel.identity.service import NewAccount
 from tests.support.certificates import TestCa
 from tests.support.postgres import free_port
+
+
+@dataclass
+class ServedConsole:
+    """A console that is served from this process, its clock and its people."""
+
+    app: App
+    url: str
+    clock: FixedClock
+    accounts: dict[Role, NewAccount]
+
+    def token(self, role: Role) -> str:
+        """A session of the person of that role; one-time codes work once, so time goes on."""
+        self.clock.advance(seconds=30)
+        account = self.accounts[role]
+        code = totp_code(account.totp_secret, self.clock.now().timestamp())
+        return self.app.floor.sign_in.with_password(account.user.login, account.password, code).token
+
+    def work(self) -> None:
+        """What the worker would do now."""
+        while self.app.jobs.run_next("worker"):
+            continue
 
 
 def serve(app: App, folder: Path) -> tuple[BaseWSGIServer, str]:

@@ -1,7 +1,6 @@
 """A disaster-recovery administrator, a security officer and an assessor do their day's work in the browser."""
 
 import re
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,29 +10,23 @@ from typing import Literal
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
-from werkzeug.serving import BaseWSGIServer, make_server
 
 from backup import jobs as backup_jobs
 from console.compose.app import App
 from console.compose.floor import build_floor
 from console.compose.tables import import_all_tables
-from console.web.app import create_app
 from console.web.security import COOKIE
 from kernel.assets.model import Asset, AssetKind, Network, Zone
 from kernel.clock import FixedClock
 from kernel.config import Settings
 from kernel.evidence.model import EvidenceKind
 from kernel.identity.model import Principal, Role
-from kernel.identity.passwords import totp_code
-from kernel.identity.service import NewAccount
 from kernel.store.listing import Ask
 from policies import jobs as policies_jobs
 from policies.package.service import require_intact
 from policies.systems.model import System
-from tests.support.certificates import TestCa
-from tests.support.console import drawn
+from tests.support.console import ServedConsole, drawn, serve
 from tests.support.plain_engine import PlainEngine
-from tests.support.postgres import free_port
 from tests.unit.backup.world import World, build, make_sources
 from tests.unit.console.conftest import START, Issued, make_accounts
 from tests.unit.evidence.conftest import LocalSealer
@@ -43,28 +36,12 @@ pytestmark = pytest.mark.web
 
 
 @dataclass
-class City:
+class City(ServedConsole):
     """A city's console, served over TLS from this process, over a quick engine and a sealer with real keys."""
 
-    app: App
-    url: str
-    clock: FixedClock
     world: World
     sealer: LocalSealer
-    accounts: dict[Role, NewAccount]
     system: System
-
-    def token(self, role: Role) -> str:
-        """A session of the person of that role; one-time codes work once, so time goes on."""
-        self.clock.advance(seconds=30)
-        account = self.accounts[role]
-        code = totp_code(account.totp_secret, self.clock.now().timestamp())
-        return self.app.floor.sign_in.with_password(account.user.login, account.password, code).token
-
-    def work(self) -> None:
-        """What the worker would do now."""
-        while self.app.jobs.run_next("worker"):
-            continue
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +62,9 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     system = _assessed_system(app)
     for handlers in (backup_jobs.handlers(app.backup), policies_jobs.handlers(app.policies)):
         app.jobs.register(handlers)
-    server, url = _serve(app, folder)
+    server, url = serve(app, folder)
     try:
-        yield City(app, url, clock, world, sealer, accounts, system)
+        yield City(app, url, clock, accounts, world, sealer, system)
     finally:
         server.shutdown()
         app.floor.database.close()
@@ -114,14 +91,6 @@ def _assessed_system(app: App) -> System:
     )
     app.policies.assessments.assess(officer, system.id)
     return system
-
-
-def _serve(app: App, folder: Path) -> tuple[BaseWSGIServer, str]:
-    pair, port = TestCa(folder).server(), free_port()
-    tls = (str(pair.certificate), str(pair.key))
-    server = make_server("127.0.0.1", port, create_app(app), threaded=True, ssl_context=tls)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server, f"https://127.0.0.1:{port}"
 
 
 @pytest.fixture

@@ -15,9 +15,8 @@ from playwright.sync_api import Browser, Page, expect
 from ca.model import State
 from console.web.security import COOKIE
 from kernel.identity.model import Role
-from kernel.identity.passwords import totp_code
 from kernel.store.listing import Ask
-from tests.support.console import serve
+from tests.support.console import ServedConsole, serve
 from tests.unit.ca.office import OFFICER, SECOND, Office, opened
 from tests.unit.ca.test_registration import csr
 
@@ -25,18 +24,10 @@ pytestmark = pytest.mark.web
 
 
 @dataclass
-class Served:
+class Served(ServedConsole):
     """The office and the address at which its console is served from this process."""
 
     office: Office
-    url: str
-
-    def token(self, role: Role) -> str:
-        """A session of the person of that role; one-time codes work once, so time goes on."""
-        self.office.clock.advance(seconds=30)
-        account = self.office.accounts[role]
-        code = totp_code(account.totp_secret, self.office.clock.now().timestamp())
-        return self.office.app.floor.sign_in.with_password(account.user.login, account.password, code).token
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +35,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("certificates")
     with opened(folder / "data") as office:
         server, url = serve(office.app, folder)
-        yield Served(office, url)
+        yield Served(office.app, url, office.clock, office.accounts, office)
         server.shutdown()
 
 

@@ -23,12 +23,10 @@ from kernel.clock import FixedClock
 from kernel.config import Settings
 from kernel.evidence.ports import NullSealer
 from kernel.identity.model import Principal, Role
-from kernel.identity.passwords import totp_code
-from kernel.identity.service import NewAccount
 from kernel.jobs.model import JobRequest
 from siem.model import AlertState, urgency
 from siem.store import alerts
-from tests.support.console import drawn, serve
+from tests.support.console import ServedConsole, drawn, serve
 from tests.unit.console.conftest import START, Issued, make_accounts
 
 pytestmark = pytest.mark.web
@@ -60,20 +58,8 @@ PAGES: tuple[tuple[Role, str], ...] = (
 
 
 @dataclass
-class City:
+class City(ServedConsole):
     """The console with something in its lists."""
-
-    app: App
-    url: str
-    clock: FixedClock
-    accounts: dict[Role, NewAccount]
-
-    def token(self, role: Role) -> str:
-        """A session of the person of that role; one-time codes work once, so time goes on."""
-        self.clock.advance(seconds=30)
-        account = self.accounts[role]
-        code = totp_code(account.totp_secret, self.clock.now().timestamp())
-        return self.app.floor.sign_in.with_password(account.user.login, account.password, code).token
 
     def raise_alert(self, number: int, title: str = "同一地址暴力破解登录口令") -> None:
         with self.app.floor.database.begin() as uow:

@@ -18,14 +18,12 @@ from kernel.clock import FixedClock
 from kernel.config import Settings
 from kernel.evidence.ports import NullSealer
 from kernel.identity.model import Principal, Role
-from kernel.identity.passwords import totp_code
-from kernel.identity.service import NewAccount
 from kernel.store.listing import Ask
 from monitor import jobs as monitor_jobs
 from monitor import mib
 from monitor.model import Oid, Problem, Value
 from netops import jobs as netops_jobs
-from tests.support.console import drawn, serve
+from tests.support.console import ServedConsole, drawn, serve
 from tests.support.network import COLLECTED, RANGE, Network
 from tests.unit.console.conftest import START, Issued, make_accounts
 from tests.unit.monitor.conftest import neighbour, system
@@ -35,26 +33,10 @@ HOSTILE = "\x1b[2J<script>alert(1)</script>\u202egnp.exe" + "边界" * 5_000
 
 
 @dataclass
-class City:
+class City(ServedConsole):
     """A city's console over a network of memory, served over TLS from this process."""
 
-    app: App
-    url: str
-    clock: FixedClock
     network: Network
-    accounts: dict[Role, NewAccount]
-
-    def token(self, role: Role) -> str:
-        """A session of the person of that role; one-time codes work once, so time goes on."""
-        self.clock.advance(seconds=30)
-        account = self.accounts[role]
-        code = totp_code(account.totp_secret, self.clock.now().timestamp())
-        return self.app.floor.sign_in.with_password(account.user.login, account.password, code).token
-
-    def work(self) -> None:
-        """What the worker would do now."""
-        while self.app.jobs.run_next("worker"):
-            continue
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +59,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
         app.jobs.register(handlers)
     server, url = serve(app, folder)
     try:
-        yield City(app, url, clock, network, accounts)
+        yield City(app, url, clock, accounts, network)
     finally:
         server.shutdown()
         app.floor.database.close()
