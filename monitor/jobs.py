@@ -34,7 +34,7 @@ def handlers(service: MonitorService) -> dict[str, Handler]:
 
     def topology(context: JobContext) -> None:
         check = service.network.check(context.principal)
-        with context.finish({"edges": len(check.view.comparison.edges), "findings": len(check.findings)}):
+        with context.finish({"edges": len(check.view.comparison.seen), "findings": len(check.findings)}):
             pass
 
     def tls(context: JobContext) -> None:

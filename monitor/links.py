@@ -26,7 +26,8 @@ class LinkState(StrEnum):
 class DrawnLink:
     """``a`` and ``b`` are ids of the register, or for a device that it does not know a key of its own.
 
-    ``b_name`` and ``b_address`` of such a device are what it says of itself.
+    ``b_name`` and ``b_address`` of such a device are what it says of itself. A ``remembered`` link was told of by devices
+    that are silent now.
     """
 
     a: str
@@ -37,6 +38,7 @@ class DrawnLink:
     b_port: str
     state: LinkState
     b_address: str = ""
+    remembered: bool = False
 
     @property
     def stranger(self) -> bool:
@@ -74,4 +76,5 @@ def _seen(edge: Edge, names: Mapping[str, str]) -> DrawnLink:
     name = names[edge.b] if edge.b else neighbour.name or "?"
     address = "" if edge.b else next(iter(neighbour.addresses), neighbour.chassis)
     state = _OF_FAULT[edge.fault]
-    return DrawnLink(edge.a, names[edge.a], edge.a_port, key, name, edge.b_port, state, address)
+    ends = (edge.a, names[edge.a], edge.a_port, key, name, edge.b_port)
+    return DrawnLink(*ends, state, address, edge.remembered)

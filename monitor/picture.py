@@ -36,6 +36,7 @@ _UNSEEN = 'stroke="#8c959f" stroke-width="1.5" stroke-dasharray="2 4"'
 _MISSING = 'stroke="#9a6700" stroke-width="2" stroke-dasharray="10 5"'
 _BYPASS = 'stroke="#cf222e" stroke-width="5"'
 _STRANGE = 'stroke="#cf222e" stroke-width="2" stroke-dasharray="6 4"'
+_REMEMBERED = 'stroke-opacity="0.45"'
 _STYLES: Mapping[LinkState, str] = {
     LinkState.SEEN: _SEEN,
     LinkState.UNREGISTERED: _SEEN,
@@ -103,7 +104,7 @@ def _texts(view: NetworkView) -> tuple[str, str]:
     faults = [f"{names[one.asset]} {one.subject} ({one.kind})" for one in view.comparison.observations]
     description = _both(
         N_("%(edges)s links seen by LLDP; faults: %(faults)s."),
-        edges=len(view.comparison.edges),
+        edges=len(view.comparison.seen),
         faults="; ".join(faults) or "0",
     )
     return _both(N_("Network topology")), description
@@ -189,10 +190,14 @@ def _links(links: Iterable[DrawnLink], nodes: Mapping[str, _Node]) -> list[str]:
     for link in links:
         if link.a in nodes and link.b in nodes:
             a, b = nodes[link.a], nodes[link.b]
-            parts += _line(a, b, _STYLES[link.state], f"{link.a_port} - {link.b_port}")
+            parts += _line(a, b, _style(link), f"{link.a_port} - {link.b_port}")
             if link.state is LinkState.BYPASS:
                 parts.append(_bypass_label(a, b))
     return parts
+
+
+def _style(link: DrawnLink) -> str:
+    return f"{_STYLES[link.state]} {_REMEMBERED}" if link.remembered else _STYLES[link.state]
 
 
 def _line(a: _Node, b: _Node, style: str, ports: str) -> list[str]:
@@ -232,6 +237,7 @@ def _box(node: _Node) -> str:
 def _legend(width: int, height: int) -> list[str]:
     samples = (
         (_SEEN, N_("link seen")),
+        (f"{_SEEN} {_REMEMBERED}", N_("seen before, its device is silent now")),
         (_UNSEEN, N_("registered, no LLDP to see it")),
         (_MISSING, N_("registered, but missing")),
         (_BYPASS, N_("bypasses the isolation gateway")),

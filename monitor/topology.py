@@ -27,19 +27,24 @@ _IN_USE_FOR_LINKS = (AssetKind.DEVICE, AssetKind.GATEWAY, AssetKind.SYSTEM)
 
 @dataclass(frozen=True)
 class Sighting:
-    """One polled device's view: whether it speaks LLDP, its own chassis id, its neighbours."""
+    """One polled device's view: whether it speaks LLDP, its own chassis id, its neighbours.
+
+    ``current`` is False for a device that did not tell at its last poll: what it told before is remembered, not seen.
+    """
 
     asset: str
     lldp: bool
     chassis: str
     neighbours: tuple[Neighbour, ...] = ()
+    current: bool = True
 
 
 @dataclass(frozen=True)
 class Edge:
     """A link as seen from ``a``; ``b`` is "" for a device that the register does not know.
 
-    ``neighbour`` is what the other end says of itself, ``fault`` what is wrong with the link.
+    ``neighbour`` is what the other end says of itself, ``fault`` what is wrong with the link. A ``remembered`` link is
+    one that only devices told of which are silent now.
     """
 
     a: str
@@ -49,6 +54,7 @@ class Edge:
     neighbour: Neighbour
     bypass: bool = False
     fault: FindingKind | None = None
+    remembered: bool = False
 
     @property
     def ends(self) -> Ends:
@@ -62,6 +68,11 @@ class Comparison:
     edges: tuple[Edge, ...]
     observations: tuple[Observation, ...]
     unverifiable: tuple[Link, ...]
+
+    @property
+    def seen(self) -> tuple[Edge, ...]:
+        """The edges that somebody tells of now."""
+        return tuple(edge for edge in self.edges if not edge.remembered)
 
 
 @dataclass(frozen=True)
@@ -87,14 +98,15 @@ def port_key(port: str) -> str:
 def compare(
     assets: Sequence[Asset], zones: Sequence[Zone], links: Sequence[Link], sightings: Sequence[Sighting]
 ) -> Comparison:
-    """Lay what the agents see over what is registered."""
+    """Lay what the agents see over what is registered; a remembered link is shown with its fault, but observed by nobody."""
     world = _World(assets, zones, links, sightings)
     edges = world.edges()
-    seen = [world.judge(edge) for edge in edges]
-    missing, unverifiable = world.absent([observation for observation in seen if observation])
-    observations = sorted([*filter(None, seen), *missing], key=lambda observation: observation.key)
+    told = [world.judge(edge) for edge in edges]
+    seen = [one for edge, one in zip(edges, told, strict=True) if one and not edge.remembered]
+    missing, unverifiable = world.absent(seen)
+    observations = sorted([*seen, *missing], key=lambda observation: observation.key)
     judged = tuple(
-        replace(edge, fault=one.kind if one else None) for edge, one in zip(edges, seen, strict=True)
+        replace(edge, fault=one.kind if one else None) for edge, one in zip(edges, told, strict=True)
     )
     return Comparison(judged, tuple(observations), tuple(unverifiable))
 
@@ -123,21 +135,37 @@ class _World:
         self._with_chassis = frozenset(self._by_chassis.values())
         self._by_name = {asset.name.casefold(): asset.id for asset in self._assets.values()}
         self._by_address = {asset.address: asset.id for asset in self._assets.values() if asset.address}
-        self._speakers = frozenset(sighting.asset for sighting in self._sightings if sighting.lldp)
+        self._speakers = frozenset(one.asset for one in self._sightings if one.lldp and one.current)
 
     def edges(self) -> list[Edge]:
-        """Every link that is seen, once, though both of its ends may tell of it."""
-        found: dict[Ends, Edge] = {}
-        for sighting in sorted(self._sightings, key=lambda sighting: self._assets[sighting.asset].name):
-            for neighbour in sorted(sighting.neighbours, key=lambda n: (n.local_port, n.chassis, n.port)):
-                edge = self._edge(sighting.asset, neighbour)
-                found.setdefault(edge.ends, edge)
-        self._there = frozenset(found)
-        return list(found.values())
+        """Every link that is seen, once, though both of its ends may tell of it; then those that are remembered."""
+        seen = self._told(current=True)
+        ports = frozenset(end for ends in seen for end in ends)
+        # a port that is seen elsewhere now belies what was remembered of it
+        remembered = {ends: edge for ends, edge in self._told(current=False).items() if not ends & ports}
+        self._there = frozenset(seen) | frozenset(remembered)
+        return [*seen.values(), *remembered.values()]
 
-    def _edge(self, a: str, neighbour: Neighbour) -> Edge:
-        b = self.identify(neighbour)
-        return Edge(a, neighbour.local_port, b, neighbour.port, neighbour, bool(b) and self._bypasses(a, b))
+    def _told(self, *, current: bool) -> dict[Ends, Edge]:
+        found: dict[Ends, Edge] = {}
+        told = (sighting for sighting in self._sightings if sighting.current is current)
+        for sighting in sorted(told, key=lambda sighting: self._assets[sighting.asset].name):
+            for neighbour in sorted(sighting.neighbours, key=lambda n: (n.local_port, n.chassis, n.port)):
+                edge = self._edge(sighting, neighbour)
+                found.setdefault(edge.ends, edge)
+        return found
+
+    def _edge(self, sighting: Sighting, neighbour: Neighbour) -> Edge:
+        a, b = sighting.asset, self.identify(neighbour)
+        return Edge(
+            a,
+            neighbour.local_port,
+            b,
+            neighbour.port,
+            neighbour,
+            bypass=bool(b) and self._bypasses(a, b),
+            remembered=not sighting.current,
+        )
 
     def identify(self, neighbour: Neighbour) -> str:
         """Id of the registered device the neighbour is, or ""."""
@@ -165,7 +193,7 @@ class _World:
             return None
         moved_from = self._moved_from(edge)
         if moved_from is not None:
-            registered = {"registered": self._told(moved_from)}
+            registered = {"registered": self._named(moved_from)}
             return self._link_fault(FindingKind.MOVED_LINK, edge, **registered)
         return self._link_fault(FindingKind.UNREGISTERED_LINK, edge)
 
@@ -183,11 +211,11 @@ class _World:
         gone: list[Observation] = []
         unverifiable: list[Link] = []
         for link in self._links:
-            if _ends(link) in self._there or self._told(link) in moved:
+            if _ends(link) in self._there or self._named(link) in moved:
                 continue
             if {link.a, link.b} <= self._speakers:
                 (a, a_port), (b, b_port) = self._ordered((link.a, link.a_port), (link.b, link.b_port))
-                details = {"registered": self._told(link), "neighbour": self._assets[b].name}
+                details = {"registered": self._named(link), "neighbour": self._assets[b].name}
                 subject = self._subject(a_port, b, b_port)
                 gone.append(Observation(FindingKind.MISSING_LINK, a, subject, details))
             else:
@@ -223,7 +251,7 @@ class _World:
         end = self._assets[asset]
         return (self._networks.get(end.zone) is not Network.INTRANET, end.name)
 
-    def _told(self, link: Link) -> str:
+    def _named(self, link: Link) -> str:
         (a, a_port), (b, b_port) = self._ordered((link.a, link.a_port), (link.b, link.b_port))
         return f"{self._assets[a].name} {a_port} - {self._assets[b].name} {b_port}"
 

@@ -52,7 +52,7 @@ def run(demo: Demo) -> StepResult:
     names = {asset.id: asset.name for asset in network.view.assets}
     figures = {
         **_polled_figures(polled),
-        "links_seen": len(network.view.comparison.edges),
+        "links_seen": len(network.view.comparison.seen),
         "links_without_lldp": len(network.view.comparison.unverifiable),
         "tls_endpoints": len(endpoints.endpoints),
         "traps": dict(counts.__dict__),

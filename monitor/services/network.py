@@ -43,7 +43,7 @@ class Network:
                 uow, TOPOLOGY_KINDS, checked & assets.keys(), view.comparison.observations, assets
             )
             details = {
-                "edges": len(view.comparison.edges),
+                "edges": len(view.comparison.seen),
                 "findings": len(done.present),
                 "unverifiable": len(view.comparison.unverifiable),
             }
@@ -80,8 +80,6 @@ def _sees(device: Device) -> bool:
 
 
 def _sighting(device: Device, neighbours: tuple[Neighbour, ...]) -> Sighting:
-    """What a device sees now; one that did not tell is still known by its chassis id, but sees nothing."""
+    """What a device sees, or saw before it fell silent."""
     chassis = str(device.facts.get("chassis", ""))
-    if not _sees(device):
-        return Sighting(device.asset, False, chassis)
-    return Sighting(device.asset, device.lldp, chassis, neighbours)
+    return Sighting(device.asset, device.lldp, chassis, neighbours, current=_sees(device))

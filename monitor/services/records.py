@@ -97,7 +97,7 @@ class Records:
             for one in view.comparison.unverifiable
         ]
         summary: dict[str, object] = {
-            "edges": len(view.comparison.edges),
+            "edges": len(view.comparison.seen),
             "unregistered": of(FindingKind.UNREGISTERED_DEVICE),
             "bypasses": of(FindingKind.GATEWAY_BYPASS),
             "other": [f for f in faults if f["rule"] not in ("unregistered-device", "gateway-bypass")],

@@ -13,6 +13,7 @@ from kernel.store.listing import Ask
 from monitor import jobs
 from monitor.links import LinkState, drawn_links
 from monitor.model import FindingState, Problem, Trap
+from monitor.picture import topology_svg
 from monitor.standing import EndpointState
 from tests.conftest import person
 from tests.unit.monitor.conftest import World, neighbour
@@ -120,6 +121,25 @@ def test_every_link_is_told_once_with_its_state(network: World, network_admin: P
     assert found["nw-core", "rogue"].b_address == "10.1.20.66"
     assert {link.state for link in links} >= {LinkState.SEEN, LinkState.BYPASS, LinkState.STRANGER}
     assert len(links) == len({frozenset(((link.a, link.a_port), (link.b, link.b_port))) for link in links})
+
+
+def test_what_a_silent_device_told_before_is_remembered_until_somebody_knows_better(
+    network: World, network_admin: Principal
+) -> None:
+    network.answer("nw-core", neighbour(23, "GE0/0/23", 5, "GE1/0/23"), index=1)
+    polls(network, network_admin, 1)
+    network.agents.agents[network.id("nw-core")] = Problem.TIMEOUT
+    polls(network, network_admin, 1)
+    view = network.service.network.view(network_admin)
+    (bypass,) = [link for link in drawn_links(view) if link.state is LinkState.BYPASS]
+    assert bypass.remembered
+    assert view.comparison.observations == ()
+    picture = topology_svg(view)
+    assert picture.count('stroke-opacity="0.45"') == 2  # the link and its sample in the legend
+    network.answer("ww-core", neighbour(23, "GE1/0/23", 77, "3", "other"), index=5)
+    polls(network, network_admin, 1)
+    links = drawn_links(network.service.network.view(network_admin))
+    assert LinkState.BYPASS not in {link.state for link in links}
 
 
 def test_an_endpoint_that_was_never_checked_is_listed(world: World, network_admin: Principal) -> None:
