@@ -1,0 +1,6 @@
+"""`weicheng ca`: the CA for security officers and registrars. Each module adds its commands to the group."""
+
+from ca.cli import hierarchy, lifecycle, registration, status
+from ca.cli.base import commands
+
+__all__ = ["commands", "hierarchy", "lifecycle", "registration", "status"]

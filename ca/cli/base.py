@@ -1,0 +1,81 @@
+"""What the CA's commands share: options, rows, and the group they belong to."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kernel.edges.cli import group
+from kernel.i18n import N_
+
+commands = group("ca", N_("Certificates: request, approve, revoke, status."))
+
+COLUMNS = (N_("serial"), N_("subject"), N_("profile"), N_("state"), N_("not_after"), N_("unit"))
+STATES = ("requested", "approved", "rejected", "issued", "held", "revoked", "superseded", "expired")
+REASONS = (
+    "unspecified",
+    "key_compromise",
+    "ca_compromise",
+    "affiliation_changed",
+    "superseded",
+    "cessation_of_operation",
+    "privilege_withdrawn",
+    "aa_compromise",
+)
+limit_option = click.option("--limit", default=50, type=click.IntRange(1, 500), help=N_("How many."))
+cursor_option = click.option("--cursor", default="", help=N_("Where the page before ended."))
+code_option = click.option(
+    "--code", type=click.Choice(REASONS), required=True, help=N_("Reason as relying parties are told.")
+)
+invalid_since_option = click.option(
+    "--invalid-since", type=click.DateTime(["%Y-%m-%d"]), help=N_("Since when the key is doubtful.")
+)
+NEW_FILE = click.Path(path_type=Path, dir_okay=False)
+OLD_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+def in_utc(day: datetime | None) -> datetime | None:
+    return day.replace(tzinfo=UTC) if day else None
+
+
+def given(**filters: str | None) -> dict[str, tuple[str, ...]]:
+    return {name: (value,) for name, value in filters.items() if value is not None}
+
+
+def tell_more(app: Any, page: Any) -> None:
+    if page.next_cursor is not None:
+        app.out.note(N_("There are more; the next page: --cursor %(cursor)s"), cursor=page.next_cursor)
+
+
+def subject_of(parts: tuple[str, ...]) -> dict[str, str]:
+    pairs = [part.partition("=") for part in parts]
+    wrong = [key for key, sign, _ in pairs if not sign]
+    if wrong:
+        raise click.BadParameter(f"{wrong[0]}: KEY=VALUE", param_hint="--subject")
+    return {key: value for key, _, value in pairs}
+
+
+def authority_row(authority: Any) -> dict[str, Any]:
+    from kernel.canonical import sha256_hex
+
+    digest = sha256_hex(authority.certificate)
+    return {"id": authority.id, "name": authority.name, "algorithm": authority.algorithm, "sha256": digest}
+
+
+def request_row(request: Any) -> dict[str, Any]:
+    row = asdict(request)
+    del row["spki"]
+    return row
+
+
+def revocation_row(revocation: Any) -> dict[str, Any]:
+    return asdict(revocation) | {"reason": revocation.reason.name.lower()}
+
+
+def certificate_row(certificate: Any) -> dict[str, Any]:
+    row = asdict(certificate)
+    del row["der"]
+    reason = certificate.reason
+    return row | {"reason": reason.name.lower() if reason is not None else None}
