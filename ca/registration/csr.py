@@ -2,15 +2,14 @@
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
+from ca.registration.weakness import weakness
 from kernel.errors import Invalid
 from kernel.i18n import N_
 from kernel.pki.algorithms import algorithm_of
 
 MAX_CSR = 65536
-_SMALL_PRIMES = (3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89, 97)
 
 
 class BadCsr(Invalid):
@@ -39,24 +38,14 @@ def spki_of(data: bytes) -> bytes:
 
 
 def check_strength(spki: bytes) -> None:
-    """BadCsr for RSA keys that are small, have a bad exponent or a small factor; UnknownAlgorithm for unknown kinds."""
+    """BadCsr for a key that can be broken or belongs to everybody; UnknownAlgorithm for a kind of key we do not certify."""
     try:
-        key = load_der_public_key(spki)
+        wrong = weakness(load_der_public_key(spki))
     except (ValueError, UnsupportedAlgorithm) as error:
         raise BadCsr(N_("The key or signature of the CSR can not be read."), place="CSR") from error
-    if isinstance(key, rsa.RSAPublicKey):
-        _check_rsa(key)
+    if wrong:
+        raise BadCsr(wrong, mend=N_("Make a new key pair."), place="public key")
     algorithm_of(spki)
-
-
-def _check_rsa(key: rsa.RSAPublicKey) -> None:
-    if key.key_size < 2048:
-        raise _weak(N_("An RSA key has at least 2048 bits."))
-    numbers = key.public_numbers()
-    if numbers.e < 65537 or numbers.e % 2 == 0:
-        raise _weak(N_("The RSA exponent is not accepted."))
-    if any(numbers.n % prime == 0 for prime in _SMALL_PRIMES) or numbers.n % 2 == 0:
-        raise _weak(N_("The RSA modulus has a small factor."))
 
 
 def _parse(data: bytes) -> x509.CertificateSigningRequest:
@@ -72,7 +61,3 @@ def _parse(data: bytes) -> x509.CertificateSigningRequest:
             mend=N_("Give a PKCS#10 request in PEM or DER."),
             place="CSR",
         ) from error
-
-
-def _weak(message: str) -> BadCsr:
-    return BadCsr(message, mend=N_("Make a new key pair."), place="public key")

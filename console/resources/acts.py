@@ -43,6 +43,7 @@ ACT_NAMES: Mapping[str, str] = {
     AuditAction.CA_REVOKE_PROPOSE: N_("proposed the revocation of a certificate"),
     AuditAction.CA_REVOKE: N_("revoked a certificate"),
     AuditAction.CA_CRL_PUBLISH: N_("published a revocation list"),
+    AuditAction.CA_BLOCKLIST_LOAD: N_("took a list of compromised keys into use"),
     AuditAction.CA_RECOVER: N_("finished an interrupted issue"),
     AuditAction.AUDIT_VERIFY: N_("verified the audit trail"),
     AuditAction.AUDIT_EXPORT: N_("exported the audit trail"),

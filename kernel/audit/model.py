@@ -48,6 +48,7 @@ class AuditAction(StrEnum):
     CA_REVOKE_PROPOSE = "ca:certificate:propose-revocation"
     CA_REVOKE = "ca:certificate:revoke"
     CA_CRL_PUBLISH = "ca:crl:publish"
+    CA_BLOCKLIST_LOAD = "ca:blocklist:load"
     CA_RECOVER = "ca:certificate:recover"
     # suite
     AUDIT_VERIFY = "audit:chain:verify"

@@ -1,0 +1,146 @@
+"""Lists of compromised keys (Debian's of CVE-2008-0166 among them), brought over by an officer, looked into at every request.
+
+Two forms that are published are read: badkeys' ``blocklist.dat`` (sorted records: 15 octets of a SHA-256 and one that names
+the list they come from) and openssl-blacklist's text (the last 80 bits of a SHA-1 in hex, a line each). They are kept as sorted
+records and searched in the file itself, so that lists of millions of keys cost no memory.
+"""
+
+import mmap
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+from ca.registration.weakness import fingerprints
+from kernel.audit.model import AuditAction
+from kernel.canonical import sha256_hex
+from kernel.errors import Invalid
+from kernel.i18n import N_
+from kernel.identity.access import Access
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.secrets import write_private
+from kernel.store import Database
+
+LARGEST = 256 * 1024 * 1024
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_LINE = re.compile(rb"[0-9a-f]{20}")
+_WIDTH: Mapping[str, tuple[int, int]] = {
+    "sha256": (16, 15),
+    "sha1": (10, 10),
+}  # octets of a record, of its key
+
+
+@dataclass(frozen=True)
+class Blocklist:
+    """A list in use: ``kind`` is the digest it goes by, ``keys`` how many it holds."""
+
+    name: str
+    kind: str
+    keys: int
+    sha256: str
+
+
+class Blocklists:
+    """The lists in a folder of the data directory."""
+
+    def __init__(self, folder: Path, database: Database, access: Access) -> None:
+        self._folder = folder
+        self._database = database
+        self._access = access
+
+    def all(self, principal: Principal) -> list[Blocklist]:
+        """The lists in use, by name."""
+        self._access.require(principal, Permission.CA_READ)
+        return [self._told(path) for path in self._paths()]
+
+    def load(self, principal: Principal, name: str, content: bytes, reason: str) -> Blocklist:
+        """Take a list into use, in place of the one of that name; Invalid names the line or record that is wrong."""
+        self._access.require(principal, Permission.CA_CEREMONY_PROPOSE)
+        if not _NAME.fullmatch(name):
+            raise Invalid(
+                N_("%(name)s is no name for a list."), mend=N_("Use a-z, 0-9 and hyphen."), name=name[:40]
+            )
+        if not 0 < len(content) <= LARGEST:
+            raise Invalid(N_("The list is empty or larger than %(limit)s bytes."), place=name, limit=LARGEST)
+        kind, records = _records(name, content)
+        path = self._folder / f"{name}.{kind}"
+        with self._database.begin() as uow:
+            details = {"kind": kind, "keys": len(records) // _WIDTH[kind][0], "sha256": sha256_hex(records)}
+            uow.audit(
+                principal, AuditAction.CA_BLOCKLIST_LOAD, f"blocklist:{name}", reason=reason, details=details
+            )
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_private(path, records)
+        for other in self._folder.glob(f"{name}.*"):
+            if other != path:
+                other.unlink()
+        return self._told(path)
+
+    def naming(self, key: PublicKeyTypes) -> str:
+        """The name of a list that holds the key; "" when none does."""
+        wanted = fingerprints(key)
+        return next((path.stem for path in self._paths() if _holds(path, wanted.get(path.suffix[1:]))), "")
+
+    def _paths(self) -> Iterator[Path]:
+        yield from sorted(path for kind in _WIDTH for path in self._folder.glob(f"*.{kind}"))
+
+    @staticmethod
+    def _told(path: Path) -> Blocklist:
+        records, kind = path.read_bytes(), path.suffix[1:]
+        return Blocklist(path.stem, kind, len(records) // _WIDTH[kind][0], sha256_hex(records))
+
+
+def _holds(path: Path, fingerprint: bytes | None) -> bool:
+    """Bisection in the sorted records of the file."""
+    if fingerprint is None:
+        return False
+    width, size = _WIDTH[path.suffix[1:]]
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as records:
+        low, high = 0, len(records) // width
+        while low < high:
+            middle = (low + high) // 2
+            found = records[middle * width : middle * width + size]
+            if found == fingerprint:
+                return True
+            low, high = (middle + 1, high) if found < fingerprint else (low, middle)
+    return False
+
+
+def _records(name: str, content: bytes) -> tuple[str, bytes]:
+    if re.match(rb"\s*#|[0-9a-f]{20}\s", content):
+        return "sha1", _of_text(name, content)
+    width, size = _WIDTH["sha256"]
+    if len(content) % width:
+        raise _wrong(name, len(content) // width)
+    keys = [content[at : at + size] for at in range(0, len(content), width)]
+    for number, (before, after) in enumerate(pairwise(keys)):
+        if before >= after:
+            raise _wrong(name, number + 1)
+    return "sha256", content
+
+
+def _of_text(name: str, content: bytes) -> bytes:
+    found: set[bytes] = set()
+    for number, line in enumerate(content.splitlines(), 1):
+        bare = line.strip()
+        if not bare or bare.startswith(b"#"):
+            continue
+        if not _LINE.fullmatch(bare):
+            raise _wrong(name, number)
+        found.add(bytes.fromhex(bare.decode()))
+    if not found:
+        raise _wrong(name, 1)
+    return b"".join(sorted(found))
+
+
+def _wrong(name: str, number: int) -> Invalid:
+    return Invalid(
+        N_("This is no list of compromised keys: record %(number)s."),
+        mend=N_("Give badkeys' blocklist.dat or a list of openssl-blacklist."),
+        place=name,
+        number=number,
+    )
