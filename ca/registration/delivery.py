@@ -1,0 +1,81 @@
+"""Handing over a key made here: once, to who filed the request."""
+
+import secrets
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+    pkcs12,
+)
+
+from ca import store
+from ca.ports import Box
+from ca.registration.filing import key_context
+from kernel.audit.model import AuditAction
+from kernel.errors import Conflict, Invalid, NotFound
+from kernel.i18n import N_
+from kernel.identity.model import Principal
+from kernel.store import Database
+
+SHORTEST = 12  # characters of the password of a PKCS#12 file
+Key = tuple[pkcs12.PKCS12PrivateKeyTypes, x509.Certificate, list[x509.Certificate]]
+
+
+class Delivery:
+    """Takes keys out of their box; Registration checks permissions before it comes here."""
+
+    def __init__(self, database: Database, box: Box) -> None:
+        self._database = database
+        self._box = box
+
+    def pkcs12(self, by: Principal, request_id: str, password: str | None) -> tuple[bytes, str]:
+        """(PKCS#12, its password); without a password one is made."""
+        password = secrets.token_urlsafe(15) if password is None else _strong(password)
+        return sealed_pkcs12(self._take_key(by, request_id), password), password
+
+    def pem(self, by: Principal, request_id: str) -> tuple[bytes, bytes]:
+        """(certificate chain, private key) in PEM."""
+        key, certificate, chain = self._take_key(by, request_id)
+        certificates = b"".join(found.public_bytes(Encoding.PEM) for found in (certificate, *chain))
+        return certificates, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    def _take_key(self, by: Principal, request_id: str) -> Key:
+        with self._database.begin() as uow:
+            request = store.read_request(uow.connection, request_id, lock=True)
+            certificate = store.certificate_of_request(uow.connection, request_id)
+            if request.requested_by != by.id:
+                raise NotFound(N_("There is no request %(id)s."), id=request_id[:60])
+            if certificate is None or not certificate.der:
+                raise Conflict(N_("The certificate is not issued yet."), place=request_id)
+            sealed = store.take_sealed_key(uow.connection, request_id)
+            if sealed is None:
+                raise Conflict(N_("The key was handed over already, or was never here."), place=request_id)
+            authority = store.read_authority(uow.connection, certificate.authority)
+            uow.audit(by, AuditAction.CA_DELIVER, f"request:{request_id}", unit=request.unit)
+        key = load_der_private_key(self._box.open(sealed, context=key_context(request_id)), None)
+        loaded = [x509.load_der_x509_certificate(der) for der in (certificate.der, authority.certificate)]
+        return key, loaded[0], loaded[1:]  # type: ignore[return-value]
+
+
+def sealed_pkcs12(key: Key, password: str) -> bytes:
+    """Key, certificate and chain as PKCS#12 (RFC 7292) under the password."""
+    private, certificate, chain = key
+    name = certificate.subject.rfc4514_string().encode()
+    encryption = BestAvailableEncryption(password.encode())
+    return pkcs12.serialize_key_and_certificates(name, private, certificate, chain, encryption)
+
+
+def _strong(password: str) -> str:
+    """The password, if nobody who has the file will guess it; Invalid otherwise."""
+    if not SHORTEST <= len(password) <= 128 or len(set(password)) < SHORTEST // 2:
+        raise Invalid(
+            N_("The password of the file has %(shortest)s to 128 characters, not the same few."),
+            mend=N_("Take another one; it is told to the applicant by another way than the file."),
+            place="password",
+            shortest=SHORTEST,
+        )
+    return password

@@ -1,0 +1,203 @@
+"""Filing: an application is checked against its profile, gets a key if it brings none, and waits for its approval."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from sqlalchemy import Connection
+
+from ca import store
+from ca.encoding import names as naming
+from ca.model import TRANSITIONS, Request, State
+from ca.ports import Box
+from ca.profiles import Profile, Profiles, Usage
+from ca.registration.csr import spki_of
+from kernel.audit.model import AuditAction
+from kernel.canonical import canonical_json, sha256_hex
+from kernel.clock import Clock
+from kernel.errors import Conflict, Invalid
+from kernel.events import Event, EventKind
+from kernel.i18n import N_
+from kernel.identity.approvals import Approvals
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.ids import new_id
+from kernel.pki.algorithms import algorithm, algorithm_of, generate
+from kernel.store import UnitOfWork
+
+KEY_KIND = "p256"  # of keys made here
+
+
+@dataclass(frozen=True)
+class Application:
+    """What is asked for. ``csr`` is PKCS#10 in PEM or DER; without one a key is made here. ``evidence`` says how the
+    applicant's identity was checked; ``replaces`` is the serial of the certificate that is renewed."""
+
+    profile: str
+    subject: Mapping[str, str]
+    names: Sequence[str]
+    unit: str
+    evidence: str
+    csr: bytes | None = None
+    replaces: str | None = None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A request that its profile allows, not stored yet; ``sealed_key`` is the key made here."""
+
+    request: Request
+    approvals: int
+    csr: bytes | None
+    sealed_key: str | None
+
+
+class Filing:
+    """What filing consists of, whoever files: registrar, batch, holder. They check permissions before they come here."""
+
+    def __init__(self, clock: Clock, approvals: Approvals, profiles: Profiles, box: Box) -> None:
+        self._clock = clock
+        self._approvals = approvals
+        self._profiles = profiles
+        self._box = box
+
+    def check(self, asked: Application) -> tuple[Profile, dict[str, str]]:
+        """(profile, complete subject) if the profile allows it; Invalid or ProfileViolation name the field."""
+        profile = self.applicable(asked.profile, own_key=asked.csr is not None)
+        if not asked.evidence.strip():
+            raise Invalid(N_("Say how the applicant's identity was checked."), place="evidence")
+        complete = profile.complete_subject(asked.subject)
+        profile.check_names(asked.names)
+        return profile, complete
+
+    def draft(self, by: Principal, asked: Application) -> Draft:
+        """The checked application with its key. BadCsr, ProfileViolation, Invalid name the place."""
+        profile, complete = self.check(asked)
+        request_id = new_id("req")
+        spki, sealed_key = self._key(request_id, asked.csr)
+        profile.check_key(algorithm_of(spki))
+        request = Request(
+            id=request_id,
+            profile=profile.id,
+            profile_version=profile.version,
+            subject=complete,
+            names=tuple(asked.names),
+            unit=asked.unit,
+            spki=spki,
+            state=State.REQUESTED,
+            requested_by=by.id,
+            approval="",
+            evidence=asked.evidence,
+            filed_at=self._clock.now(),
+            own_key=asked.csr is not None,
+            replaces=asked.replaces,
+        )
+        return Draft(request, max(1, profile.approvals), asked.csr, sealed_key)
+
+    def store(self, uow: UnitOfWork, by: Principal, draft: Draft) -> Request:
+        """Keep the request and ask for its approval; Conflict for a key of others or what can not be renewed."""
+        request = draft.request
+        check_key_history(uow.connection, request.spki, request.subject)
+        _check_replaced(uow.connection, request)
+        target = f"request:{request.id}"
+        approval = self._approvals.open(
+            uow,
+            kind="ca:request",
+            subject=target,
+            title=request.subject.get("CN", target),
+            digest=digest_of(request),
+            requested_by=by,
+            permission=Permission.CA_REQUEST_APPROVE,
+            unit=request.unit,
+            needed=draft.approvals,
+        )
+        return self.keep(uow, by, replace(draft, request=replace(request, approval=approval.id)))
+
+    def keep(self, uow: UnitOfWork, by: Principal, draft: Draft) -> Request:
+        """Keep a request whose approval is asked for elsewhere, as that of a batch."""
+        filed = draft.request
+        target = f"request:{filed.id}"
+        store.add_request(uow.connection, filed, draft.csr, sha256_hex(filed.spki), draft.sealed_key)
+        details = {**_bound(filed), "evidence": filed.evidence}
+        uow.audit(by, AuditAction.CA_REQUEST_FILE, target, unit=filed.unit, details=details)
+        uow.emit(Event(EventKind.CERTIFICATE_REQUESTED, target, _bound(filed), unit=filed.unit))
+        return filed
+
+    def applicable(self, profile_id: str, *, own_key: bool) -> Profile:
+        """The profile, if applicants may ask for it with such a key; Invalid otherwise."""
+        profile = self._profiles.get(profile_id)
+        if profile.usage is not Usage.SUBJECT:
+            raise Invalid(
+                N_("Profile %(profile)s is not for applicants."), place="profile", profile=profile_id
+            )
+        if ("csr" if own_key else "generated") not in profile.own_key:
+            raise Invalid(
+                N_("Profile %(profile)s needs the applicant's own key."),
+                mend=N_("File a CSR."),
+                place="csr",
+                profile=profile_id,
+            )
+        return profile
+
+    def _key(self, request_id: str, csr: bytes | None) -> tuple[bytes, str | None]:
+        if csr is not None:
+            return spki_of(csr), None
+        private = generate(algorithm(KEY_KIND))
+        spki = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        secret = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        return spki, self._box.seal(secret, context=key_context(request_id))
+
+
+def key_context(request_id: str) -> str:
+    """What the key made for a request is sealed with."""
+    return f"ca:request-key:{request_id}"
+
+
+def check_key_history(connection: Connection, spki: bytes, subject: Mapping[str, str]) -> None:
+    """Conflict for a key of a revoked certificate, or one that is certified for somebody else."""
+    digest = sha256_hex(spki)
+    if store.revoked_key(connection, digest):
+        raise Conflict(
+            N_("This key belongs to a revoked certificate."),
+            mend=N_("Make a new key pair."),
+            place="public key",
+        )
+    others = store.subjects_of_key(connection, digest) - {naming.name(subject).rfc4514_string()}
+    if others:
+        raise Conflict(
+            N_("This key is certified for somebody else."),
+            mend=N_("Make a new key pair."),
+            place="public key",
+        )
+
+
+def digest_of(request: Request) -> str:
+    """SHA-256 (hex) of what an approval is given for: subject, names, profile version, unit and key."""
+    bound = {**_bound(request), "unit": request.unit, "spki": request.spki.hex()}
+    return sha256_hex(canonical_json(bound))
+
+
+def _bound(request: Request) -> dict[str, Any]:
+    return {
+        "profile": request.profile,
+        "version": request.profile_version,
+        "subject": dict(request.subject),
+        "names": list(request.names),
+        "replaces": request.replaces,
+    }
+
+
+def _check_replaced(connection: Connection, request: Request) -> None:
+    """What is renewed must be a living certificate of the same kind, unit and subject."""
+    if request.replaces is None:
+        return
+    old = store.read_certificate(connection, request.replaces)
+    wanted = (request.profile, request.unit, naming.name(request.subject).rfc4514_string())
+    if (old.profile, old.unit, old.subject) != wanted or State.SUPERSEDED not in TRANSITIONS[old.state]:
+        raise Conflict(
+            N_("Certificate %(serial)s can not be renewed by this request."),
+            mend=N_("Profile, unit and subject must be the same, and it must be valid."),
+            place="replaces",
+            serial=old.serial,
+        )

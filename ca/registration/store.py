@@ -1,0 +1,92 @@
+"""The statements on registration's tables (ca.registration.tables)."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, literal, select, update
+
+from ca.model import State
+from ca.registration.tables import batch_rows, passwords, phrases, reminders
+from ca.tables import certificates, requests
+
+
+# --- pass-phrases
+def put_phrase(connection: Connection, request_id: str, phrase_hash: str, by: str, now: datetime) -> None:
+    connection.execute(delete(phrases).where(phrases.c.request == request_id))
+    row = {"request": request_id, "hash": phrase_hash, "failures": 0, "set_by": by, "set_at": now}
+    connection.execute(insert(phrases).values(row))
+
+
+def read_phrase(connection: Connection, request_id: str | None) -> Row[Any] | None:
+    """Hash, failures and lock of a request's pass-phrase, locked."""
+    query = select(phrases).where(phrases.c.request == request_id).with_for_update()
+    return connection.execute(query).one_or_none()
+
+
+def count_failure(
+    connection: Connection, request_id: str, failures: int, locked_until: datetime | None
+) -> None:
+    counted = update(phrases).where(phrases.c.request == request_id)
+    connection.execute(counted.values(failures=failures, locked_until=locked_until))
+
+
+def inherit_phrase(connection: Connection, old: str, new: str) -> None:
+    """A renewal's holder keeps the pass-phrase."""
+    same = [phrases.c.hash, phrases.c.failures, phrases.c.locked_until, phrases.c.set_by, phrases.c.set_at]
+    row = select(literal(new), *same).where(phrases.c.request == old)
+    names = ["request", *(column.name for column in same)]
+    connection.execute(insert(phrases).from_select(names, row))
+
+
+# --- passwords of files that were handed over
+def put_password(connection: Connection, request_id: str, sealed: str, taken_by: str, now: datetime) -> None:
+    row = {"request": request_id, "sealed": sealed, "handed_to": taken_by, "handed_at": now}
+    connection.execute(insert(passwords).values(row))
+
+
+def read_password(connection: Connection, request_id: str) -> Row[Any] | None:
+    query = select(passwords).where(passwords.c.request == request_id).with_for_update()
+    return connection.execute(query).one_or_none()
+
+
+def remove_password(connection: Connection, request_id: str) -> None:
+    connection.execute(delete(passwords).where(passwords.c.request == request_id))
+
+
+# --- reminders
+def being_renewed() -> ColumnElement[bool]:
+    """Whether a request for a newer certificate is under way or has led to one."""
+    newer = requests.alias("newer")
+    rejected = str(State.REJECTED)
+    return exists().where(newer.c.replaces == certificates.c.serial, newer.c.state != rejected)
+
+
+def in_use() -> ColumnElement[bool]:
+    """Certificates that are good and that nobody has asked to renew."""
+    return (certificates.c.state == str(State.ISSUED)) & ~being_renewed()
+
+
+def unreminded(
+    connection: Connection, profile: str, now: datetime, before: datetime, most: int
+) -> Sequence[Row[Any]]:
+    """Certificates of a profile that end before ``before`` and were not reminded of, the first to end first."""
+    known = exists().where(reminders.c.serial == certificates.c.serial)
+    columns: list[Any] = [certificates.c[name] for name in ("serial", "unit", "subject", "not_after")]
+    due = (certificates.c.not_after > now) & (certificates.c.not_after <= before)
+    query = select(*columns).where(certificates.c.profile == profile, due, in_use(), ~known)
+    query = query.where(certificates.c.request.is_not(None)).order_by(certificates.c.not_after)
+    return connection.execute(query.limit(most)).all()
+
+
+def add_reminder(connection: Connection, row: Row[Any], now: datetime) -> None:
+    values = {"serial": row.serial, "unit": row.unit, "not_after": row.not_after, "reminded_at": now}
+    connection.execute(insert(reminders).values(values))
+
+
+# --- batches
+def batch_of(connection: Connection, request_id: str) -> str | None:
+    """The batch that a request was filed by."""
+    query = select(batch_rows.c.batch).where(batch_rows.c.request == request_id)
+    found: str | None = connection.execute(query).scalar_one_or_none()
+    return found
