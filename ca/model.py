@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Any
 
 from kernel.errors import Conflict
 from kernel.i18n import N_
@@ -65,9 +64,32 @@ def move(place: str, current: State, wanted: State) -> State:
     return wanted
 
 
+class AuthorityKind(StrEnum):
+    """Where a CA stands: at the top, below it, or outside (a foreign CA above ours, without a key of ours)."""
+
+    ROOT = "root"
+    ISSUING = "issuing"
+    SUPERIOR = "superior"
+
+
+class AuthorityState(StrEnum):
+    """What a CA's key still signs: everything, status alone (CRLs, its OCSP responder), or nothing."""
+
+    ACTIVE = "active"
+    RETIRING = "retiring"
+    RETIRED = "retired"
+
+
+ANY_PROFILE = "*"  # in an authority's list of profiles: whatever no other CA names
+
+
 @dataclass(frozen=True)
 class Authority:
-    """A CA: its name, its key in the signer, its certificate. ``parent`` is None for a root."""
+    """A CA: its name, its key in the signer, its newest certificate. ``parent`` is None for a root.
+
+    ``profiles`` are the ids of those that it issues, or ANY_PROFILE. The key of an ``offline`` one is on another machine.
+    ``predecessor`` is the CA of the same purpose whose key was rolled over to this one, the next ``generation``.
+    """
 
     id: str
     name: str
@@ -77,6 +99,18 @@ class Authority:
     subject: bytes
     spki: bytes
     parent: str | None
+    kind: AuthorityKind
+    profiles: tuple[str, ...] = ()
+    state: AuthorityState = AuthorityState.ACTIVE
+    offline: bool = False
+    generation: int = 1
+    predecessor: str | None = None
+
+    @property
+    def signs_here(self) -> bool:
+        """Whether the signer has its key and may use it: for a CRL, at least."""
+        ours = self.kind is not AuthorityKind.SUPERIOR and not self.offline
+        return ours and self.state is not AuthorityState.RETIRED
 
 
 @dataclass(frozen=True)
@@ -164,22 +198,6 @@ class Revocation:
     proposer: str = ""  # the name of ``proposed_by``, where it has an account
 
 
-@dataclass(frozen=True)
-class CeremonyPlan:
-    """What a key ceremony is to make: names, algorithm, years of validity, witnesses who sign the minutes by name."""
-
-    organisation: str
-    root_name: str
-    issuing_name: str
-    algorithm: str = "p384"
-    root_years: int = 20
-    issuing_years: int = 10
-    witnesses: tuple[str, ...] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
-
 class Freshness(StrEnum):
     """How a CRL or a service's certificate stands in its time."""
 
@@ -218,8 +236,12 @@ class CrlStatus:
 
 @dataclass(frozen=True)
 class ServiceStatus:
-    """A service of the suite's own (ocsp, timestamp, evidence) and the certificate it works with."""
+    """A service of the suite's own (ocsp, timestamp, evidence) and the certificate it works with.
 
+    ``id`` is its role, and for a responder "ocsp-" and the CA that it speaks for.
+    """
+
+    id: str
     role: str
     state: Freshness
     authority: str = ""
@@ -265,24 +287,6 @@ class Month:
     start: datetime
     end: datetime
     certificates: int
-
-
-@dataclass(frozen=True)
-class Ceremony:
-    """A key ceremony, proposed or performed."""
-
-    id: str
-    plan: CeremonyPlan
-    approval: str
-    proposed_by: str
-    proposed_at: datetime
-    performed_at: datetime | None
-    proposer: str = ""  # the name of ``proposed_by``, where it has an account
-
-    @property
-    def state(self) -> str:
-        """``proposed`` or ``performed``."""
-        return "proposed" if self.performed_at is None else "performed"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from cryptography import x509
 from sqlalchemy import Connection, Row
 
 from ca import figures, store
+from ca.hierarchy.authorities import issuing_authorities
 from ca.model import (
     Authority,
     AuthorityStatus,
@@ -163,30 +164,41 @@ class Overview:
         """The suite's own services that work with a certificate. Filter: state."""
         self._access.require(principal, Permission.CA_READ)
         with self._database.read() as connection:
-            held = store.read_services(connection)
-        found = [self._service(role, held.get(role)) for role in PROFILES]
+            found = self._services(connection)
         return page_of(
             found,
             ask,
-            key=lambda service: service.role,
-            text=lambda service: (service.role, service.subject, service.serial),
+            key=lambda service: service.id,
+            text=lambda service: (service.id, service.subject, service.serial),
             filters={"state": lambda service: str(service.state)},
         )
 
-    def service(self, principal: Principal, role: str) -> ServiceStatus:
+    def service(self, principal: Principal, service_id: str) -> ServiceStatus:
         self._access.require(principal, Permission.CA_READ)
-        if role not in PROFILES:
-            raise NotFound(N_("There is no service %(role)s."), role=role[:60])
         with self._database.read() as connection:
-            return self._service(KeyRole(role), store.read_service(connection, role))
+            found = {one.id: one for one in self._services(connection)}
+        if service_id not in found:
+            raise NotFound(N_("There is no service %(role)s."), role=service_id[:60])
+        return found[service_id]
 
-    def _service(self, role: KeyRole, row: Row[Any] | None) -> ServiceStatus:
+    def _services(self, connection: Connection) -> list[ServiceStatus]:
+        """A responder for each issuing CA, and one of each other service, whether they have keys yet or not."""
+        held = {(row.role, row.authority): row for row in store.read_services(connection)}
+        single = {role: row for (role, _), row in held.items()}
+        speaking = issuing_authorities(store.read_authorities(connection))
+        found = [self._service(KeyRole.OCSP, one.id, held.get((KeyRole.OCSP, one.id))) for one in speaking]
+        others = [role for role in PROFILES if role is not KeyRole.OCSP]
+        return found + [self._service(role, "", single.get(role)) for role in others]
+
+    def _service(self, role: KeyRole, authority: str, row: Row[Any] | None) -> ServiceStatus:
+        service_id = f"{role}-{authority}" if authority else str(role)
         if row is None:
-            return ServiceStatus(str(role), Freshness.MISSING)
+            return ServiceStatus(service_id, str(role), Freshness.MISSING, authority)
         certificate = x509.load_der_x509_certificate(bytes(row.certificate))
         ends, now = certificate.not_valid_after_utc, self._clock.now()
         due = now >= ends - self._profiles.get(PROFILES[role]).renewal + timedelta(days=1)
         return ServiceStatus(
+            id=service_id,
             role=str(role),
             state=Freshness.ENDED if now >= ends else Freshness.DUE if due else Freshness.GOOD,
             authority=row.authority,

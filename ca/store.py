@@ -9,6 +9,8 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, func,
 from ca.model import (
     TRANSITIONS,
     Authority,
+    AuthorityKind,
+    AuthorityState,
     Certificate,
     CertificateStatus,
     Reason,
@@ -17,7 +19,7 @@ from ca.model import (
     RevocationState,
     State,
 )
-from ca.tables import authorities, ceremonies, certificates, crls, requests, revocations, services, words
+from ca.tables import authorities, certificates, crls, requests, revocations, services, words
 from ca.words import words_of
 from kernel.errors import NotFound
 from kernel.i18n import N_
@@ -35,6 +37,8 @@ def add_words(connection: Connection, owner: str, texts: Iterable[str]) -> None:
 # --- authorities
 def add_authority(connection: Connection, authority: Authority, now: datetime) -> None:
     row = {name: getattr(authority, name) for name in _AUTHORITY}
+    row |= {"key": authority.key or None, "profiles": list(authority.profiles)}
+    row |= {"kind": str(authority.kind), "state": str(authority.state)}
     connection.execute(insert(authorities).values(**row, created_at=now))
 
 
@@ -272,40 +276,31 @@ def add_crl(connection: Connection, row: Mapping[str, Any]) -> None:
     connection.execute(insert(crls).values(dict(row)))
 
 
+def newest_list_time(connection: Connection) -> datetime | None:
+    """When the newest CRL of all CAs was made: no clock of ours may be behind it."""
+    found: datetime | None = connection.execute(select(func.max(crls.c.this_update))).scalar_one()
+    return found
+
+
 # --- keys of the suite's own services
-def read_service(connection: Connection, role: str) -> Row[Any] | None:
-    return connection.execute(select(services).where(services.c.role == role)).one_or_none()
+def read_service(connection: Connection, role: str, authority: str = "") -> Row[Any] | None:
+    """The key of a service of which there is one, or of the OCSP responder of ``authority``."""
+    query = select(services).where(services.c.role == role)
+    if authority:
+        query = query.where(services.c.authority == authority)
+    return connection.execute(query).one_or_none()
 
 
-def read_services(connection: Connection) -> dict[str, Row[Any]]:
-    """All services' keys by role."""
-    return {row.role: row for row in connection.execute(select(services))}
+def read_services(connection: Connection) -> Sequence[Row[Any]]:
+    """All services' keys."""
+    return connection.execute(select(services).order_by(services.c.role, services.c.authority)).all()
 
 
-def put_service(connection: Connection, row: Mapping[str, Any]) -> None:
-    connection.execute(services.delete().where(services.c.role == row["role"]))
+def put_service(connection: Connection, row: Mapping[str, Any], *, each_authority: bool) -> None:
+    """Replace the service's key: that of the same CA if ``each_authority`` has one, else the only one."""
+    old = services.delete().where(services.c.role == row["role"])
+    connection.execute(old.where(services.c.authority == row["authority"]) if each_authority else old)
     connection.execute(insert(services).values(dict(row)))
-
-
-# --- ceremonies
-def add_ceremony(connection: Connection, row: Mapping[str, Any]) -> None:
-    connection.execute(insert(ceremonies).values(dict(row)))
-
-
-def read_ceremonies(connection: Connection) -> Sequence[Row[Any]]:
-    """All ceremonies with the name of who proposed each, newest first; there are few."""
-    return connection.execute(_CEREMONIES.order_by(ceremonies.c.id.desc())).all()
-
-
-def read_ceremony(connection: Connection, ceremony_id: str) -> Row[Any]:
-    row = connection.execute(_CEREMONIES.where(ceremonies.c.id == ceremony_id)).one_or_none()
-    if row is None:
-        raise NotFound(N_("There is no ceremony %(id)s."), id=ceremony_id[:60])
-    return row
-
-
-def end_ceremony(connection: Connection, ceremony_id: str, now: datetime) -> None:
-    connection.execute(update(ceremonies).where(ceremonies.c.id == ceremony_id).values(performed_at=now))
 
 
 _REVOCATION = (
@@ -337,10 +332,18 @@ _CERTIFICATE = (
     "revoked_at",
     "reason",
 )
-_CEREMONIES = select(ceremonies, users.c.name.label("proposer")).select_from(
-    ceremonies.outerjoin(users, users.c.id == ceremonies.c.proposed_by)
+_AUTHORITY = (
+    "id",
+    "name",
+    "algorithm",
+    "certificate",
+    "subject",
+    "spki",
+    "parent",
+    "offline",
+    "generation",
+    "predecessor",
 )
-_AUTHORITY = ("id", "name", "key", "algorithm", "certificate", "subject", "spki", "parent")
 _REQUEST = (
     "id",
     "profile",
@@ -357,7 +360,13 @@ _REQUEST = (
 
 
 def _authority(row: Row[Any]) -> Authority:
-    return Authority(**{name: getattr(row, name) for name in _AUTHORITY})
+    return Authority(
+        **{name: getattr(row, name) for name in _AUTHORITY},
+        key=row.key or "",
+        kind=AuthorityKind(row.kind),
+        profiles=tuple(row.profiles),
+        state=AuthorityState(row.state),
+    )
 
 
 def request_of(row: Row[Any]) -> Request:

@@ -21,24 +21,19 @@ authorities = Table(
     metadata,
     Column("id", String(60), primary_key=True),
     Column("name", String(200), nullable=False),
-    Column("key", String(60), nullable=False, unique=True),
+    Column("key", String(60), unique=True),  # none for a foreign CA
     Column("algorithm", String(20), nullable=False),
     Column("certificate", LargeBinary, nullable=False),
     Column("subject", LargeBinary, nullable=False),
     Column("spki", LargeBinary, nullable=False),
     Column("parent", String(60), ForeignKey("ca_authorities.id")),
+    Column("kind", String(20), nullable=False),
+    Column("profiles", Json, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("offline", Boolean, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("predecessor", String(60), ForeignKey("ca_authorities.id")),
     Column("created_at", UtcDateTime, nullable=False),
-)
-
-ceremonies = Table(
-    "ca_ceremonies",
-    metadata,
-    Column("id", String(60), primary_key=True),
-    Column("plan", Json, nullable=False),
-    Column("approval", String(60), nullable=False),
-    Column("proposed_by", String(80), nullable=False),
-    Column("proposed_at", UtcDateTime, nullable=False),
-    Column("performed_at", UtcDateTime),
 )
 
 requests = Table(
@@ -134,12 +129,12 @@ crls = Table(
     Column("der", LargeBinary, nullable=False),
 )
 
-services = Table(  # keys of the suite's own services: OCSP responder, TSA, evidence seal
+services = Table(  # keys of the suite's own services: an OCSP responder for each CA, TSA, evidence seal
     "ca_services",
     metadata,
     Column("role", String(20), primary_key=True),
+    Column("authority", String(60), ForeignKey("ca_authorities.id"), primary_key=True),
     Column("key", String(60), nullable=False),
     Column("algorithm", String(20), nullable=False),
     Column("certificate", LargeBinary, nullable=False),
-    Column("authority", String(60), ForeignKey("ca_authorities.id"), nullable=False),
 )

@@ -61,7 +61,8 @@ def authority_row(authority: Any) -> dict[str, Any]:
     from kernel.canonical import sha256_hex
 
     digest = sha256_hex(authority.certificate)
-    return {"id": authority.id, "name": authority.name, "algorithm": authority.algorithm, "sha256": digest}
+    row = {name: getattr(authority, name) for name in ("id", "name", "kind", "state", "parent", "algorithm")}
+    return row | {"profiles": list(authority.profiles), "generation": authority.generation, "sha256": digest}
 
 
 def request_row(request: Any) -> dict[str, Any]:

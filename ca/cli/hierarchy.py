@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ca.cli.base import NEW_FILE, authority_row, commands
+from ca.cli.base import NEW_FILE, OLD_FILE, authority_row, commands
 from kernel.edges.cli import pass_app
 from kernel.i18n import N_, current_language
 
@@ -15,20 +15,22 @@ def ceremony() -> None:
     """Proposing and performing."""
 
 
-@ceremony.command("propose", help=N_("Propose a root and an issuing CA; prints the ceremony's id."))
+@ceremony.command("propose", help=N_("Propose a root and issuing CAs; prints the ceremony's id."))
 @click.option("--organisation", required=True, help=N_("Name of the organisation (O)."))
-@click.option("--root", "root_name", required=True, help=N_("Common name of the root."))
-@click.option("--issuing", "issuing_name", required=True, help=N_("Common name of the issuing CA."))
-@click.option("--algorithm", default="p384", help=N_("Algorithm of the root's key."))
+@click.option(
+    "--hierarchy", default="government", show_default=True, help=N_("A hierarchy of the policies, by its id.")
+)
+@click.option("--plan", type=OLD_FILE, help=N_("A hierarchy of your own instead, a YAML file."))
 @click.option(
     "--witness", "witnesses", multiple=True, required=True, help=N_("Name of a witness; may be repeated.")
 )
 @pass_app
-def propose(app: Any, witnesses: tuple[str, ...], **plan: Any) -> None:
-    from ca.model import CeremonyPlan
-
-    ceremony_id = app.ca.ceremonies.propose(app.principal, CeremonyPlan(**plan, witnesses=witnesses))
-    app.out.record({"ceremony": ceremony_id})
+def propose(
+    app: Any, organisation: str, hierarchy: str, plan: Path | None, witnesses: tuple[str, ...]
+) -> None:
+    ceremonies, document = app.ca.ceremonies, plan.read_bytes() if plan else None
+    planned = ceremonies.plan(app.principal, organisation, witnesses, hierarchy, document)
+    app.out.record({"ceremony": ceremonies.propose(app.principal, planned)})
 
 
 @ceremony.command("perform", help=N_("Perform a proposed ceremony as the second officer."))
@@ -55,11 +57,14 @@ def authorities(app: Any, pem: Path | None) -> None:
 
 @commands.command("provision", help=N_("Give a service of the suite a new key and certificate."))
 @click.argument("service", type=click.Choice(["ocsp", "timestamp", "evidence"]))
+@click.option("--authority", default="", help=N_("Only the OCSP responder of this CA."))
 @pass_app
-def provision(app: Any, service: str) -> None:
+def provision(app: Any, service: str, authority: str) -> None:
     from ca.signer.model import KeyRole
 
-    app.out.record({"serial": app.ca.services.provision(app.principal, KeyRole(service))})
+    made = app.ca.services.provision(app.principal, KeyRole(service), authority)
+    rows = [{"authority": one.authority, "serial": one.serial, "subject": one.subject} for one in made]
+    app.out.rows(rows, (N_("authority"), N_("serial"), N_("subject")))
 
 
 @commands.command("profiles", help=N_("Kinds of certificates and what they hold."))

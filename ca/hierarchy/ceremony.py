@@ -1,10 +1,10 @@
-"""The key ceremony: two officers found a root and an issuing CA; each step can be repeated after a crash.
+"""The key ceremony: two officers found a root and the CAs below it; each step can be repeated after a crash.
 
 One officer proposes the plan, another performs it; the approval binds the plan's digest. The minutes are evidence, sealed
 like all evidence once the CA can seal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,17 +15,20 @@ from sqlalchemy import Row
 from ca import store
 from ca.encoding import certificate as encoding
 from ca.encoding import names as naming
+from ca.hierarchy import store as hierarchy_store
+from ca.hierarchy.model import Ceremony
+from ca.hierarchy.plan import CeremonyPlan, Hierarchies, PlannedAuthority, plan_from_file, plan_of
 from ca.issuance import Issuance, Wanted
-from ca.model import Authority, Ceremony, CeremonyPlan
+from ca.model import Authority, AuthorityKind
 from ca.ports import Evidence, Signer
 from ca.profiles import Profile, Profiles
 from ca.signer.model import KeyInfo, KeyRole, Purpose
 from kernel.audit.model import AuditAction
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.clock import Clock
-from kernel.errors import Conflict, IntegrityFailed, Invalid
+from kernel.errors import Conflict, IntegrityFailed
 from kernel.evidence.model import Attachment, EvidenceKind
-from kernel.i18n import N_
+from kernel.i18n import N_, current_language
 from kernel.identity.access import Access
 from kernel.identity.approvals import Approvals
 from kernel.identity.model import ApprovalState, Principal
@@ -34,8 +37,6 @@ from kernel.ids import new_id
 from kernel.pki.algorithms import algorithm
 from kernel.store import Database
 from kernel.store.listing import Ask, Page, page_of
-
-ROOT, ISSUING = "root", "issuing"
 
 
 class Ceremonies:
@@ -51,6 +52,7 @@ class Ceremonies:
         profiles: Profiles,
         issuance: Issuance,
         evidence: Evidence,
+        hierarchies: Hierarchies,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -60,17 +62,22 @@ class Ceremonies:
         self._profiles = profiles
         self._issuance = issuance
         self._evidence = evidence
+        self._hierarchies = hierarchies
 
     def page(self, principal: Principal, ask: Ask) -> Page[Ceremony]:
         """Ceremonies, newest first. Filter: state (proposed, performed)."""
         self._access.require(principal, Permission.CA_READ)
         with self._database.read() as connection:
-            found = [_ceremony(row) for row in store.read_ceremonies(connection)]
+            found = [_ceremony(row) for row in hierarchy_store.read_ceremonies(connection)]
         return page_of(
             found,
             ask,
             key=lambda one: one.id,
-            text=lambda one: (one.id, one.plan.root_name, one.plan.issuing_name, one.proposer),
+            text=lambda one: (
+                one.id,
+                *(planned.name for planned in (one.plan.root, *one.plan.issuing)),
+                one.proposer,
+            ),
             filters={"state": lambda one: one.state},
             orders={"proposed": lambda one: one.id},
             default="-proposed",
@@ -80,12 +87,30 @@ class Ceremonies:
     def show(self, principal: Principal, ceremony_id: str) -> Ceremony:
         self._access.require(principal, Permission.CA_READ)
         with self._database.read() as connection:
-            return _ceremony(store.read_ceremony(connection, ceremony_id))
+            return _ceremony(hierarchy_store.read_ceremony(connection, ceremony_id))
+
+    def plan(
+        self,
+        principal: Principal,
+        organisation: str,
+        witnesses: Sequence[str],
+        hierarchy: str,
+        document: bytes | None = None,
+    ) -> CeremonyPlan:
+        """What a ceremony by a hierarchy of the policies, or by a YAML document of one, would make."""
+        self._access.require(principal, Permission.CA_CEREMONY_PROPOSE)
+        if document is not None:
+            return plan_from_file(document, organisation, witnesses)
+        return self._hierarchies.plan(hierarchy, organisation, witnesses)
+
+    def titles(self) -> Mapping[str, str]:
+        """The hierarchies of the policies: id -> title in the reader's language."""
+        return self._hierarchies.titles("en" if current_language() == "en" else "zh")
 
     def propose(self, principal: Principal, plan: CeremonyPlan) -> str:
         """Store the plan and ask for a second officer; returns the ceremony's id."""
         self._access.require(principal, Permission.CA_CEREMONY_PROPOSE)
-        self._check(plan)
+        plan.check(self._profiles)
         ceremony_id = new_id("cer")
         with self._database.begin() as uow:
             if store.read_authorities(uow.connection):
@@ -94,7 +119,7 @@ class Ceremonies:
                 uow,
                 kind="ca:ceremony",
                 subject=f"ceremony:{ceremony_id}",
-                title=plan.root_name,
+                title=plan.root.name,
                 digest=_digest(plan),
                 requested_by=principal,
                 permission=Permission.CA_CEREMONY_APPROVE,
@@ -106,7 +131,7 @@ class Ceremonies:
                 "proposed_by": principal.id,
                 "proposed_at": self._clock.now(),
             }
-            store.add_ceremony(uow.connection, row)
+            hierarchy_store.add_ceremony(uow.connection, row)
             uow.audit(
                 principal, AuditAction.CA_CEREMONY_PROPOSE, f"ceremony:{ceremony_id}", details=plan.as_dict()
             )
@@ -116,10 +141,10 @@ class Ceremonies:
         """Approve as the second officer and do it; after a crash, called again, it goes on where it stopped."""
         self._access.require(principal, Permission.CA_CEREMONY_APPROVE)
         with self._database.begin() as uow:
-            row = store.read_ceremony(uow.connection, ceremony_id)
+            row = hierarchy_store.read_ceremony(uow.connection, ceremony_id)
             if row.performed_at is not None:
                 raise Conflict(N_("The CA is founded already."), mend=N_("See: weicheng ca authorities."))
-            plan = _plan(row.plan)
+            plan = plan_of(row.plan)
             approval = self._approvals.get(uow, row.approval)
             if approval.digest != _digest(plan):
                 raise IntegrityFailed(
@@ -129,9 +154,9 @@ class Ceremonies:
                 approval = self._approvals.decide(uow, row.approval, principal, approve=True)
         minutes = [_minute(self._clock.now(), f"plan {_digest(plan)} approved by {principal.name}")]
         root = self._root(plan, minutes)
-        issuing = self._issuing(principal, plan, root, minutes)
+        issuing = [self._issuing(principal, plan, planned, root, minutes) for planned in plan.issuing]
         with self._database.begin() as uow:
-            store.end_ceremony(uow.connection, ceremony_id, self._clock.now())
+            hierarchy_store.end_ceremony(uow.connection, ceremony_id, self._clock.now())
             target = f"ceremony:{ceremony_id}"
             uow.audit(principal, AuditAction.CA_CEREMONY_PERFORM, target, details={"plan": _digest(plan)})
             self._evidence.record(
@@ -140,53 +165,62 @@ class Ceremonies:
                 subject=target,
                 source="ca",
                 summary={
-                    "algorithm": plan.algorithm,
+                    "algorithm": plan.root.algorithm,
                     "persons": [row.proposed_by, *approval.approved_by],
                     "witnesses": list(plan.witnesses),
                     "root": sha256_hex(root.certificate),
-                    "issuing": sha256_hex(issuing.certificate),
+                    "issuing": {one.id: sha256_hex(one.certificate) for one in issuing},
                 },
                 attachments=[Attachment("minutes.txt", "\n".join(minutes).encode(), "text/plain")],
             )
-        return [root, issuing]
+        return [root, *issuing]
 
     # --- steps
     def _root(self, plan: CeremonyPlan, minutes: list[str]) -> Authority:
-        with self._database.read() as connection:
-            known = {found.id: found for found in store.read_authorities(connection)}
-        if ROOT in known:
-            return known[ROOT]
-        key = self._key(ROOT, KeyRole.ROOT, plan.algorithm, minutes)
+        planned = plan.root
+        known = self._known(planned)
+        if known is not None:
+            return known
+        key = self._key(planned.id, KeyRole.ROOT, planned.algorithm, minutes)
         profile = self._profiles.get("root")
-        profile.check_key(algorithm(plan.algorithm))
-        subject = profile.complete_subject({"O": plan.organisation, "CN": plan.root_name})
-        certificate = self._self_signed(profile, key, subject, plan.root_years)
+        subject = profile.complete_subject({"O": plan.organisation, "CN": planned.name})
+        certificate = self._self_signed(profile, key, subject, planned.years)
         minutes.append(_minute(self._clock.now(), f"root certificate SHA-256 {sha256_hex(certificate)}"))
-        root = _authority(ROOT, plan.root_name, key, certificate, None)
-        with self._database.begin() as uow:
-            store.add_authority(uow.connection, root, self._clock.now())
-        return root
+        return self._add(_authority(planned, AuthorityKind.ROOT, key, certificate, None))
 
     def _issuing(
-        self, principal: Principal, plan: CeremonyPlan, root: Authority, minutes: list[str]
+        self,
+        principal: Principal,
+        plan: CeremonyPlan,
+        planned: PlannedAuthority,
+        root: Authority,
+        minutes: list[str],
     ) -> Authority:
-        with self._database.read() as connection:
-            known = {found.id: found for found in store.read_authorities(connection)}
-        if ISSUING in known:
-            return known[ISSUING]
-        key = self._key(ISSUING, KeyRole.ISSUING, "p256", minutes)
+        known = self._known(planned)
+        if known is not None:
+            return known
+        key = self._key(planned.id, KeyRole.ISSUING, planned.algorithm, minutes)
         profile = self._profiles.get("issuing-ca")
-        profile = replace(profile, validity=timedelta(days=365.25 * plan.issuing_years))
-        subject = profile.complete_subject({"O": plan.organisation, "CN": plan.issuing_name})
+        profile = replace(profile, validity=timedelta(days=365.25 * planned.years))
+        subject = profile.complete_subject({"O": plan.organisation, "CN": planned.name})
         wanted = Wanted(profile, subject, (), key.spki, principal.unit)
         with self._database.begin() as uow:
             token = self._issuance.prepare(uow, principal, root, wanted)
         issued = self._issuance.sign(token, principal)
-        minutes.append(_minute(self._clock.now(), f"issuing certificate SHA-256 {issued.fingerprint}"))
-        issuing = _authority(ISSUING, plan.issuing_name, key, issued.der, root.id)
+        text = f"issuing certificate {planned.id} SHA-256 {issued.fingerprint}"
+        minutes.append(_minute(self._clock.now(), text))
+        return self._add(_authority(planned, AuthorityKind.ISSUING, key, issued.der, root.id))
+
+    def _known(self, planned: PlannedAuthority) -> Authority | None:
+        """The CA, if a ceremony that broke off has founded it."""
+        with self._database.read() as connection:
+            found = store.read_authorities(connection)
+        return next((one for one in found if one.id == planned.id), None)
+
+    def _add(self, authority: Authority) -> Authority:
         with self._database.begin() as uow:
-            store.add_authority(uow.connection, issuing, self._clock.now())
-        return issuing
+            store.add_authority(uow.connection, authority, self._clock.now())
+        return authority
 
     def _key(self, name: str, role: KeyRole, kind: str, minutes: list[str]) -> KeyInfo:
         """The key of that name, made now unless a ceremony that broke off has made it."""
@@ -221,40 +255,34 @@ class Ceremonies:
         )
         return encoding.signed(tbs, row.identifier, self._signer.sign(key.name, Purpose.CERTIFICATE, tbs))
 
-    def _check(self, plan: CeremonyPlan) -> None:
-        if not plan.witnesses:
-            raise Invalid(N_("A ceremony needs at least one witness."), place="witnesses")
-        if not 1 <= plan.issuing_years <= plan.root_years <= 30:
-            raise Invalid(
-                N_("The issuing CA may not outlive the root, and the root 30 years."), place="issuing_years"
-            )
-        root, issuing = self._profiles.get("root"), self._profiles.get("issuing-ca")
-        root.check_key(algorithm(plan.algorithm))
-        root.complete_subject({"O": plan.organisation, "CN": plan.root_name})
-        issuing.complete_subject({"O": plan.organisation, "CN": plan.issuing_name})
-
 
 def _authority(
-    authority_id: str, name: str, key: KeyInfo, certificate: bytes, parent: str | None
+    planned: PlannedAuthority, kind: AuthorityKind, key: KeyInfo, certificate: bytes, parent: str | None
 ) -> Authority:
-    subject = x509.load_der_x509_certificate(certificate).subject.public_bytes()
-    return Authority(authority_id, name, key.name, key.algorithm, certificate, subject, key.spki, parent)
+    return Authority(
+        id=planned.id,
+        name=planned.name,
+        key=key.name,
+        algorithm=key.algorithm,
+        certificate=certificate,
+        subject=x509.load_der_x509_certificate(certificate).subject.public_bytes(),
+        spki=key.spki,
+        parent=parent,
+        kind=kind,
+        profiles=planned.profiles,
+    )
 
 
 def _ceremony(row: Row[Any]) -> Ceremony:
     return Ceremony(
         id=row.id,
-        plan=_plan(row.plan),
+        plan=plan_of(row.plan),
         approval=row.approval,
         proposed_by=row.proposed_by,
         proposed_at=row.proposed_at,
         performed_at=row.performed_at,
         proposer=row.proposer or "",
     )
-
-
-def _plan(stored: Mapping[str, Any]) -> CeremonyPlan:
-    return CeremonyPlan(**{**stored, "witnesses": tuple(stored["witnesses"])})
 
 
 def _digest(plan: CeremonyPlan) -> str:

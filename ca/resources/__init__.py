@@ -1,8 +1,9 @@
 """What console and API show of the certificate authority."""
 
+from ca.resources.ceremonies import CEREMONIES
 from ca.resources.certificates import CERTIFICATES
 from ca.resources.hierarchy import AUTHORITIES, CRLS
-from ca.resources.officers import CEREMONIES, REVOCATIONS
+from ca.resources.officers import REVOCATIONS
 from ca.resources.requests import REQUESTS
 from ca.resources.services import PROFILES, SERVICES
 

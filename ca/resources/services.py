@@ -120,6 +120,7 @@ PROFILES = Resource(
 
 
 class ServiceRecord(Record):
+    id: str
     role: str
     state: str
     subject: str
@@ -138,24 +139,24 @@ def _services(app: Any, principal: Principal, ask: Ask) -> Page[ServiceRecord]:
     return app.ca.overview.services(principal, ask).map(service_record)  # type: ignore[no-any-return]
 
 
-def _service(app: Any, principal: Principal, role: str) -> ServiceRecord:
-    return service_record(app.ca.overview.service(principal, role))
+def _service(app: Any, principal: Principal, service_id: str) -> ServiceRecord:
+    return service_record(app.ca.overview.service(principal, service_id))
 
 
-def _provision(app: Any, principal: Principal, role: str, _given: Any) -> Done:
-    known = _service(app, principal, role).role
-    serial = app.ca.services.provision(principal, KeyRole(known))
+def _provision(app: Any, principal: Principal, service_id: str, _given: Any) -> Done:
+    known = _service(app, principal, service_id)
+    (made,) = app.ca.services.provision(principal, KeyRole(known.role), known.authority)
     return Done(
         N_("The service works with a new key and certificate %(serial)s."),
-        {"serial": serial},
-        record=_service(app, principal, role),
-        id=role,
+        {"serial": made.serial},
+        record=_service(app, principal, service_id),
+        id=service_id,
     )
 
 
-def _certificate(app: Any, principal: Principal, role: str) -> File:
-    found = app.ca.overview.service(principal, role)
-    return File(f"{role}.cer", "application/pkix-cert", found.certificate)
+def _certificate(app: Any, principal: Principal, service_id: str) -> File:
+    found = app.ca.overview.service(principal, service_id)
+    return File(f"{service_id}.cer", "application/pkix-cert", found.certificate)
 
 
 SERVICES = Resource(
@@ -166,9 +167,9 @@ SERVICES = Resource(
     record=ServiceRecord,
     page=_services,
     item=_service,
-    key="role",
     columns=(
         Column("role", N_("Service"), Cell.STATE, ROLES),
+        Column("id", N_("Short name"), Cell.CODE, shown=False),
         Column("state", N_("State"), Cell.STATE, FRESHNESS),
         Column("not_after", N_("Valid until"), Cell.TIME),
         Column("serial", N_("Serial number"), Cell.CODE, link=Link("ca.certificates")),

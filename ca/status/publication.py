@@ -48,7 +48,7 @@ class Publication:
         """Publish every CRL that ends soon or lacks a change (a crash, a signer away); returns how many."""
         with self._database.read() as connection:
             authorities = store.read_authorities(connection)
-            stale = [found.id for found in authorities if self._stale(connection, found.id)]
+            stale = [one.id for one in authorities if one.signs_here and self._stale(connection, one.id)]
         for authority_id in stale:
             self.publish(authority_id, Principal.system("ca"))
         return len(stale)

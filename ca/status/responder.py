@@ -1,14 +1,16 @@
-"""The OCSP responder (RFC 6960) with a delegated, short-lived certificate."""
+"""The OCSP responder (RFC 6960): for each issuing CA a delegated, short-lived certificate of that CA."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy import Connection
 
 from ca import store
 from ca.encoding import ocsp
+from ca.hierarchy.authorities import issuing_authorities
 from ca.model import Authority, CertificateStatus
 from ca.ports import Signer
 from ca.signer.model import KeyRole, Purpose
@@ -28,7 +30,7 @@ class Responder:
         self._database = database
         self._clock = clock
         self._signer = signer
-        self._hashes: dict[str, Mapping[str, tuple[bytes, bytes]]] = {}
+        self._issuers: dict[tuple[str, bytes, bytes], str] = {}  # digest, name hash, key hash -> CA
 
     def answer(self, request: bytes) -> bytes:
         """A DER OCSPResponse for a DER OCSPRequest; failures are answered as RFC 6960 section 4.2.1 says."""
@@ -37,14 +39,14 @@ class Responder:
         except der.MalformedDer:
             return ocsp.failure(ocsp.MALFORMED_REQUEST)
         with self._database.read() as connection:
-            service = store.read_service(connection, KeyRole.OCSP)
+            authority = self._spoken_for(connection, asked.certificates)
+            if authority is None:
+                return ocsp.failure(ocsp.UNAUTHORIZED)  # RFC 5019 2.2.3: not ours to speak of
+            service = store.read_service(connection, KeyRole.OCSP, authority)
             if service is None:
                 return ocsp.failure(ocsp.TRY_LATER)
-            authority = store.read_authority(connection, service.authority)
-            if not all(self._issued_by(authority, wanted) for wanted in asked.certificates):
-                return ocsp.failure(ocsp.UNAUTHORIZED)  # RFC 5019 2.2.3: not ours to speak of
             answers = [
-                (wanted, store.status_of(connection, authority.id, f"{wanted.serial:032x}"))
+                (wanted, store.status_of(connection, authority, f"{wanted.serial:032x}"))
                 for wanted in asked.certificates
             ]
         try:
@@ -68,8 +70,18 @@ class Responder:
         signature = self._signer.sign(service.key, Purpose.OCSP, tbs)
         return ocsp.response(tbs, row, signature, certificate)
 
-    def _issued_by(self, authority: Authority, wanted: ocsp.CertId) -> bool:
-        if authority.id not in self._hashes:
-            self._hashes[authority.id] = ocsp.issuer_hashes(authority.subject, der.key_bits(authority.spki))
-        held = self._hashes[authority.id].get(wanted.digest or "")
-        return held == (wanted.name_hash, wanted.key_hash)
+    def _spoken_for(self, connection: Connection, wanted: Sequence[ocsp.CertId]) -> str | None:
+        """The one CA of ours whose certificates are all asked for; None when it is another's, or several."""
+        names = {(one.digest or "", one.name_hash, one.key_hash) for one in wanted}
+        if len(names) != 1:
+            return None
+        (name,) = names
+        if name not in self._issuers:  # a CA founded since this process began, or none of ours
+            found = issuing_authorities(store.read_authorities(connection))
+            self._issuers = {key: one.id for one in found for key in _names_of(one)}
+        return self._issuers.get(name)
+
+
+def _names_of(authority: Authority) -> Iterator[tuple[str, bytes, bytes]]:
+    hashes = ocsp.issuer_hashes(authority.subject, der.key_bits(authority.spki))
+    return ((digest, *pair) for digest, pair in hashes.items())

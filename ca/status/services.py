@@ -3,14 +3,16 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from sqlalchemy import Connection
 
 from ca import store
-from ca.hierarchy.ceremony import ISSUING
+from ca.hierarchy.authorities import authority_for, issuing_authorities
 from ca.issuance import Issuance, Wanted
+from ca.model import Authority, Certificate
 from ca.ports import Signer
 from ca.profiles import Profiles
 from ca.signer.model import KeyRole, Purpose
@@ -68,46 +70,53 @@ class Services:
 
     def renew(self) -> int:
         """Provision anew every service whose certificate has entered its renewal window; returns how many."""
-        due = [role for role in PROFILES if self._renewal_due(role)]
-        for role in due:
-            self.provision(Principal.system("ca"), role)
+        with self._database.read() as connection:
+            due = [row for row in store.read_services(connection) if self._renewal_due(row)]
+        for row in due:
+            self.provision(Principal.system("ca"), KeyRole(row.role), row.authority)
         return len(due)
 
-    def _renewal_due(self, role: KeyRole) -> bool:
-        with self._database.read() as connection:
-            row = store.read_service(connection, role)
-        if row is None:
-            return False
+    def _renewal_due(self, row: Any) -> bool:
         ends = x509.load_der_x509_certificate(bytes(row.certificate)).not_valid_after_utc
-        return self._clock.now() >= ends - self._profiles.get(PROFILES[role]).renewal
+        return self._clock.now() >= ends - self._profiles.get(PROFILES[KeyRole(row.role)]).renewal
 
-    def provision(self, principal: Principal, role: KeyRole) -> str:
-        """Give the service a new key and certificate; returns the certificate's serial. Repeated, it renews."""
+    def provision(self, principal: Principal, role: KeyRole, authority: str = "") -> list[Certificate]:
+        """Give the service a new key and certificate; repeated, it renews.
+
+        OCSP responders are one for each issuing CA: of ``authority``, or of all when none is named.
+        """
         self._access.require(principal, Permission.CA_PROVISION)
+        with self._database.read() as connection:
+            if role is not KeyRole.OCSP:
+                issuers = [authority_for(connection, PROFILES[role])]
+            elif authority:
+                issuers = [store.read_authority(connection, authority)]
+            else:
+                issuers = issuing_authorities(store.read_authorities(connection))
+        return [self._provisioned(principal, role, issuer) for issuer in issuers]
+
+    def _provisioned(self, principal: Principal, role: KeyRole, authority: Authority) -> Certificate:
         key = self._signer.generate(f"{role}-{secrets.token_hex(4)}", role, KEY_KIND)
         profile = self._profiles.get(PROFILES[role])
         with self._database.begin() as uow:
-            authority = store.read_authority(uow.connection, ISSUING)
-            organisation = _organisation(authority.certificate)
-            subject = profile.complete_subject(
-                {"O": organisation, "CN": f"{organisation} {TITLES[role]}"[:64]}
-            )
-            unit = principal.unit or self._unit(uow.connection, role)
+            unit = principal.unit or self._unit(uow.connection, role, authority.id)
+            subject = profile.complete_subject(_subject(role, authority))
             token = self._issuance.prepare(
                 uow, principal, authority, Wanted(profile, subject, (), key.spki, unit)
             )
         issued = self._issuance.sign(token, principal)
         with self._database.begin() as uow:
             row = {"role": str(role), "key": key.name, "algorithm": key.algorithm, "authority": authority.id}
-            store.put_service(uow.connection, {**row, "certificate": issued.der})
-            details = {"serial": issued.serial, "key": sha256_hex(key.spki)}
+            each = role is KeyRole.OCSP
+            store.put_service(uow.connection, {**row, "certificate": issued.der}, each_authority=each)
+            details = {"serial": issued.serial, "key": sha256_hex(key.spki), "authority": authority.id}
             uow.audit(principal, AuditAction.CA_SERVICE_PROVISION, f"service:{role}", details=details)
-        return issued.serial
+        return issued
 
     @staticmethod
-    def _unit(connection: Connection, role: KeyRole) -> str:
+    def _unit(connection: Connection, role: KeyRole, authority: str) -> str:
         """Whose the service's certificate is that the worker renews."""
-        row = store.read_service(connection, role)
+        row = store.read_service(connection, role, authority if role is KeyRole.OCSP else "")
         old = (
             store.certificate_by_fingerprint(connection, sha256_hex(bytes(row.certificate))) if row else None
         )
@@ -168,8 +177,8 @@ class Services:
         now = self._clock.now()
         certificate = x509.load_der_x509_certificate(key.certificate_der)
         with self._database.read() as connection:
-            newest = store.newest_crl(connection, ISSUING)
-        behind = newest is not None and now < newest.this_update
+            newest = store.newest_list_time(connection)
+        behind = newest is not None and now < newest
         return not behind and certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
 
     def timestamp(self, digest: bytes) -> bytes:
@@ -177,6 +186,10 @@ class Services:
         return tsp.token_of(self.stamp(tsp.request(digest, nonce=secrets.randbits(63))))
 
 
-def _organisation(certificate: bytes) -> str:
-    subject = x509.load_der_x509_certificate(certificate).subject
-    return str(subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
+def _subject(role: KeyRole, authority: Authority) -> dict[str, str]:
+    """The service's name: the CA's organisation, and for a responder the CA that it speaks for."""
+    own = x509.load_der_x509_certificate(authority.certificate).subject
+    organisation = str(own.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value)
+    called = authority.name if role is KeyRole.OCSP else organisation
+    title = TITLES[role]
+    return {"O": organisation, "CN": f"{called[: 63 - len(title)]} {title}"}

@@ -1,6 +1,7 @@
 """Building the certificate authority: profiles from policies, keys in the signer's process."""
 
 from ca.hierarchy.ceremony import Ceremonies
+from ca.hierarchy.plan import Hierarchies
 from ca.issuance import Issuance
 from ca.overview import Overview
 from ca.profiles import Profiles
@@ -23,6 +24,7 @@ def build(floor: Floor) -> CaService:
     database, clock, access = floor.database, floor.clock, floor.access
     signer = SocketSigner(floor.settings.signer_socket)
     profiles = Profiles(document.value for document in load(part="cert_profiles").documents)
+    hierarchies = Hierarchies(document.value for document in load(part="hierarchies").documents)
     issuance = Issuance(database, clock, signer, profiles, floor.evidence, floor.settings.status.public_url)
     publication = Publication(database, clock, access, signer)
     responder = Responder(database, clock, signer)
@@ -32,7 +34,15 @@ def build(floor: Floor) -> CaService:
         clock=clock,
         profiles=profiles,
         ceremonies=Ceremonies(
-            database, clock, access, floor.approvals, signer, profiles, issuance, floor.evidence
+            database,
+            clock,
+            access,
+            floor.approvals,
+            signer,
+            profiles,
+            issuance,
+            floor.evidence,
+            hierarchies,
         ),
         registration=Registration(database, clock, access, floor.approvals, profiles, issuance, floor.box),
         lifecycle=Lifecycle(database, clock, access, marking),

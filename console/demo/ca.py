@@ -3,11 +3,11 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.request import urlopen
 
-from ca.model import Authority, CeremonyPlan, Certificate, Reason, Request
+from ca.model import Authority, Certificate, Reason, Request
 from ca.signer.model import KeyRole
 from console.demo.model import Check, Demo, StepResult
 from kernel.errors import NotPermitted, Unavailable
@@ -76,12 +76,8 @@ def run(demo: Demo) -> StepResult:
 
 def _found(demo: Demo) -> tuple[list[Authority], Check]:
     ca, people = demo.app.ca, demo.people
-    plan = CeremonyPlan(
-        organisation=demo.floor.settings.organisation,
-        root_name="卫城市电子政务根 CA",
-        issuing_name="卫城市电子政务签发 CA",
-        witnesses=(people["auditor"].name, people["dr_admin"].name),
-    )
+    witnesses = (people["auditor"].name, people["dr_admin"].name)
+    plan = ca.ceremonies.plan(people["officer"], demo.floor.settings.organisation, witnesses, "government")
     ceremony = ca.ceremonies.propose(people["officer"], plan)
     alone = _refused(
         translate(N_("one officer alone founds no CA")),
@@ -89,7 +85,7 @@ def _found(demo: Demo) -> tuple[list[Authority], Check]:
         lambda: ca.ceremonies.perform(people["officer"], ceremony),
     )
     authorities = ca.ceremonies.perform(people["second_officer"], ceremony)
-    demo.progress(translate(N_("root and issuing CA founded by two officers")))
+    demo.progress(translate(N_("root and issuing CAs founded by two officers")))
     for role in (KeyRole.OCSP, KeyRole.TIMESTAMP, KeyRole.EVIDENCE):
         ca.services.provision(people["officer"], role)
     for authority in authorities:
@@ -148,7 +144,7 @@ def _keep_keys(demo: Demo, requests: list[Request], authorities: list[Authority]
     pem = [certificate_pem(authority.certificate) for authority in authorities]
     write_private(tls / "ca.pem", b"".join(pem))
     write_private(tls / "root.pem", pem[0])
-    write_private(tls / "issuing.pem", pem[1])
+    write_private(tls / "issuing.pem", b"".join(pem[1:]))
     data, password = demo.app.ca.registration.deliver_pkcs12(registrar, requests[5].id)
     write_private(demo.folder / "people" / "li.na.p12", data)
     write_private(demo.folder / "people" / "li.na.p12.password", password.encode())
@@ -181,15 +177,16 @@ def _checks(demo: Demo, authorities: list[Authority], good: Certificate, revoked
     for authority in authorities:
         with urlopen(f"{url}/crl/{authority.id}.crl", timeout=10) as answer:  # noqa: S310 - our own address
             (work / f"{authority.id}.crl").write_bytes(answer.read())
+        (work / f"{authority.id}.pem").write_bytes(certificate_pem(authority.certificate))
         _run(work, f"openssl crl -inform DER -in {authority.id}.crl -out {authority.id}.crl.pem")
     for name, certificate in (("good", good), ("revoked", revoked)):
         (work / f"{name}.pem").write_bytes(certificate_pem(certificate.der))
     for name in ("root.pem", "issuing.pem"):
         (work / name).write_bytes((demo.folder / "tls" / name).read_bytes())
-    (work / "crls.pem").write_bytes(
-        (work / "root.crl.pem").read_bytes() + (work / "issuing.crl.pem").read_bytes()
-    )
-    return [*_crl_checks(work), *_ocsp_checks(work, url), _timestamp_check(work, url)]
+    lists = [(work / f"{authority.id}.crl.pem").read_bytes() for authority in authorities]
+    (work / "crls.pem").write_bytes(b"".join(lists))
+    issuers = {"good": good.authority, "revoked": revoked.authority}
+    return [*_crl_checks(work), *_ocsp_checks(work, url, issuers), _timestamp_check(work, url)]
 
 
 def _crl_checks(work: Path) -> list[Check]:
@@ -208,10 +205,11 @@ def _crl_checks(work: Path) -> list[Check]:
     ]
 
 
-def _ocsp_checks(work: Path, url: str) -> list[Check]:
+def _ocsp_checks(work: Path, url: str, issuers: Mapping[str, str]) -> list[Check]:
+    """``issuers``: by the file's name, the CA that has issued it."""
     checks = []
-    for name in ("good", "revoked"):
-        ask = f"openssl ocsp -issuer issuing.pem -cert {name}.pem -CAfile root.pem -verify_other issuing.pem -url {url}/ocsp"
+    for name, issuer in issuers.items():
+        ask = f"openssl ocsp -issuer {issuer}.pem -cert {name}.pem -CAfile root.pem -url {url}/ocsp"
         status, said = _run(work, ask)
         agreed = status == 0 and f"{name}.pem: {name}" in said and "Response verify OK" in said
         checks.append(Check(f"openssl ocsp: {name}", ask, agreed, said))

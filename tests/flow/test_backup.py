@@ -13,7 +13,6 @@ from sqlalchemy import create_engine, func, select, text
 
 from backup.adapters.sources import PostgresSource
 from backup.model import FindingKind, Level, RunState, Verdict
-from ca.model import CeremonyPlan
 from ca.signer.keyfile import KeyFileSigner
 from ca.signer.server import SignerServer
 from console.commands.drill import ask_restored_ca
@@ -31,6 +30,7 @@ from kernel.identity.model import Principal
 from kernel.secrets import write_private
 from kernel.store import Database, metadata
 from netops.archive.git import GitArchive
+from tests.support.hierarchy import one_ca
 
 City = SimpleNamespace
 
@@ -68,7 +68,7 @@ def _prepared(app: App) -> dict[str, object]:
     import_all_tables()
     app.floor.database.create_all()
     people = make_people(app.floor)
-    plan = CeremonyPlan("卫城市大数据局", "卫城根 CA", "卫城签发 CA", witnesses=("张敏",))
+    plan = one_ca("卫城市大数据局", "卫城根 CA", "卫城签发 CA", "张敏")
     ceremony = app.ca.ceremonies.propose(people["officer"], plan)
     app.ca.ceremonies.perform(people["second_officer"], ceremony)
     data = app.settings.data_dir

@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from werkzeug.serving import make_server
 
-from ca.model import CeremonyPlan, Certificate, Reason, State
+from ca.model import Certificate, Reason, State
 from ca.service import CaService
 from ca.signer.client import SocketSigner
 from ca.signer.model import KeyRole
@@ -31,6 +31,7 @@ from kernel.secrets import SecretBox
 from kernel.store import Database
 from kernel.store.listing import Ask
 from tests.conftest import UNITS
+from tests.support.hierarchy import one_ca
 from tests.unit.ca.conftest import build
 
 OFFICER = Principal("usr_1", "officer", frozenset({Role.SECURITY_OFFICER}), "u_city", "password")
@@ -134,7 +135,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     process = start_signer(folder)
     client = SocketSigner(folder / "signer.sock")
     ca, _ = build(database, SystemClock(), client, SecretBox(folder / "box" / "key"))
-    plan = CeremonyPlan("市大数据局", "测试根 CA", "测试签发 CA", witnesses=("张敏",))
+    plan = one_ca("市大数据局", "测试根 CA", "测试签发 CA", "张敏")
     ca.ceremonies.perform(SECOND, ca.ceremonies.propose(OFFICER, plan))
     for role in (KeyRole.OCSP, KeyRole.TIMESTAMP, KeyRole.EVIDENCE):
         ca.services.provision(OFFICER, role)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ca.model import CeremonyPlan, Certificate, Reason
+from ca.model import Certificate, Reason
 from ca.signer.model import KeyRole
 from console.commands.db import upgrade_database
 from console.compose.app import App
@@ -21,6 +21,7 @@ from kernel.config import load_settings
 from kernel.identity.model import Principal
 from kernel.pki.pem import certificate_pem
 from kernel.secrets import write_private
+from tests.support.hierarchy import one_ca
 from tests.support.postgres import free_port
 
 pytestmark = pytest.mark.web
@@ -98,7 +99,7 @@ def _running(folder: Path, part: str) -> Iterator[None]:
 def _issue(app: App, people: Mapping[str, Principal], folder: Path) -> Certificate:
     """Found the CA; issue the console's and the officer's certificate; bind the latter to the account."""
     organisation = app.settings.organisation
-    plan = CeremonyPlan(organisation, "市根 CA", "市签发 CA", witnesses=(people["auditor"].name,))
+    plan = one_ca(organisation, "市根 CA", "市签发 CA", people["auditor"].name)
     authorities = app.ca.ceremonies.perform(
         people["second_officer"], app.ca.ceremonies.propose(people["officer"], plan)
     )

@@ -52,7 +52,7 @@ def status() -> ResponseReturnValue:
         "ca/status.html",
         as_of=app.clock.now(),
         crls=[_with_url("ca.crls", crl_record(one), "authority") for one in _crls(app, principal)],
-        services=[_with_url("ca.services", service_record(one), "role") for one in _services(app, principal)],
+        services=[_with_url("ca.services", service_record(one), "id") for one in _services(app, principal)],
         counts=_counts(app, principal),
         soon=_soon(app, principal),
         picture=picture,

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from ca.hierarchy.ceremony import Ceremonies
+from ca.hierarchy.plan import Hierarchies
 from ca.issuance import Issuance
-from ca.model import CeremonyPlan, Certificate, Request
+from ca.model import Certificate, Request
 from ca.overview import Overview
 from ca.profiles import Profiles
 from ca.registration.service import Registration
@@ -30,8 +31,9 @@ from kernel.identity.model import Principal
 from kernel.secrets import SecretBox
 from kernel.store import Database
 from policies.registry import load
+from tests.support.hierarchy import one_ca
 
-PLAN = CeremonyPlan("卫城市大数据局", "测试根 CA", "测试签发 CA", witnesses=("张敏",))
+PLAN = one_ca("卫城市大数据局", "测试根 CA", "测试签发 CA", "张敏")
 
 
 @dataclass
@@ -69,6 +71,7 @@ def build(
     approvals = Approvals(clock, access)
     evidence = EvidenceService(database, clock, access, MemoryBlobs(), NullSealer())
     profiles = Profiles(document.value for document in load(part="cert_profiles").documents)
+    hierarchies = Hierarchies(document.value for document in load(part="hierarchies").documents)
     issuance = Issuance(database, clock, signer, profiles, evidence, "http://127.0.0.1:8080")
     publication = Publication(database, clock, access, signer)
     responder = Responder(database, clock, signer)
@@ -77,7 +80,7 @@ def build(
         database,
         clock,
         profiles,
-        Ceremonies(database, clock, access, approvals, signer, profiles, issuance, evidence),
+        Ceremonies(database, clock, access, approvals, signer, profiles, issuance, evidence, hierarchies),
         Registration(database, clock, access, approvals, profiles, issuance, box),
         Lifecycle(database, clock, access, marking),
         Revocations(database, access, approvals, marking),

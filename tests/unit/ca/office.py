@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ca.model import CeremonyPlan, Certificate, Request
+from ca.model import Certificate, Request
 from ca.signer.memory import MemorySigner
 from ca.signer.model import KeyRole
 from console.compose import ca as composition
@@ -17,6 +17,7 @@ from console.compose.tables import import_all_tables
 from kernel.clock import FixedClock
 from kernel.identity.model import Principal, Role
 from kernel.identity.service import NewAccount
+from tests.support.hierarchy import one_ca
 from tests.unit.console.conftest import START, Issued, _app, make_accounts
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"&"
@@ -71,7 +72,7 @@ def opened(folder: Path) -> Iterator[Office]:
 
 def found(app: App) -> None:
     """Root and issuing CA, the OCSP responder, the first lists."""
-    plan = CeremonyPlan("卫城市大数据局", "根 CA", "签发 CA", witnesses=("张敏",))
+    plan = one_ca("卫城市大数据局", "根 CA", "签发 CA", "张敏")
     app.ca.ceremonies.perform(SECOND, app.ca.ceremonies.propose(OFFICER, plan))
     app.ca.services.provision(OFFICER, KeyRole.OCSP)
     for authority in app.ca.authorities():

@@ -1,16 +1,17 @@
 """The key ceremony: two officers, one plan, and no half-founded CA after a crash."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from sqlalchemy import update
 
-from ca.model import CeremonyPlan
+from ca.hierarchy.plan import CeremonyPlan
+from ca.hierarchy.tables import ceremonies
 from ca.service import CaService
 from ca.signer.memory import MemorySigner
 from ca.signer.model import KeyRole, Purpose
-from ca.tables import ceremonies
 from kernel.clock import FixedClock
 from kernel.errors import Conflict, IntegrityFailed, Invalid, NotPermitted, Unavailable
 from kernel.evidence.model import EvidenceKind
@@ -71,7 +72,7 @@ def test_a_changed_plan_is_not_performed(
 ) -> None:
     ceremony = ca.ceremonies.propose(officer, PLAN)
     with database.begin() as uow:
-        uow.execute(update(ceremonies).values(plan={**PLAN.as_dict(), "root_name": "另一个根 CA"}))
+        uow.execute(update(ceremonies).values(plan={**PLAN.as_dict(), "organisation": "另一个局"}))
     with pytest.raises(IntegrityFailed, match="not the one that was proposed"):
         ca.ceremonies.perform(second_officer, ceremony)
     assert ca.authorities() == []
@@ -113,12 +114,26 @@ def test_a_key_of_another_kind_in_the_signer_stops_it(
         ca.ceremonies.perform(second_officer, ceremony)
 
 
+ISSUING = PLAN.issuing[0]
+
+
 @pytest.mark.parametrize(
-    "changes",
-    [{"witnesses": ()}, {"issuing_years": 21}, {"root_years": 31}, {"algorithm": "p256"}, {"root_name": ""}],
+    "wrong",
+    [
+        replace(PLAN, witnesses=()),
+        replace(PLAN, issuing=(replace(ISSUING, years=21),)),
+        replace(PLAN, root=replace(PLAN.root, years=31)),
+        replace(PLAN, root=replace(PLAN.root, algorithm="p256")),
+        replace(PLAN, root=replace(PLAN.root, name="")),
+        replace(PLAN, issuing=()),
+        replace(PLAN, issuing=(ISSUING, ISSUING)),
+        replace(PLAN, issuing=(replace(ISSUING, id="A b"),)),
+        replace(PLAN, issuing=(ISSUING, replace(ISSUING, id="other"))),
+        replace(PLAN, issuing=(replace(ISSUING, profiles=("root",)),)),
+    ],
 )
 def test_a_plan_that_can_not_be_is_refused_before_anybody_meets(
-    ca: CaService, officer: Principal, changes: dict[str, object]
+    ca: CaService, officer: Principal, wrong: CeremonyPlan
 ) -> None:
     with pytest.raises(Invalid):
-        ca.ceremonies.propose(officer, CeremonyPlan(**{**PLAN.as_dict(), **changes}))
+        ca.ceremonies.propose(officer, wrong)

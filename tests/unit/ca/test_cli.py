@@ -102,7 +102,8 @@ def test_authorities_profiles_and_services(world: World, at: Any, tmp_path: Path
     ]
     assert (tmp_path / "ca.pem").read_text().count("BEGIN CERTIFICATE") == 2
     assert {one["id"] for one in officer.run("profiles")} >= {"person", "device", "tls-server", "software"}
-    assert len(officer.run("provision", "ocsp")["serial"]) == 32
+    (made,) = officer.run("provision", "ocsp")
+    assert (made["authority"], len(made["serial"])) == ("issuing", 32)
 
 
 def test_a_cas_certificate_is_revoked_at_two_terminals(world: World, at: Any) -> None:

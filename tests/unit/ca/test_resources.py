@@ -208,7 +208,7 @@ def test_the_preview_names_person_unit_kind_and_service_in_the_readers_language(
     assert "陈晓明" in told
     assert "临江县大数据中心" in told
     assert "人员证书" in told
-    ocsp = desk.item(world.officer, "services", "ocsp").serial
+    ocsp = desk.item(world.officer, "services", "ocsp-issuing").serial
     with speaking("en"):
         told = "\n".join(desk.preview(world.officer, "certificates", "revoke", ocsp))
     assert "OCSP responder" in told
@@ -320,28 +320,27 @@ def test_how_lists_and_services_stand_in_time(world: World, desk: Desk, clock: F
     assert desk.item(world.officer, "crls", "issuing").state == "due"
     clock.advance(days=6)
     assert desk.item(world.officer, "crls", "issuing").state == "ended"
-    assert desk.item(world.officer, "services", "ocsp").state == "good"
+    assert desk.item(world.officer, "services", "ocsp-issuing").state == "good"
     clock.advance(days=60)
-    assert desk.item(world.officer, "services", "ocsp").state == "due"
+    assert desk.item(world.officer, "services", "ocsp-issuing").state == "due"
     clock.advance(days=60)
-    assert desk.item(world.officer, "services", "ocsp").state == "ended"
+    assert desk.item(world.officer, "services", "ocsp-issuing").state == "ended"
 
 
 def test_what_the_worker_renews_stays_with_its_unit(world: World, desk: Desk, clock: FixedClock) -> None:
     clock.advance(days=61)
     assert world.ca.services.renew() == 1
-    renewed = desk.item(world.officer, "services", "ocsp").serial
+    renewed = desk.item(world.officer, "services", "ocsp-issuing").serial
     assert desk.item(world.officer, "certificates", renewed).unit == "u_city"
 
 
 def test_a_ceremony_through_its_forms(world: World, desk: Desk) -> None:
     listed = BY_NAME["ceremonies"].page(desk, world.officer, Ask())
     (done,) = listed.items
-    assert (done.state, done.root_name, done.witnesses) == ("performed", "测试根 CA", ("张敏",))
+    assert (done.state, done.root, done.witnesses) == ("performed", "测试根 CA", ("张敏",))
     plan = {
         "organisation": "卫城市大数据局",
-        "root_name": "另一个根",
-        "issuing_name": "另一个",
+        "hierarchy": "single",
         "witnesses": ["张敏"],
     }
     with pytest.raises(Conflict, match="founded already"):

@@ -101,7 +101,7 @@ def test_the_impact_is_told_before(world: World, issuing: str) -> None:
     impact = world.ca.lifecycle.impact(world.officer, issuing)
     assert (impact.authority, impact.service) == ("issuing", None)
     assert impact.subordinates == 4  # three services and one person
-    ocsp = world.ca.overview.service(world.officer, "ocsp").serial
+    ocsp = world.ca.overview.service(world.officer, "ocsp-issuing").serial
     assert world.ca.lifecycle.impact(world.officer, ocsp).service == "ocsp"
 
 
