@@ -46,6 +46,8 @@ PERMISSION_NAMES: Mapping[Permission, str] = {
     _P.CA_CEREMONY_APPROVE: N_("Approve key ceremonies"),
     _P.CA_PROVISION: N_("Provide the services' certificates"),
     _P.CA_CRL_PUBLISH: N_("Publish revocation lists"),
+    _P.CA_PROFILE_PROPOSE: N_("Propose versions of certificate profiles"),
+    _P.CA_PROFILE_APPROVE: N_("Decide on versions of certificate profiles"),
     _P.BACKUP_READ: N_("See backups and their proofs"),
     _P.BACKUP_RUN: N_("Run backups"),
     _P.BACKUP_VERIFY: N_("Verify replicas"),

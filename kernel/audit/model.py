@@ -48,6 +48,10 @@ class AuditAction(StrEnum):
     CA_REVOKE_PROPOSE = "ca:certificate:propose-revocation"
     CA_REVOKE = "ca:certificate:revoke"
     CA_CRL_PUBLISH = "ca:crl:publish"
+    CA_PROFILE_ADOPT = "ca:profile:adopt"
+    CA_PROFILE_PROPOSE = "ca:profile:propose"
+    CA_PROFILE_APPROVE = "ca:profile:approve"
+    CA_PROFILE_REJECT = "ca:profile:reject"
     CA_BLOCKLIST_LOAD = "ca:blocklist:load"
     CA_RECOVER = "ca:certificate:recover"
     # suite

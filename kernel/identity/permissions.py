@@ -53,6 +53,8 @@ class Permission(StrEnum):
     CA_CEREMONY_APPROVE = "ca:ceremony:approve"
     CA_PROVISION = "ca:service:provision"
     CA_CRL_PUBLISH = "ca:crl:publish"
+    CA_PROFILE_PROPOSE = "ca:profile:propose"
+    CA_PROFILE_APPROVE = "ca:profile:approve"
     # disaster recovery
     BACKUP_READ = "backup:plan:read"
     BACKUP_RUN = "backup:run:start"
@@ -79,7 +81,12 @@ class Permission(StrEnum):
 
 # Permissions by which a second person approves: never held by an internal actor or by a program with a token.
 APPROVING: frozenset[Permission] = frozenset(
-    {Permission.IDENTITY_ROLE_GRANT, Permission.CA_REQUEST_APPROVE, Permission.CA_CEREMONY_APPROVE}
+    {
+        Permission.IDENTITY_ROLE_GRANT,
+        Permission.CA_REQUEST_APPROVE,
+        Permission.CA_CEREMONY_APPROVE,
+        Permission.CA_PROFILE_APPROVE,
+    }
 )
 
 _P = Permission
@@ -175,6 +182,8 @@ _CA: dict[Role, frozenset[Permission]] = {
             _P.CA_CEREMONY_APPROVE,
             _P.CA_PROVISION,
             _P.CA_CRL_PUBLISH,
+            _P.CA_PROFILE_PROPOSE,
+            _P.CA_PROFILE_APPROVE,
         }
     ),
     Role.NETWORK_ADMINISTRATOR: frozenset({_P.CA_READ}),
