@@ -52,6 +52,7 @@ class EventKind(StrEnum):
     CERTIFICATE_ISSUED = "ca:certificate:issued"
     CERTIFICATE_HELD = "ca:certificate:held"
     CERTIFICATE_RELEASED = "ca:certificate:released"
+    CERTIFICATE_RENEWAL_DUE = "ca:certificate:renewal-due"
     CERTIFICATE_REVOKED = "ca:certificate:revoked"
     CRL_PUBLISHED = "ca:crl:published"
     BACKUP_STORED = "backup:run:stored"

@@ -247,11 +247,13 @@ TOKENS = Resource(
 # --- approvals
 KINDS: Labels = {
     "ca:request": Label(N_("Certificate request")),
+    "ca:batch": Label(N_("Batch of certificate requests")),
     "ca:ceremony": Label(N_("Key ceremony")),
     "ca:revocation": Label(N_("Revocation of a CA's certificate")),
 }
 OBJECTS: Mapping[str, str] = {
     "request": "ca.requests",
+    "batch": "ca.batches",
     "ceremony": "ca.ceremonies",
     "revocation": "ca.revocations",
 }

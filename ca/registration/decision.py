@@ -1,0 +1,89 @@
+"""Deciding on a request: a second person approves exactly what was filed, or turns it down."""
+
+from ca import store
+from ca.hierarchy.authorities import authority_for
+from ca.issuance import Issuance, Token, Wanted
+from ca.model import Certificate, Request, State, move
+from ca.profiles import Profiles
+from ca.registration.filing import check_key_history, digest_of
+from kernel.audit.model import AuditAction
+from kernel.errors import Conflict, IntegrityFailed
+from kernel.events import Event, EventKind
+from kernel.i18n import N_
+from kernel.identity.approvals import Approvals
+from kernel.identity.model import ApprovalState, Principal
+from kernel.store import Database, UnitOfWork
+
+
+class Decision:
+    """Approves and rejects single requests; Registration checks permissions before it comes here."""
+
+    def __init__(
+        self, database: Database, approvals: Approvals, profiles: Profiles, issuance: Issuance
+    ) -> None:
+        self._database = database
+        self._approvals = approvals
+        self._profiles = profiles
+        self._issuance = issuance
+
+    def approve(self, by: Principal, request_id: str, reason: str) -> Request | Certificate:
+        """The certificate once enough people have approved, the request before; IntegrityFailed for a changed request."""
+        token: Token | None = None
+        with self._database.begin() as uow:
+            request = store.read_request(uow.connection, request_id, lock=True)
+            _require_open(request)
+            approval = self._approvals.decide(uow, request.approval, by, approve=True, reason=reason)
+            if approval.digest != digest_of(request):
+                raise changed(request.id)
+            if approval.state is ApprovalState.APPROVED:
+                token = self.grant(uow, by, request)
+        if token is None:
+            return request
+        return self._issuance.sign(token, by)
+
+    def grant(self, uow: UnitOfWork, by: Principal, request: Request) -> Token:
+        """Store the intent of a request that was approved; Conflict when key or profile no longer allow it."""
+        # looked at again: another request may have been granted the same key since this one was filed
+        check_key_history(uow.connection, request.spki, request.subject)
+        profile = self._profiles.get(request.profile)
+        if profile.version != request.profile_version:
+            raise Conflict(
+                N_("Profile %(profile)s has changed since the request was filed."),
+                mend=N_("Reject the request and have it filed again."),
+                profile=profile.id,
+            )
+        store.set_request_state(uow.connection, request.id, move(request.id, request.state, State.APPROVED))
+        authority = authority_for(uow.connection, request.profile)
+        wanted = Wanted(profile, request.subject, request.names, request.spki, request.unit, request.id)
+        return self._issuance.prepare(uow, by, authority, wanted)
+
+    def reject(self, by: Principal, request_id: str, reason: str) -> Request:
+        """The request, turned down; the reason is told to who filed it."""
+        with self._database.begin() as uow:
+            request = store.read_request(uow.connection, request_id, lock=True)
+            _require_open(request)
+            self._approvals.decide(uow, request.approval, by, approve=False, reason=reason)
+            self.refuse(uow, by, request, reason)
+            return store.read_request(uow.connection, request_id)
+
+    def refuse(self, uow: UnitOfWork, by: Principal, request: Request, reason: str) -> None:
+        """What becomes of a request that was turned down: its key is destroyed, whoever filed it is told."""
+        store.set_request_state(uow.connection, request.id, move(request.id, request.state, State.REJECTED))
+        store.take_sealed_key(uow.connection, request.id)
+        target = f"request:{request.id}"
+        uow.audit(by, AuditAction.CA_REQUEST_REJECT, target, unit=request.unit, reason=reason)
+        uow.emit(Event(EventKind.CERTIFICATE_REJECTED, target, {"reason": reason}, unit=request.unit))
+
+
+def changed(place: str) -> IntegrityFailed:
+    """What is decided on is not what was filed."""
+    return IntegrityFailed(
+        N_("The request is not the one that was filed."),
+        mend=N_("Reject it, and look for who changed it."),
+        place=place,
+    )
+
+
+def _require_open(request: Request) -> None:
+    if request.state is not State.REQUESTED:
+        raise Conflict(N_("This is decided already (%(state)s)."), place=request.id, state=request.state)
