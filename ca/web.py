@@ -2,73 +2,91 @@
 
 import base64
 import binascii
+import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from flask import Blueprint, Flask, Response, request
-
 from ca.encoding import ocsp
+from kernel.edges.public import Answer, Asked, text
 from kernel.errors import NotFound, WeichengError
 
 if TYPE_CHECKING:
     from ca.service import CaService
 
-_MAX_BODY = 65536
 _CACHED_SECONDS = 60  # a revocation is seen through every cache within a minute
+_OCSP = "application/ocsp-response"
+Route = Callable[["CaService", Asked, "re.Match[str]"], Answer]
 
 
-def create_status_app(service: "CaService") -> Flask:
-    """A Flask app with nothing but the status service."""
-    app = Flask("weicheng-status", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY
-    app.url_map.merge_slashes = False  # base64 in an OCSP path may hold two slashes in a row
-    app.register_blueprint(status_blueprint(service))
-
-    @app.errorhandler(NotFound)
-    def not_found(error: WeichengError) -> tuple[str, int]:
-        return error.text("en") + "\n", 404
-
-    return app
+def _crl(service: "CaService", _asked: Asked, found: "re.Match[str]") -> Answer:
+    return Answer(200, "application/pkix-crl", service.publication.crl(found["authority"]), max_age=300)
 
 
-def status_blueprint(service: "CaService") -> Blueprint:
-    """GET /crl/ID.crl, GET /ca/ID.cer (AIA), GET and POST /ocsp, POST /tsa."""
-    status = Blueprint("status", __name__)
-
-    @status.get("/crl/<authority>.crl")
-    def crl(authority: str) -> Response:
-        return _der(service.publication.crl(authority), "application/pkix-crl", max_age=300)
-
-    @status.get("/ca/<authority>.cer")
-    def certificate(authority: str) -> Response:
-        return _der(service.authority(authority).certificate, "application/pkix-cert", max_age=86400)
-
-    @status.post("/ocsp")
-    def ocsp_post() -> Response:
-        return _der(service.responder.answer(request.get_data()), "application/ocsp-response")
-
-    @status.get("/ocsp/<path:encoded>")
-    def ocsp_get(encoded: str) -> Response:
-        # RFC 6960 appendix A.1: base64, percent-encoded; some clients double the slashes of the path
-        try:
-            asked = base64.b64decode(unquote(encoded), validate=True)
-        except (binascii.Error, ValueError):
-            return _der(ocsp.failure(ocsp.MALFORMED_REQUEST), "application/ocsp-response")
-        return _der(service.responder.answer(asked), "application/ocsp-response", max_age=_CACHED_SECONDS)
-
-    @status.post("/tsa")
-    def timestamp() -> Response:
-        return _der(service.services.stamp(request.get_data()), "application/timestamp-reply")
-
-    @status.get("/healthz")
-    def healthy() -> dict[str, str]:
-        return {"status": "ok"}
-
-    return status
+def _certificate(service: "CaService", _asked: Asked, found: "re.Match[str]") -> Answer:
+    certificate = service.authority(found["authority"]).certificate
+    return Answer(200, "application/pkix-cert", certificate, max_age=86400)
 
 
-def _der(data: bytes, media_type: str, *, max_age: int = 0) -> Response:
-    answer = Response(data, mimetype=media_type)
-    answer.headers["Cache-Control"] = f"max-age={max_age}" if max_age else "no-store"
-    answer.headers["X-Content-Type-Options"] = "nosniff"
-    return answer
+def _ocsp_post(service: "CaService", asked: Asked, _found: "re.Match[str]") -> Answer:
+    return Answer(200, _OCSP, service.responder.answer(asked.body))
+
+
+def _ocsp_get(service: "CaService", _asked: Asked, found: "re.Match[str]") -> Answer:
+    # RFC 6960 appendix A.1: base64, percent-encoded; some clients double the slashes of the path
+    try:
+        request = base64.b64decode(unquote(found["encoded"]), validate=True)
+    except (binascii.Error, ValueError):
+        return Answer(200, _OCSP, ocsp.failure(ocsp.MALFORMED_REQUEST))
+    return Answer(200, _OCSP, service.responder.answer(request), max_age=_CACHED_SECONDS)
+
+
+def _stamp(service: "CaService", asked: Asked, _found: "re.Match[str]") -> Answer:
+    return Answer(200, "application/timestamp-reply", service.services.stamp(asked.body))
+
+
+def _healthy(_service: "CaService", _asked: Asked, _found: "re.Match[str]") -> Answer:
+    return Answer(200, "application/json", b'{"status": "ok"}')
+
+
+_ID = r"(?P<authority>[A-Za-z0-9._-]{1,60})"
+# method, path as it came (base64 in an OCSP path may hold two slashes in a row), what answers
+ROUTES: Sequence[tuple[str, "re.Pattern[str]", Route]] = (
+    ("GET", re.compile(rf"/crl/{_ID}\.crl"), _crl),
+    ("GET", re.compile(rf"/ca/{_ID}\.cer"), _certificate),
+    ("POST", re.compile(r"/ocsp/?"), _ocsp_post),
+    ("GET", re.compile(r"/ocsp/(?P<encoded>.+)", re.DOTALL), _ocsp_get),
+    ("POST", re.compile(r"/tsa/?"), _stamp),
+    ("GET", re.compile(r"/healthz"), _healthy),
+)
+
+
+class StatusSite:
+    """GET /crl/ID.crl, GET /ca/ID.cer (AIA), GET and POST /ocsp, POST /tsa: what ROUTES names."""
+
+    def __init__(self, service: "CaService") -> None:
+        self._service = service
+
+    def quick(self, _asked: Asked) -> Answer | None:
+        return None
+
+    def together(self, asked: Asked) -> bool:
+        return asked.path.startswith("/ocsp")
+
+    def answer(self, asked: Sequence[Asked]) -> list[Answer]:
+        return [self._one(one) for one in asked]
+
+    def _one(self, asked: Asked) -> Answer:
+        method = "GET" if asked.method == "HEAD" else asked.method
+        fitting = [
+            (verb, route, found) for verb, path, route in ROUTES if (found := path.fullmatch(asked.path))
+        ]
+        for verb, route, found in fitting:
+            if verb == method:
+                try:
+                    return route(self._service, asked, found)
+                except NotFound as error:
+                    return text(404, error.text("en"))
+                except WeichengError as error:
+                    return text(503, error.text("en"))
+        return text(405 if fitting else 404, "There is nothing here.")

@@ -6,15 +6,15 @@ from console.compose.app import App
 from console.serving import Server
 from kernel.config import Settings
 
-_OPTIONS = {"workers": 2, "threads": 8}
-
 
 def serve(settings: Settings) -> None:
     """Serve CRLs, issuing certificates, OCSP answers and time-stamps until SIGTERM."""
+    from console.public_worker import PublicWorker
 
     def load() -> Any:
-        from ca.web import create_status_app
+        from ca.web import StatusSite
 
-        return create_status_app(App(settings).ca)
+        return StatusSite(App(settings).ca)
 
-    Server(settings.status.host, settings.status.port, _OPTIONS, load).run()
+    options = {"workers": settings.status.processes, "worker_class": PublicWorker}
+    Server(settings.status.host, settings.status.port, options, load).run()

@@ -68,6 +68,7 @@ class Status(Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=1, le=65535)
     public_url: str = "http://127.0.0.1:8080"
+    processes: int = Field(default=2, ge=1, le=64)
 
 
 class Collector(Section):

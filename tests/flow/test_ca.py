@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,13 +13,12 @@ import pytest
 import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from werkzeug.serving import make_server
 
 from ca.model import Certificate, Reason, State
 from ca.service import CaService
 from ca.signer.client import SocketSigner
 from ca.signer.model import KeyRole
-from ca.web import create_status_app
+from ca.web import StatusSite
 from console.compose.tables import import_all_tables
 from kernel.clock import SystemClock
 from kernel.errors import Unavailable
@@ -32,6 +30,7 @@ from kernel.store import Database
 from kernel.store.listing import Ask
 from tests.conftest import UNITS
 from tests.support.hierarchy import one_ca
+from tests.support.public import served
 from tests.unit.ca.conftest import build
 
 OFFICER = Principal("usr_1", "officer", frozenset({Role.SECURITY_OFFICER}), "u_city", "password")
@@ -144,14 +143,9 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     for authority in ca.authorities():
         ca.publication.publish(authority.id, OFFICER)
         (work / f"{authority.id}.pem").write_bytes(certificate_pem(authority.certificate))
-    server = make_server("127.0.0.1", 0, create_status_app(ca), threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    made = City(ca, work, f"http://127.0.0.1:{server.server_port}", process)
-    yield made
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(StatusSite(ca)) as url:
+        made = City(ca, work, url, process)
+        yield made
     client.close()
     made.process.send_signal(signal.SIGTERM)
     assert made.process.wait(20) == 0

@@ -17,12 +17,14 @@ from hypothesis import strategies as st
 from ca.encoding.ocsp import parse_request
 from ca.model import IllegalMove, Reason, State
 from ca.signer.model import KeyRole, Purpose, SigningRefused
-from ca.web import create_status_app
+from ca.web import StatusSite
 from kernel.clock import FixedClock
+from kernel.edges.public import Asked
 from kernel.errors import Invalid, NotPermitted, Unavailable
 from kernel.identity.model import Principal
 from kernel.pki import tsp
 from kernel.pki.der import MalformedDer
+from tests.support.public import fetch, served
 from tests.unit.ca.conftest import World, on_both
 from tests.unit.ca.relying import ask, crl_of, request
 
@@ -172,16 +174,17 @@ def test_openssl_accepts_chain_list_and_stamp(world: World, tmp_path: Path) -> N
 
 
 def test_the_status_service_answers_over_http(world: World) -> None:
-    client = create_status_app(world.ca).test_client()
-    assert client.get("/crl/issuing.crl").mimetype == "application/pkix-crl"
-    assert client.get("/ca/root.cer").data == world.ca.authority("root").certificate
-    assert client.get("/crl/none.crl").status_code == 404
-    assert client.get("/crl/../../etc/passwd").status_code == 404
-    malformed = ocsp.load_der_ocsp_response(client.post("/ocsp", data=b"garbage").data)
-    assert malformed.response_status is ocsp.OCSPResponseStatus.MALFORMED_REQUEST
-    assert client.get("/ocsp/%%%").mimetype == "application/ocsp-response"
-    assert client.post("/tsa", data=b"garbage").mimetype == "application/timestamp-reply"
-    assert client.post("/ocsp", data=b"x" * 100_000).status_code == 413
+    with served(StatusSite(world.ca)) as url:
+        assert fetch(f"{url}/crl/issuing.crl").headers["Content-Type"] == "application/pkix-crl"
+        assert fetch(f"{url}/ca/root.cer").body == world.ca.authority("root").certificate
+        assert fetch(f"{url}/crl/none.crl").status == 404
+        assert fetch(f"{url}/crl/../../etc/passwd").status == 404
+        malformed = ocsp.load_der_ocsp_response(fetch(f"{url}/ocsp", b"garbage").body)
+        assert malformed.response_status is ocsp.OCSPResponseStatus.MALFORMED_REQUEST
+        assert fetch(f"{url}/ocsp/%%%").headers["Content-Type"] == "application/ocsp-response"
+        assert fetch(f"{url}/tsa", b"garbage").headers["Content-Type"] == "application/timestamp-reply"
+        assert fetch(f"{url}/ocsp", b"x" * 100_000).status == 413
+        assert fetch(f"{url}/crl/issuing.crl", b"").status == 405
 
 
 def test_keys_sign_only_what_they_are_for(world: World) -> None:
@@ -264,7 +267,7 @@ def test_a_nonce_has_1_to_128_octets(world: World, size: int, status: ocsp.OCSPR
 
 def test_an_ocsp_path_may_hold_any_base64(world: World) -> None:
     """Two slashes in a row, plus signs and equals signs, percent-encoded or not (RFC 6960 appendix A.1)."""
-    client = create_status_app(world.ca).test_client()
+    site = StatusSite(world.ca)
     for filler in range(256):
         asked = request(world, 4711, bytes((255, 255, 255, filler)) * 4)
         path = base64.b64encode(asked).decode()
@@ -272,7 +275,9 @@ def test_an_ocsp_path_may_hold_any_base64(world: World) -> None:
             break
     assert "//" in path
     for text in (path, quote(path, safe="")):
-        answer = ocsp.load_der_ocsp_response(client.get(f"/ocsp/{text}").data)
+        told = site.answer([Asked("GET", f"/ocsp/{text}")])[0]
+        assert isinstance(told.body, bytes)
+        answer = ocsp.load_der_ocsp_response(told.body)
         assert answer.certificate_status is ocsp.OCSPCertStatus.UNKNOWN
 
 

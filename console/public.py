@@ -1,0 +1,318 @@
+"""A lean, bounded HTTP/1.1 server for what is open to everybody: uvloop carries it, httptools parses (adr 0037).
+
+Bounds against whoever sends little, much or nothing (CWE-400, CWE-770): connections in all and of one address, octets of
+head and body, time for a head, idle time, requests that wait. What is at hand in memory is answered in the loop; the rest in
+threads, what goes together in batches that grow with the load.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from email.utils import formatdate
+from functools import lru_cache
+from pathlib import Path
+from time import time
+from typing import cast
+
+import httptools
+import structlog
+
+from kernel.edges.public import Answer, Asked, Site, text
+
+MAX_HEAD = 16_384  # octets of request line and headers; an OCSP request may be in the path
+MAX_BODY = 65_536
+MAX_CONNECTIONS = 1_024  # of one process
+MAX_WAITING = 512  # requests that wait for a thread
+PIPELINED = 16
+HEAD_SECONDS = 20.0
+IDLE_SECONDS = 15.0
+SEND_SECONDS = 60.0  # without any progress
+THREADS = 8
+TOGETHER = 64  # requests of one batch
+_PIECE = 1 << 18
+
+_log = structlog.get_logger("public")
+_REFUSED = text(400, "This is no request that is understood here.")
+_TOO_LARGE = text(413, "The request is too large.")
+_BUSY = replace(text(503, "Too many requests at once; try again."), headers={"Retry-After": "1"})
+_FAILED = text(500, "The service failed; its log says why.")
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    asked: Asked
+    told: Callable[[Answer], None]
+
+
+class Front:
+    """One process's connections and waiting requests before a Site. Everything but the site's ``answer`` runs in the loop."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.connections: set[Connection] = set()
+        self.origins: Counter[str] = Counter()
+        self._loop = asyncio.get_running_loop()
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="public")
+        self._waiting: Counter[str] = Counter()
+        self._alone: deque[_Waiting] = deque()
+        self._together: deque[_Waiting] = deque()
+        self._running = 0
+        self._batches = 0
+
+    def connection(self) -> "Connection":
+        """For asyncio: the protocol of a new connection."""
+        return Connection(self)
+
+    def full(self, origin: str) -> bool:
+        """No room for one more connection of that address."""
+        return len(self.connections) >= MAX_CONNECTIONS or self.origins[origin] >= MAX_CONNECTIONS // 2
+
+    def ask(self, asked: Asked, told: Callable[[Answer], None]) -> None:
+        """Have a request answered in a thread; refused when too many wait, or too many of one address."""
+        if self.waiting >= MAX_WAITING or self._waiting[asked.origin] >= MAX_WAITING // 2:
+            told(_BUSY)
+            return
+        self._waiting[asked.origin] += 1
+        queue = self._together if self.site.together(asked) else self._alone
+        queue.append(_Waiting(asked, told))
+        self._start()
+
+    def _start(self) -> None:
+        """Start what there is a thread for. One batch at a time: while it runs, the next one gathers."""
+        if self._together and not self._batches:
+            self._batches += 1
+            count = min(len(self._together), TOGETHER)
+            self._run([self._together.popleft() for _ in range(count)], together=True)
+        while self._alone and self._running < THREADS - 1:
+            self._running += 1
+            self._run([self._alone.popleft()], together=False)
+
+    def _run(self, batch: list[_Waiting], *, together: bool) -> None:
+        work = self._loop.run_in_executor(self._threads, self._answers, [one.asked for one in batch])
+        work.add_done_callback(lambda done: self._tell(batch, together, done.result()))
+
+    def _answers(self, asked: Sequence[Asked]) -> list[Answer]:
+        try:
+            return self.site.answer(asked)
+        except Exception as error:  # noqa: BLE001 - one bad request must not end the service
+            _log.error("answering failed", exc_info=error)
+            return [_FAILED] * len(asked)
+
+    def _tell(self, batch: list[_Waiting], together: bool, answers: list[Answer]) -> None:
+        if together:
+            self._batches -= 1
+        else:
+            self._running -= 1
+        for one, answer in zip(batch, answers, strict=True):
+            self._waiting[one.asked.origin] -= 1
+            if not self._waiting[one.asked.origin]:
+                del self._waiting[one.asked.origin]
+            one.told(answer)
+        self._start()
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for their answer."""
+        return self._waiting.total()
+
+    def sweep(self) -> None:
+        """Cut off who has been too long about something; about once a second."""
+        now = self._loop.time()
+        for connection in list(self.connections):
+            if now > connection.until:
+                connection.abort()
+
+    def close(self) -> None:
+        for connection in list(self.connections):
+            connection.abort()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class Connection(asyncio.Protocol):
+    """One client: its requests are answered in their order, one at a time."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._origin = ""
+        self._url = b""
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+        self._head_size = self._body_size = 0
+        self._later: deque[tuple[Asked, bool]] = deque()
+        self._busy = self._ending = False
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._task: asyncio.Task[None] | None = None
+        self.until = self._loop.time() + HEAD_SECONDS
+
+    # --- of the transport
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._origin = str((transport.get_extra_info("peername") or ("",))[0])
+        if self._front.full(self._origin):
+            self._transport.abort()
+            return
+        self._front.connections.add(self)
+        self._front.origins[self._origin] += 1
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._writable.set()
+        if self in self._front.connections:
+            self._front.connections.discard(self)
+            self._front.origins[self._origin] -= 1
+            if not self._front.origins[self._origin]:
+                del self._front.origins[self._origin]
+
+    def data_received(self, data: bytes) -> None:
+        self._head_size += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._refuse(_REFUSED)
+            return
+        if self._head_size - self._body_size > MAX_HEAD:
+            self._refuse(_TOO_LARGE)
+
+    def pause_writing(self) -> None:
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        self.until = self._loop.time() + SEND_SECONDS
+        self._writable.set()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    # --- of the parser
+    def on_message_begin(self) -> None:
+        self._url, self._headers, self._body = b"", {}, []
+        if not self._busy:
+            self.until = self._loop.time() + HEAD_SECONDS
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_body(self, body: bytes) -> None:
+        self._body.append(body)
+        self._body_size += len(body)
+        if self._body_size > MAX_BODY:
+            self._refuse(_TOO_LARGE)
+
+    def on_message_complete(self) -> None:
+        path, _, query = self._url.decode("latin-1").partition("?")
+        asked = Asked(
+            self._parser.get_method().decode("latin-1"),
+            path,
+            b"".join(self._body),
+            query,
+            self._headers,
+            self._origin,
+        )
+        keep = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
+        self._head_size = self._body_size = 0
+        if self._busy:
+            self._later.append((asked, keep))
+            if len(self._later) > PIPELINED:
+                self.abort()
+            return
+        self._take(asked, keep)
+
+    # --- answering
+    def _take(self, asked: Asked, keep: bool) -> None:
+        if self._ending:
+            return
+        answer = self._front.site.quick(asked)
+        if answer is not None:
+            self._send(asked, keep, answer)
+            return
+        self._busy = True
+        self.until = self._loop.time() + SEND_SECONDS
+        self._front.ask(asked, lambda told: self._told(asked, keep, told))
+
+    def _told(self, asked: Asked, keep: bool, answer: Answer) -> None:
+        self._busy = False
+        self._send(asked, keep, answer)
+        while self._later and not self._busy:
+            self._take(*self._later.popleft())
+
+    def _send(self, asked: Asked, keep: bool, answer: Answer) -> None:
+        transport = self._transport
+        if transport is None or self._ending:
+            return
+        self._ending = not keep
+        if answer.etag and answer.etag in asked.headers.get("if-none-match", ""):
+            answer = _unchanged(answer)
+        head = (
+            answer.head
+            + _age(int(time()), answer.max_age)
+            + (b"\r\n" if keep else b"Connection: close\r\n\r\n")
+        )
+        self.until = self._loop.time() + IDLE_SECONDS
+        if asked.method == "HEAD" or not answer.size:
+            transport.write(head)
+        elif isinstance(answer.body, Path):
+            transport.write(head)
+            self._busy = True
+            self._task = self._loop.create_task(self._stream(answer.body, answer.size))
+            return
+        else:
+            transport.write(head + answer.body)
+        if self._ending:
+            transport.close()
+
+    async def _stream(self, file: Path, size: int) -> None:
+        """A file piece by piece, as quickly as the client takes it; cut off where it became shorter meanwhile."""
+        with contextlib.closing(file.open("rb")) as source:
+            while size and self._transport is not None:
+                self.until = self._loop.time() + SEND_SECONDS
+                piece = source.read(min(_PIECE, size))
+                if not piece:
+                    self.abort()
+                    return
+                size -= len(piece)
+                self._transport.write(piece)
+                await self._writable.wait()
+        self._busy = False
+        self.until = self._loop.time() + IDLE_SECONDS
+        if self._ending and self._transport is not None:
+            self._transport.close()
+        while self._later and not self._busy:
+            self._take(*self._later.popleft())
+
+    def _refuse(self, answer: Answer) -> None:
+        if self._transport is not None and not self._ending:
+            self._ending = True
+            self._transport.write(
+                answer.head
+                + _age(int(time()), 0)
+                + b"Connection: close\r\n\r\n"
+                + bytes(cast(bytes, answer.body))
+            )
+            self._transport.close()
+
+
+def _unchanged(answer: Answer) -> Answer:
+    """304: the client has it already (RFC 9110 section 15.4.5)."""
+    return Answer(304, answer.media_type, b"", answer.max_age, answer.etag, answer.headers)
+
+
+@lru_cache(maxsize=64)
+def _age(now: int, max_age: int) -> bytes:
+    """Date, and for how long a cache may keep the answer (RFC 9111, RFC 5019 section 6.2)."""
+    date = f"Date: {formatdate(now, usegmt=True)}\r\n"
+    if not max_age:
+        return f"{date}Cache-Control: no-store\r\n".encode()
+    kept = f"max-age={max_age}, public, no-transform, must-revalidate"
+    expires = formatdate(now + max_age, usegmt=True)
+    return f"{date}Cache-Control: {kept}\r\nExpires: {expires}\r\n".encode()

@@ -1,0 +1,67 @@
+"""A public service served for real from a thread of the test: the server that production has, on a port of its own."""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import uvloop
+
+from console.public import Front
+from kernel.edges.public import Site
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def fetch(
+    url: str, data: bytes | None = None, *, method: str = "", headers: Mapping[str, str] | None = None
+) -> Fetched:
+    """One request by the standard library's client, the path exactly as it is given."""
+    parts = urlsplit(url)
+    with closing(HTTPConnection(parts.hostname or "", parts.port, timeout=10)) as connection:
+        path = url.partition(parts.netloc)[2] or "/"
+        connection.request(method or ("GET" if data is None else "POST"), path, data, dict(headers or {}))
+        answer = connection.getresponse()
+        return Fetched(answer.status, dict(answer.getheaders()), answer.read())
+
+
+@contextmanager
+def served(site: Site) -> Iterator[str]:
+    """The service's address while it is served."""
+    started, stop = threading.Event(), asyncio.Event()
+    told: dict[str, object] = {}
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        front = Front(site)
+        server = await loop.create_server(front.connection, "127.0.0.1", 0)
+        told.update(loop=loop, port=server.sockets[0].getsockname()[1])
+        started.set()
+        while not stop.is_set():
+            front.sweep()
+            await asyncio.sleep(0.05)
+        server.close()
+        front.close()
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve())
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        assert started.wait(10), "the service did not start"
+        yield f"http://127.0.0.1:{told['port']}"
+    finally:
+        stop.set()
+        thread.join(10)
