@@ -8,6 +8,7 @@ from ca.issuance import Issuance
 from ca.model import Authority, State
 from ca.overview import Overview
 from ca.profiles import Profiles
+from ca.registration.blocklists import Blocklists
 from ca.registration.service import Registration
 from ca.signer.model import KeyRole
 from ca.status.lifecycle import Lifecycle
@@ -30,6 +31,7 @@ class CaService:
     profiles: Profiles
     ceremonies: Ceremonies
     registration: Registration
+    blocklists: Blocklists
     lifecycle: Lifecycle
     revocations: Revocations
     publication: Publication

@@ -13,7 +13,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from ca.registration.csr import BadCsr
 from ca.registration.weakness import fingerprints
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
@@ -79,6 +81,17 @@ class Blocklists:
             if other != path:
                 other.unlink()
         return self._told(path)
+
+    def refuse(self, spki: bytes) -> None:
+        """BadCsr for a key (DER SubjectPublicKeyInfo) that a list holds."""
+        listed = self.naming(load_der_public_key(spki))
+        if listed:
+            raise BadCsr(
+                N_("The key is on a list of compromised keys (%(list)s)."),
+                mend=N_("Make a new key pair."),
+                place="public key",
+                list=listed,
+            )
 
     def naming(self, key: PublicKeyTypes) -> str:
         """The name of a list that holds the key; "" when none does."""

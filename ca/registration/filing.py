@@ -12,6 +12,7 @@ from ca.encoding import names as naming
 from ca.model import TRANSITIONS, Request, State
 from ca.ports import Box
 from ca.profiles import Profile, Profiles, Usage
+from ca.registration.blocklists import Blocklists
 from ca.registration.csr import spki_of
 from kernel.audit.model import AuditAction
 from kernel.canonical import canonical_json, sha256_hex
@@ -56,11 +57,14 @@ class Draft:
 class Filing:
     """What filing consists of, whoever files: registrar, batch, holder. They check permissions before they come here."""
 
-    def __init__(self, clock: Clock, approvals: Approvals, profiles: Profiles, box: Box) -> None:
+    def __init__(
+        self, clock: Clock, approvals: Approvals, profiles: Profiles, box: Box, blocklists: Blocklists
+    ) -> None:
         self._clock = clock
         self._approvals = approvals
         self._profiles = profiles
         self._box = box
+        self._blocklists = blocklists
 
     def check(self, asked: Application) -> tuple[Profile, dict[str, str]]:
         """(profile, complete subject) if the profile allows it; Invalid or ProfileViolation name the field."""
@@ -142,7 +146,9 @@ class Filing:
 
     def _key(self, request_id: str, csr: bytes | None) -> tuple[bytes, str | None]:
         if csr is not None:
-            return spki_of(csr), None
+            spki = spki_of(csr)
+            self._blocklists.refuse(spki)
+            return spki, None
         private = generate(algorithm(KEY_KIND))
         spki = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         secret = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())

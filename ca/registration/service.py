@@ -7,6 +7,7 @@ from ca.issuance import Issuance
 from ca.model import Certificate, Request
 from ca.ports import Box
 from ca.profiles import Profiles
+from ca.registration.blocklists import Blocklists
 from ca.registration.decision import Decision
 from ca.registration.delivery import Delivery
 from ca.registration.filing import Application, Filing
@@ -34,10 +35,11 @@ class Registration:
         profiles: Profiles,
         issuance: Issuance,
         box: Box,
+        blocklists: Blocklists,
     ) -> None:
         self._database = database
         self._access = access
-        self._filing = Filing(clock, approvals, profiles, box)
+        self._filing = Filing(clock, approvals, profiles, box, blocklists)
         self._decision = Decision(database, approvals, profiles, issuance)
         self._delivery = Delivery(database, box)
 

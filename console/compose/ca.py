@@ -5,6 +5,7 @@ from ca.hierarchy.plan import Hierarchies
 from ca.issuance import Issuance
 from ca.overview import Overview
 from ca.profiles import Profiles
+from ca.registration.blocklists import Blocklists
 from ca.registration.service import Registration
 from ca.service import CaService
 from ca.signer.client import SocketSigner
@@ -23,9 +24,12 @@ def build(floor: Floor) -> CaService:
     """The CA over one floor. The signer need not run yet: it is asked when something is to be signed."""
     database, clock, access = floor.database, floor.clock, floor.access
     signer = SocketSigner(floor.settings.signer_socket)
-    profiles = Profiles(document.value for document in load(part="cert_profiles").documents)
+    profiles = Profiles(
+        database, clock, (document.value for document in load(part="cert_profiles").documents)
+    )
     hierarchies = Hierarchies(document.value for document in load(part="hierarchies").documents)
     issuance = Issuance(database, clock, signer, profiles, floor.evidence, floor.settings.status.public_url)
+    blocklists = Blocklists(floor.settings.data_dir / "blocklists", database, access)
     publication = Publication(database, clock, access, signer)
     responder = Responder(database, clock, signer)
     marking = Marking(database, clock, publication, floor.evidence)
@@ -44,7 +48,10 @@ def build(floor: Floor) -> CaService:
             floor.evidence,
             hierarchies,
         ),
-        registration=Registration(database, clock, access, floor.approvals, profiles, issuance, floor.box),
+        registration=Registration(
+            database, clock, access, floor.approvals, profiles, issuance, floor.box, blocklists
+        ),
+        blocklists=blocklists,
         lifecycle=Lifecycle(database, clock, access, marking),
         revocations=Revocations(database, access, floor.approvals, marking),
         publication=publication,

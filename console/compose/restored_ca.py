@@ -8,6 +8,7 @@ from ca import store
 from ca.issuance import Issuance
 from ca.model import Authority, Certificate
 from ca.profiles import Profiles
+from ca.registration.blocklists import Blocklists
 from ca.registration.service import Registration
 from ca.signer.keyfile import KeyFileSigner
 from kernel.blobs import MemoryBlobs
@@ -65,13 +66,16 @@ def restored_ca(database: Database, clock: Clock, keys: Path, passphrase: str, s
     """Build it; ``keys`` is the restored key file, ``scratch`` a folder that is thrown away."""
     access = Access(database)
     evidence = EvidenceService(database, clock, access, MemoryBlobs(), NullSealer())
-    profiles = Profiles(document.value for document in load(part="cert_profiles").documents)
+    profiles = Profiles(
+        database, clock, (document.value for document in load(part="cert_profiles").documents)
+    )
     signer = KeyFileSigner(keys, passphrase)
     issuance = Issuance(database, clock, signer, profiles, evidence, "http://drill.invalid")
     box = SecretBox(scratch / "drill-box" / "key")
+    blocklists = Blocklists(scratch / "blocklists", database, access)
     return RestoredCa(
         database,
-        Registration(database, clock, access, Approvals(clock, access), profiles, issuance, box),
+        Registration(database, clock, access, Approvals(clock, access), profiles, issuance, box, blocklists),
     )
 
 

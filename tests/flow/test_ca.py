@@ -25,7 +25,6 @@ from kernel.errors import Unavailable
 from kernel.identity.model import Principal, Role
 from kernel.identity.store import units
 from kernel.pki.pem import certificate_pem
-from kernel.secrets import SecretBox
 from kernel.store import Database
 from kernel.store.listing import Ask
 from tests.conftest import UNITS
@@ -133,7 +132,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
             uow.execute(units.insert().values(row))
     process = start_signer(folder)
     client = SocketSigner(folder / "signer.sock")
-    ca, _ = build(database, SystemClock(), client, SecretBox(folder / "box" / "key"))
+    ca, _ = build(database, SystemClock(), client, folder / "box")
     plan = one_ca("市大数据局", "测试根 CA", "测试签发 CA", "张敏")
     ca.ceremonies.perform(SECOND, ca.ceremonies.propose(OFFICER, plan))
     for role in (KeyRole.OCSP, KeyRole.TIMESTAMP, KeyRole.EVIDENCE):

@@ -1,6 +1,7 @@
 """A CA on memory keys, founded by two officers."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from ca.issuance import Issuance
 from ca.model import Certificate, Request
 from ca.overview import Overview
 from ca.profiles import Profiles
+from ca.registration.blocklists import Blocklists
 from ca.registration.service import Registration
 from ca.service import CaService
 from ca.signer.memory import MemorySigner
@@ -65,14 +67,18 @@ class World:
 
 
 def build(
-    database: Database, clock: FixedClock, signer: MemorySigner, box: SecretBox
+    database: Database, clock: FixedClock, signer: MemorySigner, folder: Path
 ) -> tuple[CaService, EvidenceService]:
     access = Access(database)
+    box = SecretBox(folder / "box.key")
     approvals = Approvals(clock, access)
     evidence = EvidenceService(database, clock, access, MemoryBlobs(), NullSealer())
-    profiles = Profiles(document.value for document in load(part="cert_profiles").documents)
+    profiles = Profiles(
+        database, clock, (document.value for document in load(part="cert_profiles").documents)
+    )
     hierarchies = Hierarchies(document.value for document in load(part="hierarchies").documents)
     issuance = Issuance(database, clock, signer, profiles, evidence, "http://127.0.0.1:8080")
+    blocklists = Blocklists(folder / "blocklists", database, access)
     publication = Publication(database, clock, access, signer)
     responder = Responder(database, clock, signer)
     marking = Marking(database, clock, publication, evidence)
@@ -81,7 +87,8 @@ def build(
         clock,
         profiles,
         Ceremonies(database, clock, access, approvals, signer, profiles, issuance, evidence, hierarchies),
-        Registration(database, clock, access, approvals, profiles, issuance, box),
+        Registration(database, clock, access, approvals, profiles, issuance, box, blocklists),
+        blocklists,
         Lifecycle(database, clock, access, marking),
         Revocations(database, access, approvals, marking),
         publication,
@@ -112,8 +119,7 @@ def world(
     grown = getattr(request, "param", "sqlite") == "postgresql"
     database: Database = request.getfixturevalue("postgres_database" if grown else "database")
     signer = MemorySigner()
-    box = SecretBox(tmp_path_factory.mktemp("box") / "box.key")
-    service, evidence = build(database, clock, signer, box)
+    service, evidence = build(database, clock, signer, tmp_path_factory.mktemp("ca"))
     service.ceremonies.perform(second_officer, service.ceremonies.propose(officer, PLAN))
     for role in (KeyRole.OCSP, KeyRole.TIMESTAMP, KeyRole.EVIDENCE):
         service.services.provision(officer, role)

@@ -17,7 +17,6 @@ from kernel.errors import Conflict, IntegrityFailed, Invalid, NotPermitted, Unav
 from kernel.evidence.model import EvidenceKind
 from kernel.evidence.service import EvidenceService
 from kernel.identity.model import Principal
-from kernel.secrets import SecretBox
 from kernel.store import Database
 from tests.unit.ca.conftest import PLAN, build
 
@@ -31,7 +30,7 @@ def signer() -> MemorySigner:
 def built(
     database: Database, clock: FixedClock, signer: MemorySigner, tmp_path: Path
 ) -> tuple[CaService, EvidenceService]:
-    return build(database, clock, signer, SecretBox(tmp_path / "box" / "key"))
+    return build(database, clock, signer, tmp_path / "box")
 
 
 @pytest.fixture
