@@ -1,0 +1,285 @@
+"""A token reached by PKCS#11: the module initialised for threads, a pool of sessions, and how it comes back after a fault.
+
+python-pkcs11 initialises a module without CKF_OS_LOCKING_OK, which allows one thread only (PKCS#11 2.40, 5.4 C_Initialize).
+It is therefore finalised and initialised again here, by the module's own function list. Where a module can not lock, one
+session is all there is.
+"""
+
+import ctypes
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Condition
+from typing import Any, TypeVar
+
+import pkcs11
+import structlog
+from pkcs11 import exceptions as faults
+
+from kernel.errors import Unavailable
+from kernel.i18n import N_
+
+T = TypeVar("T")
+MAX_SESSIONS = 8
+_OS_LOCKING_OK, _CANT_LOCK = 0x02, 0x0A
+_HOLD_OFF_SECONDS = 1.0  # after a token was found away: who asks meanwhile is told so at once
+
+# what tells that the request was wrong for this token; anything else tells that the token is not there as it was
+REFUSALS = (
+    faults.MechanismInvalid,
+    faults.MechanismParamInvalid,
+    faults.KeySizeRange,
+    faults.DomainParamsInvalid,
+    faults.TemplateIncomplete,
+    faults.TemplateInconsistent,
+    faults.AttributeTypeInvalid,
+    faults.AttributeValueInvalid,
+    faults.FunctionNotSupported,
+    faults.TokenWriteProtected,
+)
+_PIN_FAULTS = (
+    faults.PinIncorrect,
+    faults.PinInvalid,
+    faults.PinLenRange,
+    faults.PinExpired,
+    faults.PinLocked,
+    faults.UserPinNotInitialized,
+)
+_log = structlog.get_logger("signer")
+
+
+class PinRefused(Unavailable):
+    """The token does not take the PIN. It is not tried again by itself: a few wrong ones lock a token for good."""
+
+
+class _InitializeArgs(ctypes.Structure):
+    """CK_C_INITIALIZE_ARGS."""
+
+    _fields_ = (
+        ("mutexes", ctypes.c_void_p * 4),
+        ("flags", ctypes.c_ulong),
+        ("reserved", ctypes.c_void_p),
+    )
+
+
+class _FunctionList(ctypes.Structure):
+    """The beginning of CK_FUNCTION_LIST."""
+
+    _fields_ = (
+        ("version", ctypes.c_ubyte * 2),
+        ("initialize", ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_void_p)),
+        ("finalize", ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_void_p)),
+    )
+
+
+class Module:
+    """The module at ``path``. Unavailable when it can not be loaded; ``sessions`` is how many may be used at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.sessions = MAX_SESSIONS
+        try:
+            self._library = pkcs11.lib(str(path))
+            functions = ctypes.POINTER(_FunctionList)()
+            ctypes.CDLL(str(path)).C_GetFunctionList(ctypes.byref(functions))
+        except (faults.PKCS11Error, OSError, AttributeError) as error:
+            raise Unavailable(
+                N_("The PKCS#11 module can not be loaded."),
+                mend=N_("Correct signer.token.module; it is the library of the HSM's maker."),
+                place=str(path),
+            ) from error
+        self._functions = functions.contents
+        self.restart()
+
+    def restart(self) -> None:
+        """Finalise and initialise: every session ends, and tokens that came or went are seen."""
+        self._functions.finalize(None)
+        arguments = _InitializeArgs(flags=_OS_LOCKING_OK)
+        result = self._functions.initialize(ctypes.byref(arguments))
+        if result == _CANT_LOCK:
+            self.sessions = 1
+            result = self._functions.initialize(None)
+        if result:
+            raise Unavailable(N_("The PKCS#11 module does not start (error %(code)s)."), code=f"0x{result:x}")
+
+    def token(self, label: str) -> pkcs11.Token:
+        return self._library.get_token(token_label=label)
+
+
+@dataclass
+class Lease:
+    """A session in one thread's hands; ``keys`` are the handles it has found already."""
+
+    session: pkcs11.Session
+    keys: dict[str, Any] = field(default_factory=dict)
+
+
+class TokenPool:
+    """Sessions of the token ``label`` of a module, logged in by ``pin``. Safe to share among threads and over a fork."""
+
+    def __init__(self, module: Path, label: str, pin: str) -> None:
+        self.label = label
+        self._path, self._pin = module, pin
+        self._module: Module | None = None
+        self._changed = Condition()
+        self._free: list[Lease] = []
+        self._out = 0
+        self._stale = True  # nothing is connected yet, or what was connected is lost
+        self._token: pkcs11.Token | None = None
+        self._fault: tuple[float, Unavailable] | None = None
+        self._owner = os.getpid()
+
+    def run(self, use: Callable[[Lease], T], *, repeatable: bool = True) -> T:
+        """``use`` on a session. When the token was lost it is sought anew, and what is ``repeatable`` done once more.
+
+        Unavailable when the token is away, PinRefused when it does not take the PIN; REFUSALS pass through.
+        """
+        try:
+            return self._once(use)
+        except REFUSALS:
+            raise
+        except faults.PKCS11Error as error:
+            _log.warning("token lost", token=self.label, cause=type(error).__name__)
+            if not repeatable:
+                raise self._away() from error
+        try:
+            return self._once(use)
+        except REFUSALS:
+            raise
+        except faults.PKCS11Error as error:
+            raise self._away() from error
+
+    def mechanisms(self) -> dict[int, Any]:
+        """The token's mechanisms by number, with the sizes of keys each takes."""
+        return self.run(self._mechanisms)
+
+    def serial(self) -> str:
+        return self.run(lambda lease: lease.session.token.serial.decode("ascii", "replace"))
+
+    def change_pin(self, new: str) -> None:
+        """Give the token a new PIN (C_SetPIN)."""
+        self.run(lambda lease: lease.session.set_pin(self._pin, new), repeatable=False)
+        self._pin = new
+
+    def close(self) -> None:
+        """End every session, and with them the log-in."""
+        with self._changed:
+            self._stale = True
+            if self._module is not None and self._out == 0:
+                self._free.clear()
+                self._module.restart()
+
+    # --- sessions
+    def _once(self, use: Callable[[Lease], T]) -> T:
+        with self._lease() as lease:
+            return use(lease)
+
+    @contextmanager
+    def _lease(self) -> Iterator[Lease]:
+        lease = self._take()
+        lost = False
+        try:
+            yield lease
+        except REFUSALS:
+            raise
+        except faults.PKCS11Error:
+            lost = True
+            raise
+        finally:
+            self._give(lease, lost=lost)
+
+    def _take(self) -> Lease:
+        with self._changed:
+            self._notice_fork()
+            while True:
+                if self._stale and self._out == 0:
+                    self._connect()
+                if not self._stale:
+                    if self._free:
+                        self._out += 1
+                        return self._free.pop()
+                    if self._out < self._sessions():
+                        return self._another()
+                self._changed.wait()
+
+    def _give(self, lease: Lease, *, lost: bool) -> None:
+        with self._changed:
+            self._out -= 1
+            if lost:
+                self._stale = True
+            elif not self._stale:
+                self._free.append(lease)
+            self._changed.notify_all()
+
+    def _another(self) -> Lease:
+        """One more session; the log-in of the first holds for all (PKCS#11 2.40, 2.6.3)."""
+        assert self._token is not None
+        lease = Lease(self._token.open(rw=True))
+        self._out += 1
+        return lease
+
+    def _sessions(self) -> int:
+        return self._module.sessions if self._module else 1
+
+    def _notice_fork(self) -> None:
+        if self._owner != os.getpid():  # the parent's sessions are not ours
+            self._owner, self._out, self._stale = os.getpid(), 0, True
+            self._free.clear()
+
+    # --- coming back
+    def _connect(self) -> None:
+        """Find the token and log in; nobody holds a session meanwhile, as C_Finalize demands."""
+        if self._fault is not None and time.monotonic() < self._fault[0]:
+            raise self._fault[1]
+        self._free.clear()
+        try:
+            self._free.append(self._opened())
+        except Unavailable as error:
+            never = isinstance(error, PinRefused)
+            self._fault = (float("inf") if never else time.monotonic() + _HOLD_OFF_SECONDS, error)
+            raise
+        self._fault, self._stale = None, False
+
+    def _opened(self) -> Lease:
+        if self._module is None:
+            self._module = Module(self._path)
+        else:
+            self._module.restart()
+        try:
+            self._token = self._module.token(self.label)
+            if self._token.flags & (pkcs11.TokenFlag.USER_PIN_LOCKED | pkcs11.TokenFlag.USER_PIN_FINAL_TRY):
+                raise self._refused()
+            return Lease(self._token.open(rw=True, user_pin=self._pin))
+        except _PIN_FAULTS as error:
+            raise self._refused() from error
+        except faults.MultipleTokensReturned as error:
+            raise Unavailable(
+                N_("Several tokens have the label %(label)s."),
+                mend=N_("Give each token a label of its own."),
+                label=self.label,
+            ) from error
+        except faults.PKCS11Error as error:
+            raise self._away() from error
+
+    @staticmethod
+    def _mechanisms(lease: Lease) -> dict[int, Any]:
+        slot = lease.session.token.slot
+        return {int(one): slot.get_mechanism_info(one) for one in slot.get_mechanisms()}
+
+    def _away(self) -> Unavailable:
+        return Unavailable(
+            N_("The token %(label)s does not answer."),
+            mend=N_("Check the HSM and its connection; signing goes on by itself when it is back."),
+            place=str(self._path),
+            label=self.label,
+        )
+
+    def _refused(self) -> PinRefused:
+        return PinRefused(
+            N_("The token %(label)s refuses the PIN, or is locked."),
+            mend=N_("Set the right PIN or unlock the token, then start or activate the signer anew."),
+            place=str(self._path),
+            label=self.label,
+        )
