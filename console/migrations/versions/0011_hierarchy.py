@@ -25,26 +25,26 @@ _authorities = sa.table(
     sa.column("offline"),
     sa.column("generation"),
 )
-_ADDED: tuple[sa.Column[Any], ...] = (
-    sa.Column("kind", sa.String(length=20), nullable=True),
-    sa.Column("profiles", Json, nullable=True),
-    sa.Column("state", sa.String(length=20), nullable=True),
-    sa.Column("offline", sa.Boolean(), nullable=True),
-    sa.Column("generation", sa.Integer(), nullable=True),
+_ADDED: tuple[tuple[str, Any], ...] = (
+    ("kind", sa.String(length=20)),
+    ("profiles", Json),
+    ("state", sa.String(length=20)),
+    ("offline", sa.Boolean()),
+    ("generation", sa.Integer()),
 )
 
 
 def upgrade() -> None:
-    for column in _ADDED:
-        op.add_column("ca_authorities", column.copy())
+    for name, kind in _ADDED:
+        op.add_column("ca_authorities", sa.Column(name, kind, nullable=True))
     common = {"state": "active", "offline": False, "generation": 1}
     root = _authorities.update().where(_authorities.c.parent.is_(None))
     op.execute(root.values(kind="root", profiles=[], **common))
     issuing = _authorities.update().where(_authorities.c.parent.is_not(None))
     op.execute(issuing.values(kind="issuing", profiles=["*"], **common))
     with op.batch_alter_table("ca_authorities") as batch:
-        for column in _ADDED:
-            batch.alter_column(column.name, existing_type=column.type, nullable=False)
+        for name, kind in _ADDED:
+            batch.alter_column(name, existing_type=kind, nullable=False)
         batch.alter_column("key", existing_type=sa.String(length=60), nullable=True)
         batch.add_column(sa.Column("predecessor", sa.String(length=60), nullable=True))
         batch.create_foreign_key(
@@ -62,5 +62,5 @@ def downgrade() -> None:
     with op.batch_alter_table("ca_authorities") as batch:
         batch.drop_constraint(op.f("fk_ca_authorities_predecessor"), type_="foreignkey")
         batch.drop_column("predecessor")
-        for column in _ADDED:
-            batch.drop_column(column.name)
+        for name, _kind in _ADDED:
+            batch.drop_column(name)

@@ -53,7 +53,7 @@ def copy(source: Database, url: str, clock: FixedClock) -> None:
     target = Database(url, clock)
     with source.read() as old, target.begin() as new:
         for table in (units, tables.authorities, tables.requests, tables.certificates):
-            known = {column["name"] for column in inspect(target.engine).get_columns(table.name)}
+            known = {column["name"] for column in inspect(new.connection).get_columns(table.name)}
             for row in old.execute(table.select().order_by(*_order(table))).mappings():
                 new.execute(table.insert().values({name: row[name] for name in row if name in known}))
     target.close()
