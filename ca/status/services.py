@@ -123,9 +123,11 @@ class Services:
         return old.unit if old else ""
 
     def ready(self, role: KeyRole) -> bool:
-        """Whether the service has a key."""
+        """Whether the service has a key: the OCSP responder of every CA that issues, or the only one of its role."""
         with self._database.read() as connection:
-            return store.read_service(connection, role) is not None
+            provided = {row.authority for row in store.read_services(connection) if row.role == role}
+            issuing = {found.id for found in store.read_authorities(connection) if found.parent is not None}
+        return provided >= issuing if role is KeyRole.OCSP else bool(provided)
 
     def key(self, role: KeyRole) -> ServiceKey:
         """The service's key; Unavailable before it was provisioned."""
