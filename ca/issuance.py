@@ -14,13 +14,15 @@ from functools import lru_cache
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ca import store
+from ca import store, warrants
 from ca.encoding import certificate as encoding
 from ca.encoding import names as naming
 from ca.model import TRANSITIONS, Authority, Certificate, State
 from ca.ports import Evidence, Signer
 from ca.profiles import Profile, Profiles, Usage
 from ca.signer.model import Purpose
+from ca.transparency.model import EntryType
+from ca.transparency.queueing import tell
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
@@ -45,6 +47,7 @@ class Token:
     tbs: bytes
     unit: str
     profile: str
+    warrant: str
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Issuance:
     def prepare(self, uow: UnitOfWork, by: Principal, authority: Authority, wanted: Wanted) -> Token:
         """Build, check and store the intent in the caller's transaction; Conflict when the CA itself may not sign now."""
         self._check_authority(uow, authority)
+        self._profiles.require_current(uow, by, wanted.profile)
         now = self._clock.now().replace(microsecond=0)
         serial = (
             secrets.randbits(126) | 1 << 126
@@ -99,7 +103,16 @@ class Issuance:
             names=naming.alternative_names(wanted.names),
         )
         _check(tbs, authority, wanted, serial, not_before, not_after)
-        token = Token(f"{serial:032x}", authority, tbs, wanted.unit, wanted.profile.id)
+        warrant = self._signer.warrant(
+            authority.key,
+            Purpose.CERTIFICATE,
+            tbs,
+            serial=f"{serial:032x}",
+            profile=wanted.profile.id,
+            version=wanted.profile.version,
+            request=wanted.request or "",
+        )
+        token = Token(f"{serial:032x}", authority, tbs, wanted.unit, wanted.profile.id, warrant)
         row = {
             "serial": token.serial,
             "authority": authority.id,
@@ -118,6 +131,7 @@ class Issuance:
             "intent_at": now,
         }
         store.add_intent(uow.connection, row, [*wanted.subject.values(), *wanted.names])
+        warrants.add(uow.connection, token.serial, warrant)
         details = {"profile": wanted.profile.id, "version": wanted.profile.version, "tbs": sha256_hex(tbs)}
         uow.audit(
             by, AuditAction.CA_SIGN_INTENT, f"certificate:{token.serial}", unit=wanted.unit, details=details
@@ -143,7 +157,7 @@ class Issuance:
     def sign(self, token: Token, by: Principal) -> Certificate:
         """Have the token signed and store the certificate with its audit record, event and evidence."""
         row = algorithm(token.authority.algorithm)
-        signature = self._signer.sign(token.authority.key, Purpose.CERTIFICATE, token.tbs)
+        signature = self._signer.sign(token.authority.key, Purpose.CERTIFICATE, token.tbs, token.warrant)
         verify(token.authority.spki, row.digest, signature, token.tbs)
         der = encoding.signed(token.tbs, row.identifier, signature)
         with self._database.begin() as uow:
@@ -153,11 +167,12 @@ class Issuance:
         """Finish what a crash left between intent and result; returns how many certificates that were."""
         actor = Principal.system("ca")
         with self._database.read() as connection:
-            waiting = store.pending_intents(connection)
+            waiting, prepared = store.pending_intents(connection), warrants.read(connection)
             authorities = {found.id: found for found in store.read_authorities(connection)}
         faults: list[WeichengError] = []
         for row in waiting:
-            token = Token(row.serial, authorities[row.authority], bytes(row.tbs), row.unit, row.profile)
+            authority, warrant = authorities[row.authority], prepared.get(row.serial, "")
+            token = Token(row.serial, authority, bytes(row.tbs), row.unit, row.profile, warrant)
             try:
                 self.sign(token, actor)
             except WeichengError as error:  # one that can not be signed must not keep the others back
@@ -174,12 +189,14 @@ class Issuance:
         if current.state is not State.APPROVED:  # another process has recovered it meanwhile
             return current
         store.store_signed(uow.connection, token.serial, der, sha256_hex(der), self._clock.now())
+        warrants.remove(uow.connection, token.serial)
         if current.request is not None:
             store.set_request_state(uow.connection, current.request, State.ISSUED)
             self._supersede(uow, current.request, by)
         issued = store.read_certificate(uow.connection, token.serial)
         target = f"certificate:{token.serial}"
         about = {"serial": token.serial, "profile": token.profile, "subject": issued.subject}
+        tell(uow, self._clock, EntryType.ISSUED, issued, token.authority.spki)
         uow.audit(by, AuditAction.CA_ISSUE, target, unit=token.unit, details=about)
         uow.emit(Event(EventKind.CERTIFICATE_ISSUED, target, about, unit=token.unit))
         self._evidence.record(

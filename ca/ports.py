@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ca.signer.model import KeyInfo, KeyRole, Purpose
 from kernel.evidence.model import Attachment, EvidenceKind
 from kernel.store import UnitOfWork
 
+if TYPE_CHECKING:
+    from ca.signer.protocol import Parts
 
-class Signer(Protocol):
-    """Private keys that never leave their place. Implementations: key file (in process, or behind a socket), memory.
 
-    Contract suite: tests/contract/test_signer.py.
-    """
+class Keys(Protocol):
+    """Private keys that never leave their place: key file, HSM, memory. Contract suite: tests/contract/test_signer.py."""
 
     def generate(self, name: str, role: KeyRole, algorithm: str) -> KeyInfo:
         """Make a key. Conflict when the name is taken; UnknownAlgorithm; Invalid for a name outside [a-z0-9.-]{1,60}."""
@@ -23,6 +23,35 @@ class Signer(Protocol):
 
     def sign(self, name: str, purpose: Purpose, tbs: bytes) -> bytes:
         """Sign ``tbs`` with the key; NotFound without that key, SigningRefused when it may not sign this."""
+
+    def sign_digest(self, name: str, purpose: Purpose, digest: bytes) -> bytes:
+        """Sign what has this digest, by the key's own hash, and was checked while it passed by; errors as ``sign``.
+
+        Not for Ed25519, which has no such form.
+        """
+
+
+class Signer(Protocol):
+    """The signer as the CA uses it: keys under the rules of ca.signer.guard, in this process or behind a socket."""
+
+    def generate(self, name: str, role: KeyRole, algorithm: str) -> KeyInfo:
+        """As ``Keys.generate``."""
+
+    def keys(self) -> Sequence[KeyInfo]:
+        """As ``Keys.keys``."""
+
+    def warrant(self, name: str, purpose: Purpose, tbs: "Parts", **facts: Any) -> str:
+        """What has exactly these bytes signed, now or after a crash; ``facts`` (JSON) tell where a certificate comes from.
+
+        Unavailable where this process does not hold the secret of those that prepare.
+        """
+
+    def sign(self, name: str, purpose: Purpose, tbs: "Parts", warrant: str | None = None) -> bytes:
+        """Sign ``tbs``, one buffer or many, on a warrant, or on one made now.
+
+        NotFound without that key, SigningRefused when it may not sign this or we may not ask, IntegrityFailed for a
+        warrant of other bytes.
+        """
 
 
 class Evidence(Protocol):

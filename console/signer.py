@@ -2,6 +2,7 @@
 
 from ca.signer.keyfile import KeyFileSigner
 from ca.signer.server import serve as serve_signer
+from console.compose.credential import signer_credential
 from kernel.config import Settings
 from kernel.errors import Unavailable
 from kernel.i18n import N_
@@ -16,4 +17,4 @@ def serve(settings: Settings) -> int:
             mend=N_("Put one into the secret file signer__passphrase."),
         )
     signer = KeyFileSigner(settings.signer_keys, passphrase.get_secret_value().strip())
-    return serve_signer(signer, settings.signer_socket)
+    return serve_signer(signer, settings.signer_socket, signer_credential(settings))

@@ -60,6 +60,7 @@ class Signer(Section):
     socket: Path | None = None
     keys: Path | None = None
     passphrase: SecretStr | None = None
+    token_key: SecretStr | None = None  # of the processes that prepare signatures; made below data_dir unless set
 
 
 class Status(Section):

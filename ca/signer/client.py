@@ -10,7 +10,9 @@ from typing import Any
 from weakref import finalize
 
 from ca.signer.model import KeyInfo, KeyRole, Purpose, SigningRefused
-from ca.signer.protocol import Closed, MalformedMessage, pack, read_message
+from ca.signer.protocol import Channel, Closed, MalformedMessage, Octets, Parts, framed
+from ca.signer.warrant import Credential, digest_of, is_open, read_warrant, sign_header
+from kernel.canonical import canonical_json
 from kernel.errors import ErrorCode, Unavailable, WeichengError, rebuild
 from kernel.i18n import N_
 from kernel.pki.algorithms import UnknownAlgorithm
@@ -25,50 +27,70 @@ _KINDS: Mapping[str, Callable[..., WeichengError]] = {
 class SocketSigner:
     """Signer over ``path``. Keeps idle connections for the next call; safe to share among threads and over a fork."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, credential: Credential | None = None) -> None:
+        """Without a ``credential`` only what is for everybody is signed: OCSP answers and time-stamps."""
         self._path = path
+        self._credential = credential
         self._lock = Lock()
-        self._idle: list[socket.socket] = []
+        self._idle: list[Channel] = []
         self._owner = os.getpid()
         finalize(self, _close_all, self._idle)  # whoever drops the client need not think of its connections
 
     def generate(self, name: str, role: KeyRole, algorithm: str) -> KeyInfo:
         request = {"operation": "generate", "name": name, "role": str(role), "algorithm": algorithm}
-        return _keys(self._call(request))[0]
+        return _keys(self.call(request))[0]
 
     def keys(self) -> Sequence[KeyInfo]:
-        return _keys(self._call({"operation": "keys"}))
+        return _keys(self.call({"operation": "keys"}))
 
-    def sign(self, name: str, purpose: Purpose, tbs: bytes) -> bytes:
-        return self._call({"operation": "sign", "name": name[:200], "purpose": str(purpose)}, tbs)
+    def warrant(self, name: str, purpose: Purpose, tbs: Parts, **facts: Any) -> str:
+        return canonical_json(self._sealed(sign_header(name, purpose, **facts), tbs)).decode()
+
+    def sign(self, name: str, purpose: Purpose, tbs: Parts, warrant: str | None = None) -> bytes:
+        if warrant is not None:
+            return self._exchange(read_warrant(warrant, name[:200], purpose), tbs)
+        return self.call(sign_header(name, purpose), tbs)
+
+    def call(self, header: Mapping[str, Any], body: Parts = b"") -> bytes:
+        """Ask for an operation of the signer; the body of its answer. A request that is not for everybody gets its MAC."""
+        return self._exchange(header if is_open(header) else self._sealed(header, body), body)
 
     def close(self) -> None:
         with self._lock:
             _close_all(self._idle)
 
-    def _call(self, header: Mapping[str, Any], body: bytes = b"") -> bytes:
-        message = pack(header, body)
+    def _sealed(self, header: Mapping[str, Any], body: Parts) -> Mapping[str, Any]:
+        if self._credential is None:
+            raise SigningRefused(
+                N_("This process may not ask the signer for this."),
+                mend=N_("Do it in the console, the worker or on the command line."),
+                place="signer",
+            )
+        return self._credential.seal(header, digest_of(body))
+
+    def _exchange(self, header: Mapping[str, Any], body: Parts) -> bytes:
         # a signer restarted since the last call: signing twice is harmless, making a key twice is not
-        connection, fresh = self._take(fresh=header["operation"] == "generate")
+        return self._ask(framed(header, body), repeatable=header["operation"] in ("sign", "keys"))
+
+    def _ask(self, message: Sequence[Octets], *, repeatable: bool) -> bytes:
+        channel, fresh = self._take(fresh=not repeatable)
         try:
-            reply, answer = self._exchange(connection, message)
+            channel.send(message)
+            reply = channel.header()
+            answer = channel.body()
         except (OSError, Closed, MalformedMessage) as error:
-            connection.close()
+            channel.socket.close()
             if fresh:
                 raise self._gone() from error
             self.close()
-            return self._call(header, body)
+            return self._ask(message, repeatable=repeatable)
         with self._lock:
-            self._idle.append(connection)
+            self._idle.append(channel)
         if "error" in reply:
             raise _error(reply)
         return answer
 
-    def _exchange(self, connection: socket.socket, message: bytes) -> tuple[dict[str, Any], bytes]:
-        connection.sendall(message)
-        return read_message(connection.recv)
-
-    def _take(self, *, fresh: bool) -> tuple[socket.socket, bool]:
+    def _take(self, *, fresh: bool) -> tuple[Channel, bool]:
         with self._lock:
             if self._owner != os.getpid():  # inherited over a fork: the parent's connections are not ours
                 _close_all(self._idle)
@@ -82,7 +104,7 @@ class SocketSigner:
         except OSError as error:
             connection.close()
             raise self._gone() from error
-        return connection, True
+        return Channel(connection), True
 
     def _gone(self) -> Unavailable:
         return Unavailable(
@@ -92,9 +114,9 @@ class SocketSigner:
         )
 
 
-def _close_all(connections: list[socket.socket]) -> None:
-    while connections:
-        connections.pop().close()
+def _close_all(channels: list[Channel]) -> None:
+    while channels:
+        channels.pop().socket.close()
 
 
 def _keys(answer: bytes) -> list[KeyInfo]:

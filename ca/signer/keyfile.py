@@ -14,7 +14,6 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from argon2.low_level import Type, hash_secret_raw
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -25,31 +24,23 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
+from ca.signer.checks import check_signable
 from ca.signer.memory import check_name, key_info
-from ca.signer.model import KeyInfo, KeyRole, Purpose, check_signable
+from ca.signer.model import KeyInfo, KeyRole, Purpose, check_role
+from ca.signer.passphrase import SALT_OCTETS, check_passphrase, derive
 from kernel.canonical import canonical_json
-from kernel.errors import Conflict, IntegrityFailed, Invalid, NotFound, Unavailable
+from kernel.errors import Conflict, IntegrityFailed, NotFound, Unavailable
 from kernel.i18n import N_
 from kernel.pki import algorithms
 from kernel.secrets import write_private
 
-# RFC 9106 section 4, second recommended option: 64 MiB, 3 passes, 4 lanes
-_MEMORY_KIB, _PASSES, _LANES = 65536, 3, 4
-_MIN_PASSPHRASE = 12
-
 
 class KeyFileSigner:
-    """Signer over the file ``path``; the pass-phrase is asked for once, when the file is first read."""
+    """Keys in the file ``path``; the pass-phrase is asked for once, when the file is first read."""
 
     def __init__(self, path: Path, passphrase: str) -> None:
-        if len(passphrase) < _MIN_PASSPHRASE:
-            raise Invalid(
-                N_("The signer's pass-phrase is too short."),
-                mend=N_("Use at least %(length)s characters."),
-                length=_MIN_PASSPHRASE,
-            )
         self._path = path
-        self._passphrase = passphrase.encode()
+        self._passphrase = check_passphrase(passphrase, N_("The signer's pass-phrase is too short."))
         self._lock = RLock()
         self._stamp: tuple[int, int] | None = None
         self._secret: tuple[bytes, bytes] = (b"", b"")  # salt, derived key
@@ -58,7 +49,7 @@ class KeyFileSigner:
     def generate(self, name: str, role: KeyRole, algorithm: str) -> KeyInfo:
         check_name(name)
         row = algorithms.algorithm(algorithm)
-        with self._lock, self._file_lock():
+        with self._lock, file_lock(self._path):
             self._refresh()
             if name in self._held:
                 raise Conflict(N_("There is a key %(name)s already."), name=name)
@@ -74,16 +65,34 @@ class KeyFileSigner:
             return [info for _, (info, _) in sorted(self._held.items())]
 
     def sign(self, name: str, purpose: Purpose, tbs: bytes) -> bytes:
+        info, private = self._key(name)
+        row = algorithms.algorithm(info.algorithm)
+        check_signable(info, row, purpose, tbs)
+        return algorithms.sign(private, row, tbs)
+
+    def sign_digest(self, name: str, purpose: Purpose, digest: bytes) -> bytes:
+        info, private = self._key(name)
+        check_role(info, purpose)
+        return algorithms.sign_digest(private, algorithms.algorithm(info.algorithm), digest)
+
+    def _key(self, name: str) -> tuple[KeyInfo, PrivateKeyTypes]:
         with self._lock:
             if name not in self._held:
                 self._refresh()
             held = self._held.get(name)
         if held is None:
             raise NotFound(N_("There is no key %(name)s."), name=name[:80])
-        info, private = held
-        row = algorithms.algorithm(info.algorithm)
-        check_signable(info, row, purpose, tbs)
-        return algorithms.sign(private, row, tbs)
+        return held
+
+    def change_passphrase(self, new: str) -> None:
+        """Write the keys under another pass-phrase; the old one opens nothing afterwards."""
+        with self._lock, file_lock(self._path):
+            self._refresh()
+            passphrase = check_passphrase(new, N_("The signer's pass-phrase is too short."))
+            self._passphrase, self._secret = passphrase, (b"", b"")
+            if self._held:
+                self._write(self._held)
+                self._refresh()
 
     # --- the file
     def _refresh(self) -> None:
@@ -121,7 +130,7 @@ class KeyFileSigner:
             ) from error
 
     def _write(self, held: Mapping[str, tuple[KeyInfo, PrivateKeyTypes]]) -> None:
-        salt = os.urandom(16)
+        salt = os.urandom(SALT_OCTETS)
         cipher = AESGCM(self._derived(salt))
         entries = [_entry(cipher, info, private) for info, private in held.values()]
         content = {"version": 1, "salt": b64encode(salt).decode(), "keys": entries}
@@ -129,20 +138,20 @@ class KeyFileSigner:
 
     def _derived(self, salt: bytes) -> bytes:
         if self._secret[0] != salt:
-            derived = hash_secret_raw(self._passphrase, salt, _PASSES, _MEMORY_KIB, _LANES, 32, Type.ID)
-            self._secret = (salt, derived)
+            self._secret = (salt, derive(self._passphrase, salt))
         return self._secret[1]
 
-    @contextmanager
-    def _file_lock(self) -> Iterator[None]:
-        """Keep other processes from replacing the file at the same time."""
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(self._path.with_name(self._path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(handle)
+
+@contextmanager
+def file_lock(path: Path) -> Iterator[None]:
+    """Keep other processes from replacing the file at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _entry(cipher: AESGCM, info: KeyInfo, private: PrivateKeyTypes) -> dict[str, Any]:

@@ -1,12 +1,16 @@
-"""A signer whose keys live and die with the process; for tests and drills."""
+"""Keys that live and die with the process; for tests and drills."""
 
 import re
+import secrets
 from collections.abc import Sequence
 
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ca.signer.model import KeyInfo, KeyRole, Purpose, check_signable
+from ca.signer.checks import check_signable
+from ca.signer.guard import Guarded
+from ca.signer.model import KeyInfo, KeyRole, Purpose, check_role
+from ca.signer.warrant import Credential
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.i18n import N_
 from kernel.pki import algorithms
@@ -27,8 +31,8 @@ def key_info(name: str, role: KeyRole, algorithm: str, private: PrivateKeyTypes)
     return KeyInfo(name, role, algorithm, spki)
 
 
-class MemorySigner:
-    """Signer with keys in memory; subclasses say where they are kept."""
+class MemoryKeys:
+    """Keys in memory."""
 
     def __init__(self) -> None:
         self._held: dict[str, tuple[KeyInfo, PrivateKeyTypes]] = {}
@@ -46,9 +50,25 @@ class MemorySigner:
         return [info for _, (info, _) in sorted(self._held.items())]
 
     def sign(self, name: str, purpose: Purpose, tbs: bytes) -> bytes:
-        if name not in self._held:
-            raise NotFound(N_("There is no key %(name)s."), name=name[:80])
-        info, private = self._held[name]
+        info, private = self._key(name)
         row = algorithms.algorithm(info.algorithm)
         check_signable(info, row, purpose, tbs)
         return algorithms.sign(private, row, tbs)
+
+    def sign_digest(self, name: str, purpose: Purpose, digest: bytes) -> bytes:
+        info, private = self._key(name)
+        check_role(info, purpose)
+        return algorithms.sign_digest(private, algorithms.algorithm(info.algorithm), digest)
+
+    def _key(self, name: str) -> tuple[KeyInfo, PrivateKeyTypes]:
+        if name not in self._held:
+            raise NotFound(N_("There is no key %(name)s."), name=name[:80])
+        return self._held[name]
+
+
+class MemorySigner(Guarded):
+    """Signer over keys in memory, with a secret of its own."""
+
+    def __init__(self) -> None:
+        secret = secrets.token_bytes(32)
+        super().__init__(MemoryKeys(), Credential(lambda: secret))

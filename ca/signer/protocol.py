@@ -1,22 +1,29 @@
 """The signer's wire form: ``length of header | length of body`` (4 octets each, big-endian), a JSON header, a binary body.
 
-One request, one answer, over a stream socket. Both lengths are bounded before anything is read.
+One request, one answer, over a stream socket. Both lengths are bounded before anything is read. A body may be sent from many
+buffers and read piece by piece, so that a list of a million entries is never held twice.
 """
 
 import json
+import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from kernel.errors import Invalid
 from kernel.i18n import N_
 
-MAX_HEADER = 4096
+MAX_HEADER = 65536  # the signed approvals of a certificate travel in it
 MAX_BODY = 80 * 1024 * 1024  # a CRL of a million entries is 50 MB
+PIECE = 1 << 20  # octets of a large body that are looked at together
 _LENGTHS = struct.Struct(">II")
-_CHUNK = 1 << 20
+_BUFFERED = 1 << 16
+_AT_ONCE = 512  # buffers of one sendmsg; the system takes 1024
 
-Read = Callable[[int], bytes]
+Octets = bytes | bytearray | memoryview
+Parts = Octets | Sequence[Octets]
 
 
 class MalformedMessage(Invalid):
@@ -30,36 +37,108 @@ class Closed(Exception):
     """The other side closed the connection between two messages."""
 
 
-def pack(header: Mapping[str, Any], body: bytes = b"") -> bytes:
-    """One message; a body beyond MAX_BODY is refused before it is sent."""
+def parts_of(body: Parts) -> Sequence[Octets]:
+    """The buffers of a body that is given as one or as many."""
+    return (body,) if isinstance(body, bytes | bytearray | memoryview) else body
+
+
+def framed(header: Mapping[str, Any], body: Parts = b"") -> Sequence[Octets]:
+    """One message in wire form; MalformedMessage when it is larger than the other side reads."""
+    parts = parts_of(body)
     text = json.dumps(header, ensure_ascii=False).encode()
-    if len(text) > MAX_HEADER or len(body) > MAX_BODY:
+    size = sum(len(part) for part in parts)
+    if len(text) > MAX_HEADER or size > MAX_BODY:
         raise MalformedMessage
-    return _LENGTHS.pack(len(text), len(body)) + text + body
+    return [_LENGTHS.pack(len(text), size) + text, *parts]
 
 
-def read_message(read: Read) -> tuple[dict[str, Any], bytes]:
-    """Header and body of the next message. ``read(n)`` gives 1 to n octets, or none at the end of the stream."""
-    lengths = _exactly(read, _LENGTHS.size, at_start=True)
-    header_size, body_size = _LENGTHS.unpack(lengths)
-    if header_size > MAX_HEADER or body_size > MAX_BODY:
-        raise MalformedMessage
-    try:
-        header = json.loads(_exactly(read, header_size))
-    except ValueError as error:
-        raise MalformedMessage from error
-    if not isinstance(header, dict):
-        raise MalformedMessage
-    return header, _exactly(read, body_size)
+class Channel:
+    """One side of a connection; reads and writes whole messages."""
 
+    def __init__(self, connection: socket.socket) -> None:
+        self.socket = connection
+        self._buffer = memoryview(bytearray(_BUFFERED))
+        self._start = self._end = 0
+        self._left = 0  # octets of the body that are not read yet
 
-def _exactly(read: Read, size: int, *, at_start: bool = False) -> bytes:
-    parts = bytearray()
-    while len(parts) < size:
-        part = read(min(size - len(parts), _CHUNK))
-        if not part:
-            if at_start and not parts:
-                raise Closed
+    def send(self, message: Sequence[Octets]) -> None:
+        """Send what ``framed`` made."""
+        if sum(len(part) for part in message) < _BUFFERED:
+            self.socket.sendall(b"".join(message))
+        else:
+            self._send_parts(message)
+
+    def header(self) -> dict[str, Any]:
+        """The header of the next message; its body has to be read next. Closed at the end of the stream."""
+        self._fill(_LENGTHS.size, at_start=True)
+        header_size, self._left = _LENGTHS.unpack(self._take(_LENGTHS.size))
+        if header_size > MAX_HEADER or self._left > MAX_BODY:
             raise MalformedMessage
-        parts += part
-    return bytes(parts)
+        self._fill(header_size)
+        try:
+            header = json.loads(bytes(self._take(header_size)))
+        except ValueError as error:
+            raise MalformedMessage from error
+        if not isinstance(header, dict):
+            raise MalformedMessage
+        return header
+
+    def body(self) -> bytes:
+        """The body, whole."""
+        return b"".join(bytes(piece) for piece in self.pieces())
+
+    def pieces(self) -> Iterator[memoryview]:
+        """The body in pieces of at most PIECE octets, each to be used before the next is asked for."""
+        held = min(self._left, self._end - self._start)
+        if held:
+            self._left -= held
+            yield self._take(held)
+        space = memoryview(bytearray(min(self._left, PIECE)))
+        while self._left:
+            wanted = space[: min(self._left, PIECE)]
+            self._receive(wanted)
+            self._left -= len(wanted)
+            yield wanted
+
+    def drain(self) -> None:
+        """Read away what is left of the body, so that the next message is found."""
+        for _ in self.pieces():
+            pass
+
+    def _fill(self, size: int, *, at_start: bool = False) -> None:
+        """Have at least ``size`` octets (at most the buffer's) in the buffer."""
+        if self._start + size > _BUFFERED:
+            held = bytes(self._buffer[self._start : self._end])
+            self._buffer[: len(held)] = held
+            self._start, self._end = 0, len(held)
+        while self._end - self._start < size:
+            count = self.socket.recv_into(self._buffer[self._end :])
+            if not count:
+                if at_start and self._start == self._end:
+                    raise Closed
+                raise MalformedMessage
+            self._end += count
+
+    def _take(self, size: int) -> memoryview:
+        taken = self._buffer[self._start : self._start + size]
+        self._start += size
+        if self._start == self._end:
+            self._start = self._end = 0
+        return taken
+
+    def _receive(self, into: memoryview) -> None:
+        at = 0
+        while at < len(into):
+            count = self.socket.recv_into(into[at:])
+            if not count:
+                raise MalformedMessage
+            at += count
+
+    def _send_parts(self, parts: Sequence[Octets]) -> None:
+        waiting = deque(memoryview(part) for part in parts if len(part))
+        while waiting:
+            sent = self.socket.sendmsg(list(islice(waiting, _AT_ONCE)))
+            while waiting and sent >= len(waiting[0]):
+                sent -= len(waiting.popleft())
+            if sent:
+                waiting[0] = waiting[0][sent:]

@@ -1,10 +1,12 @@
 """The signer process: the keys, a Unix socket, nothing else.
 
 It takes itself off the network (a network namespace of its own) where the system allows, talks only to processes of its own
-user (SO_PEERCRED), and parses whatever it is asked to sign. Bounds: message sizes, connections, idle time.
+user (SO_PEERCRED), wants a MAC with whatever is not for everybody (ca.signer.warrant), and parses whatever it is asked to sign.
+Bounds: message sizes, connections, idle time.
 """
 
 import ctypes
+import json
 import os
 import signal
 import socket
@@ -16,9 +18,11 @@ from typing import Any
 
 import structlog
 
-from ca.ports import Signer
+from ca.ports import Keys
+from ca.signer.guard import Guarded
 from ca.signer.model import KeyInfo, KeyRole, Purpose
-from ca.signer.protocol import Closed, MalformedMessage, pack, read_message
+from ca.signer.protocol import Channel, Closed, MalformedMessage, framed
+from ca.signer.warrant import Credential, is_open
 from kernel.errors import ErrorCode, Invalid, Unavailable, WeichengError
 from kernel.i18n import N_
 
@@ -36,10 +40,12 @@ def leave_network() -> bool:
 
 
 class SignerServer:
-    """Serves a Signer at ``path`` until stopped. One thread a connection, at most MAX_CONNECTIONS."""
+    """Serves keys at ``path`` until stopped. One thread a connection, at most MAX_CONNECTIONS."""
 
-    def __init__(self, signer: Signer, path: Path) -> None:
-        self._signer = signer
+    def __init__(self, keys: Keys, path: Path, credential: Credential) -> None:
+        self._keys = keys
+        self._guard = Guarded(keys, credential)
+        self._credential = credential
         self._path = path
         self._stop = threading.Event()
         self._slots = threading.BoundedSemaphore(MAX_CONNECTIONS)
@@ -87,9 +93,9 @@ class SignerServer:
         connection.settimeout(_IDLE_SECONDS)
         try:
             with connection:
+                channel = Channel(connection)
                 while True:
-                    header, body = read_message(connection.recv)
-                    connection.sendall(self._answer(header, body))
+                    self._answer(channel, channel.header())
         except Closed:
             pass
         except (MalformedMessage, OSError) as error:
@@ -97,31 +103,26 @@ class SignerServer:
         finally:
             self._slots.release()
 
-    def _answer(self, header: Mapping[str, Any], body: bytes) -> bytes:
+    def _answer(self, channel: Channel, header: Mapping[str, Any]) -> None:
         try:
-            return self._act(header, body)
+            reply, body = {}, self._act(header, channel)
+        except (MalformedMessage, OSError):
+            raise
         except WeichengError as error:
             _log.warning("request refused", code=str(error.code), place=error.place)
-            params = {name: str(value) for name, value in error.params.items()}
-            return pack(
-                {
-                    "error": str(error.code),
-                    "kind": type(error).__name__,
-                    "message": error.message,
-                    "mend": error.mend,
-                    "place": error.place,
-                    "params": params,
-                }
-            )
+            reply, body = _told(error), b""
         except Exception as error:  # noqa: BLE001 - one bad request must not end the process that holds the keys
             _log.error("request failed", exc_info=error)
-            return pack({"error": str(ErrorCode.INTERNAL), "message": N_("The signer failed; see its log.")})
+            reply = {"error": str(ErrorCode.INTERNAL), "message": N_("The signer failed; see its log.")}
+            body = b""
+        channel.drain()
+        channel.send(framed(reply, body))
 
-    def _act(self, header: Mapping[str, Any], body: bytes) -> bytes:
+    def _act(self, header: Mapping[str, Any], channel: Channel) -> bytes:
         try:
             operation, name = header["operation"], str(header.get("name", ""))
             if operation == "sign":
-                purpose = Purpose(header["purpose"])
+                Purpose(header["purpose"]), header["name"]
             elif operation == "generate":
                 role, algorithm = KeyRole(header["role"]), str(header["algorithm"])
             elif operation != "keys":
@@ -129,30 +130,36 @@ class SignerServer:
         except (KeyError, ValueError) as error:
             raise Invalid(N_("The signer does not know this request.")) from error
         if operation == "sign":
-            return pack({}, self._signer.sign(name, purpose, body))
+            return self._guard.granted(header, channel.pieces())
+        if not is_open(header):
+            self._credential.check(header)
         if operation == "generate":
-            made = self._signer.generate(name, role, algorithm)
+            made = self._keys.generate(name, role, algorithm)
             _log.info("key made", key=name, role=str(role), algorithm=algorithm)
-            return pack({}, _listed([made]))
-        return pack({}, _listed(self._signer.keys()))
+            return _listed([made])
+        return _listed(self._keys.keys())
 
 
-def serve(signer: Signer, path: Path) -> int:
+def serve(keys: Keys, path: Path, credential: Credential) -> int:
     """Run the signer process until SIGTERM or SIGINT: off the network first, then the socket; 0 at an orderly end."""
     if leave_network():
         _log.info("left the network")
     else:
         _log.warning("network namespace not permitted; the signer opens no socket but its own")
-    server = SignerServer(signer, path)
+    server = SignerServer(keys, path, credential)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     server.run()
     return 0
 
 
-def _listed(keys: Any) -> bytes:
-    import json
+def _told(error: WeichengError) -> dict[str, Any]:
+    params = {name: str(value) for name, value in error.params.items()}
+    told = {"message": error.message, "mend": error.mend, "place": error.place, "params": params}
+    return {"error": str(error.code), "kind": type(error).__name__, **told}
 
+
+def _listed(keys: Any) -> bytes:
     return json.dumps([_row(key) for key in keys]).encode()
 
 

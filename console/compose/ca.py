@@ -16,6 +16,7 @@ from ca.status.responder import Responder
 from ca.status.revocations import Revocations
 from ca.status.services import Services
 from ca.status.standing import RelyingParty
+from console.compose.credential import signer_credential
 from console.compose.floor import Floor
 from policies.registry import load
 
@@ -23,7 +24,7 @@ from policies.registry import load
 def build(floor: Floor) -> CaService:
     """The CA over one floor. The signer need not run yet: it is asked when something is to be signed."""
     database, clock, access = floor.database, floor.clock, floor.access
-    signer = SocketSigner(floor.settings.signer_socket)
+    signer = SocketSigner(floor.settings.signer_socket, signer_credential(floor.settings))
     profiles = Profiles(
         database, clock, (document.value for document in load(part="cert_profiles").documents)
     )
@@ -49,7 +50,15 @@ def build(floor: Floor) -> CaService:
             hierarchies,
         ),
         registration=Registration(
-            database, clock, access, floor.approvals, profiles, issuance, floor.box, blocklists
+            database,
+            clock,
+            access,
+            floor.approvals,
+            profiles,
+            issuance,
+            floor.box,
+            blocklists,
+            floor.evidence,
         ),
         blocklists=blocklists,
         lifecycle=Lifecycle(database, clock, access, marking),

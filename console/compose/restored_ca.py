@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_bytes
 
 from ca import store
 from ca.issuance import Issuance
@@ -10,7 +11,9 @@ from ca.model import Authority, Certificate
 from ca.profiles import Profiles
 from ca.registration.blocklists import Blocklists
 from ca.registration.service import Registration
+from ca.signer.guard import Guarded
 from ca.signer.keyfile import KeyFileSigner
+from ca.signer.warrant import Credential
 from kernel.blobs import MemoryBlobs
 from kernel.clock import Clock
 from kernel.errors import IntegrityFailed
@@ -69,13 +72,16 @@ def restored_ca(database: Database, clock: Clock, keys: Path, passphrase: str, s
     profiles = Profiles(
         database, clock, (document.value for document in load(part="cert_profiles").documents)
     )
-    signer = KeyFileSigner(keys, passphrase)
+    secret = token_bytes(32)
+    signer = Guarded(KeyFileSigner(keys, passphrase), Credential(lambda: secret))
     issuance = Issuance(database, clock, signer, profiles, evidence, "http://drill.invalid")
     box = SecretBox(scratch / "drill-box" / "key")
     blocklists = Blocklists(scratch / "blocklists", database, access)
     return RestoredCa(
         database,
-        Registration(database, clock, access, Approvals(clock, access), profiles, issuance, box, blocklists),
+        Registration(
+            database, clock, access, Approvals(clock, access), profiles, issuance, box, blocklists, evidence
+        ),
     )
 
 

@@ -90,6 +90,16 @@ approval_votes = Table(
     Column("at", UtcDateTime, nullable=False),
 )
 
+# A decision signed by who made it: the document (canonical JSON) and its detached CMS.
+approval_signatures = Table(
+    "identity_approval_signatures",
+    metadata,
+    Column("approval", String(60), ForeignKey("identity_approvals.id"), primary_key=True),
+    Column("person", String(80), primary_key=True),
+    Column("document", Text, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+)
+
 credentials = Table(
     "identity_credentials",
     metadata,

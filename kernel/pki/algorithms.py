@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
@@ -104,6 +105,16 @@ def sign(key: PrivateKeyTypes, row: Algorithm, data: bytes) -> bytes:
         return key.sign(data, ec.ECDSA(_HASHES[row.digest]()))
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return key.sign(data)
+    raise UnknownAlgorithm(N_("The private key is of no supported kind."))
+
+
+def sign_digest(key: PrivateKeyTypes, row: Algorithm, digest: bytes) -> bytes:
+    """As ``sign``, of data whose digest (by ``row.digest``) is given; Ed25519 has no such form and is UnknownAlgorithm."""
+    hashed = Prehashed(_HASHES[row.digest]())
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(digest, padding.PKCS1v15(), hashed)
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.sign(digest, ec.ECDSA(hashed))
     raise UnknownAlgorithm(N_("The private key is of no supported kind."))
 
 

@@ -17,18 +17,23 @@ from hypothesis import strategies as st
 
 from ca.ports import Signer
 from ca.signer.client import SocketSigner
+from ca.signer.guard import Guarded
 from ca.signer.keyfile import KeyFileSigner
 from ca.signer.memory import MemorySigner
 from ca.signer.model import KeyRole, Purpose, SigningRefused
+from ca.signer.warrant import Credential
 from kernel.errors import Conflict, IntegrityFailed, Invalid, NotFound, Unavailable
 from kernel.pki.algorithms import ALGORITHMS, algorithm, verify
 
 PASSPHRASE = "a-long-enough-passphrase"
+SECRET = "the secret of the processes that prepare"
+PREPARES = Credential(SECRET.encode)
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
     (folder / "secrets").mkdir(exist_ok=True)
     (folder / "secrets" / "signer__passphrase").write_text(PASSPHRASE)
+    (folder / "secrets" / "signer__token_key").write_text(SECRET)
     environment = {
         **os.environ,
         "WEICHENG_DATA_DIR": str(folder),
@@ -49,10 +54,10 @@ def signer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Signer]:
     if request.param == "memory":
         yield MemorySigner()
     elif request.param == "key file":
-        yield KeyFileSigner(tmp_path / "signer.keys", PASSPHRASE)
+        yield Guarded(KeyFileSigner(tmp_path / "signer.keys", PASSPHRASE), PREPARES)
     else:
         process = start(tmp_path)
-        client = SocketSigner(tmp_path / "signer.sock")
+        client = SocketSigner(tmp_path / "signer.sock", PREPARES)
         yield client
         client.close()
         process.send_signal(signal.SIGTERM)
@@ -162,7 +167,7 @@ def test_garbage_on_the_socket_ends_the_connection_and_nothing_else(process: Pat
             client.shutdown(socket.SHUT_WR)
             while client.recv(4096):
                 pass
-    with closing(SocketSigner(process / "signer.sock")) as asking:
+    with closing(SocketSigner(process / "signer.sock", PREPARES)) as asking:
         assert asking.keys() == []
 
 
@@ -184,13 +189,13 @@ def test_nobody_answers_is_a_typed_error(tmp_path: Path) -> None:
 
 def test_a_killed_signer_loses_no_key_it_has_told_of(tmp_path: Path) -> None:
     first = start(tmp_path)
-    with closing(SocketSigner(tmp_path / "signer.sock")) as client:
+    with closing(SocketSigner(tmp_path / "signer.sock", PREPARES)) as client:
         key = client.generate("evidence", KeyRole.EVIDENCE, "p256")
     first.kill()
     first.wait()
     (tmp_path / "signer.sock").unlink()
     second = start(tmp_path)
-    with closing(SocketSigner(tmp_path / "signer.sock")) as client:
+    with closing(SocketSigner(tmp_path / "signer.sock", PREPARES)) as client:
         assert list(client.keys()) == [key]
     second.terminate()
     assert second.wait(20) == 0
@@ -198,7 +203,7 @@ def test_a_killed_signer_loses_no_key_it_has_told_of(tmp_path: Path) -> None:
 
 def test_a_client_outlives_the_signer_it_was_talking_to(tmp_path: Path) -> None:
     first = start(tmp_path)
-    with closing(SocketSigner(tmp_path / "signer.sock")) as client:
+    with closing(SocketSigner(tmp_path / "signer.sock", PREPARES)) as client:
         client.generate("evidence", KeyRole.EVIDENCE, "p256")
         first.terminate()
         assert first.wait(20) == 0

@@ -17,6 +17,7 @@ from ca.signer.keyfile import KeyFileSigner
 from ca.signer.server import SignerServer
 from console.commands.drill import ask_restored_ca
 from console.compose.app import App
+from console.compose.credential import signer_credential
 from console.compose.tables import import_all_tables
 from console.demo.backup import change_byte
 from console.demo.backup import run as run_step
@@ -51,6 +52,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
         signer = SignerServer(
             KeyFileSigner(settings.signer_keys, settings.signer.passphrase.get_secret_value()),
             settings.signer_socket,
+            signer_credential(settings),
         )
         thread = threading.Thread(target=signer.run)
         thread.start()

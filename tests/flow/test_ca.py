@@ -18,6 +18,7 @@ from ca.model import Certificate, Reason, State
 from ca.service import CaService
 from ca.signer.client import SocketSigner
 from ca.signer.model import KeyRole
+from ca.signer.warrant import Credential
 from ca.web import StatusSite
 from console.compose.tables import import_all_tables
 from kernel.clock import SystemClock
@@ -35,13 +36,16 @@ from tests.unit.ca.conftest import build
 OFFICER = Principal("usr_1", "officer", frozenset({Role.SECURITY_OFFICER}), "u_city", "password")
 SECOND = Principal("usr_2", "second", frozenset({Role.SECURITY_OFFICER}), "u_city", "password")
 REGISTRAR = Principal("usr_3", "registrar", frozenset({Role.REGISTRAR}), "u_city", "password")
+SECRET = b"a secret of the processes of this test"
 SIGNER = """
 import sys
 from pathlib import Path
 from ca.signer.keyfile import KeyFileSigner
 from ca.signer.server import serve
-folder = Path(sys.argv[1])
-sys.exit(serve(KeyFileSigner(folder / "keys", "a-long-enough-passphrase"), folder / "signer.sock"))
+from ca.signer.warrant import Credential
+folder, secret = Path(sys.argv[1]), sys.argv[2].encode()
+keys = KeyFileSigner(folder / "keys", "a-long-enough-passphrase")
+sys.exit(serve(keys, folder / "signer.sock", Credential(lambda: secret)))
 """
 
 
@@ -107,7 +111,7 @@ class City:
 
 
 def start_signer(folder: Path) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen([sys.executable, "-c", SIGNER, str(folder)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, "-c", SIGNER, str(folder), SECRET.decode()], stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 30
     while process.poll() is None and time.monotonic() < deadline:
         client = SocketSigner(folder / "signer.sock")
@@ -131,7 +135,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
         for row in UNITS:
             uow.execute(units.insert().values(row))
     process = start_signer(folder)
-    client = SocketSigner(folder / "signer.sock")
+    client = SocketSigner(folder / "signer.sock", Credential(lambda: SECRET))
     ca, _ = build(database, SystemClock(), client, folder / "box")
     plan = one_ca("市大数据局", "测试根 CA", "测试签发 CA", "张敏")
     ca.ceremonies.perform(SECOND, ca.ceremonies.propose(OFFICER, plan))

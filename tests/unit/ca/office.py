@@ -57,7 +57,7 @@ def opened(folder: Path) -> Iterator[Office]:
     accounts = make_accounts(app)
     signer = MemorySigner()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(composition, "SocketSigner", lambda _path: signer)
+        patched.setattr(composition, "SocketSigner", lambda *_: signer)
         found(app)
     user = accounts[Role.REGISTRAR].user
     registrar = Principal(user.id, user.name, frozenset({Role.REGISTRAR}), user.unit, "password")

@@ -88,11 +88,11 @@ def test_a_ceremony_that_breaks_off_is_taken_up_again(
 ) -> None:
     real, calls = signer.sign, []
 
-    def breaks(name: str, purpose: Purpose, tbs: bytes) -> bytes:
+    def breaks(name: str, purpose: Purpose, tbs: bytes, *warrant: str) -> bytes:
         calls.append(name)
         if len(calls) == failing:
             raise Unavailable("The signer does not answer.")
-        return real(name, purpose, tbs)
+        return real(name, purpose, tbs, *warrant)
 
     ceremony = ca.ceremonies.propose(officer, PLAN)
     with monkeypatch.context() as patched:

@@ -69,11 +69,11 @@ def test_a_recovery_that_fails_for_one_goes_on_with_the_others(
                 world.ca.registration.approve(world.officer, request.id)
     real, seen = world.signer.sign, []
 
-    def first_fails(name: str, purpose: Purpose, tbs: bytes) -> bytes:
+    def first_fails(name: str, purpose: Purpose, tbs: bytes, *warrant: str) -> bytes:
         seen.append(tbs)
         if len(seen) == 1:
             raise Unavailable("The signer does not answer.")
-        return real(name, purpose, tbs)
+        return real(name, purpose, tbs, *warrant)
 
     with monkeypatch.context() as patched:
         patched.setattr(world.signer, "sign", first_fails)

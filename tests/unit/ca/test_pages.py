@@ -60,7 +60,7 @@ def _over(app: Any, office: Founded) -> Any:
     """A CA over that floor with the founded one's keys."""
     signer = office.app.ca.publication._signer
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(composition, "SocketSigner", lambda _path: signer)
+        patched.setattr(composition, "SocketSigner", lambda *_: signer)
         return composition.build(app.floor)
 
 

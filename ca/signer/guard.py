@@ -1,0 +1,113 @@
+"""The signer's rules over keys, wherever the keys are: who may ask, what is signed, no serial twice."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from threading import Lock
+from typing import Any
+
+from ca.ports import Keys
+from ca.signer.checks import FAULTS, read_certificate
+from ca.signer.crl_check import CrlCheck
+from ca.signer.model import PUBLIC, KeyInfo, KeyRole, Purpose, SigningRefused, check_role, refused
+from ca.signer.protocol import Octets, Parts, parts_of
+from ca.signer.warrant import Credential, check_digest, digest_of, read_warrant, sign_header
+from kernel.canonical import canonical_json
+from kernel.errors import NotFound
+from kernel.i18n import N_
+from kernel.pki.algorithms import Algorithm, algorithm
+from kernel.pki.der import MalformedDer
+
+_REMEMBERED = 200_000  # serials signed in this run, the newest; 40 MB at most
+
+
+class Guarded:
+    """Signer over ``keys``. In one process with its user it asks for the same as behind a socket."""
+
+    def __init__(self, keys: Keys, credential: Credential) -> None:
+        self._keys = keys
+        self._credential = credential
+        self._known: dict[str, KeyInfo] = {}
+        self._signed: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._lock = Lock()
+
+    def generate(self, name: str, role: KeyRole, algorithm: str) -> KeyInfo:
+        return self._keys.generate(name, role, algorithm)
+
+    def keys(self) -> Sequence[KeyInfo]:
+        return self._keys.keys()
+
+    def warrant(self, name: str, purpose: Purpose, tbs: Parts, **facts: Any) -> str:
+        return canonical_json(
+            self._credential.seal(sign_header(name, purpose, **facts), digest_of(tbs))
+        ).decode()
+
+    def sign(self, name: str, purpose: Purpose, tbs: Parts, warrant: str | None = None) -> bytes:
+        made = self.warrant(name, purpose, tbs) if warrant is None else warrant
+        header = read_warrant(made, name, purpose)
+        return self.granted(header, parts_of(tbs))
+
+    def granted(self, header: Mapping[str, Any], pieces: Iterable[Octets]) -> bytes:
+        """The signature that a request asks for; each piece is used before the next is taken.
+
+        SigningRefused for who may not ask or what may not be signed, NotFound without the key, Invalid for other bytes.
+        """
+        name, purpose = str(header["name"]), Purpose(header["purpose"])
+        if purpose in PUBLIC:
+            return self._keys.sign(name, purpose, b"".join(pieces))
+        self._credential.check(header)
+        key = self._key(name)
+        check_role(key, purpose)
+        row = algorithm(key.algorithm)
+        if purpose is Purpose.CRL and row.family != "ed25519":  # which signs the whole, not a digest
+            return self._keys.sign_digest(name, purpose, _list_digest(key, row, header, pieces))
+        tbs = b"".join(pieces)
+        check_digest(header, digest_of(tbs))
+        if purpose is Purpose.CERTIFICATE:
+            self._check_certificate(key, row, header, tbs)
+        return self._keys.sign(name, purpose, tbs)
+
+    def _key(self, name: str) -> KeyInfo:
+        if name not in self._known:
+            self._known = {key.name: key for key in self._keys.keys()}
+        if name not in self._known:
+            raise NotFound(N_("There is no key %(name)s."), name=name[:80])
+        return self._known[name]
+
+    def _check_certificate(self, key: KeyInfo, row: Algorithm, header: Mapping[str, Any], tbs: bytes) -> None:
+        try:
+            certificate = read_certificate(row, tbs)
+        except FAULTS as error:
+            raise refused(key, Purpose.CERTIFICATE) from error
+        self._check_serial(key, certificate.serial_number, tbs)
+
+    def _check_serial(self, key: KeyInfo, serial: int, tbs: bytes) -> None:
+        """A serial stands for one certificate: other bytes with the same one are refused (RFC 5280 section 4.1.2.2)."""
+        digest = hashlib.sha256(tbs).digest()
+        with self._lock:
+            before = self._signed.setdefault((key.name, serial), digest)
+            if len(self._signed) > _REMEMBERED:
+                self._signed.popitem(last=False)
+        if before != digest:
+            raise SigningRefused(
+                N_("Another certificate with the serial %(serial)s was signed already."),
+                place=key.name,
+                serial=f"{serial:032x}",
+            )
+
+
+def _list_digest(key: KeyInfo, row: Algorithm, header: Mapping[str, Any], pieces: Iterable[Octets]) -> bytes:
+    """The digest that the key signs of a tbsCertList, checked while it passes by."""
+    check = CrlCheck(key.spki, row)
+    bound, own = hashlib.sha256(), hashlib.new(row.digest)
+    try:
+        for piece in pieces:
+            check.feed(piece)
+            bound.update(piece)
+            if row.digest != "sha256":
+                own.update(piece)
+        check.finish()
+    except MalformedDer as error:
+        raise refused(key, Purpose.CRL) from error
+    check_digest(header, bound.hexdigest())
+    return bound.digest() if row.digest == "sha256" else own.digest()
