@@ -1,12 +1,10 @@
-"""Profiles, and the suite's own services that work with certificates."""
+"""The suite's own services that work with certificates."""
 
 from datetime import datetime
 from typing import Any
 
 from ca.model import ServiceStatus
-from ca.overview import title
-from ca.profiles import Attribute, Profile
-from ca.resources.labels import FRESHNESS, KEY_SOURCES, KEY_USAGES, ROLES, USAGES
+from ca.resources.labels import FRESHNESS, ROLES
 from ca.signer.model import KeyRole
 from kernel.edges.resources import (
     Cell,
@@ -17,7 +15,6 @@ from kernel.edges.resources import (
     Filter,
     Link,
     Record,
-    Related,
     Resource,
     Verb,
 )
@@ -27,96 +24,6 @@ from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 
 _P = Permission
-
-
-class ProfileRecord(Record):
-    id: str
-    title: str
-    usage: str
-    days: int
-    renewal_days: int
-    approvals: int
-    keys: tuple[str, ...]
-    own_key: tuple[str, ...]
-    subject: tuple[str, ...]
-    names: tuple[str, ...]
-    names_required: bool
-    key_usage: tuple[str, ...]
-    extended_key_usage: tuple[str, ...]
-    policies: tuple[str, ...]
-    version: str
-
-
-def profile_record(profile: Profile) -> ProfileRecord:
-    names = [f"dns:*.{suffix}" for suffix in profile.dns_suffixes]
-    names += [f"ip:{prefix}" for prefix in profile.ip_prefixes]
-    names += [f"email:{profile.email.pattern}"] if profile.email else []
-    return ProfileRecord(
-        id=profile.id,
-        title=title(profile),
-        usage=str(profile.usage),
-        days=profile.validity.days,
-        renewal_days=profile.renewal.days,
-        approvals=profile.approvals,
-        keys=tuple(sorted(profile.keys)),
-        own_key=tuple(sorted(profile.own_key)),
-        subject=tuple(_rule(key, rule) for key, rule in profile.subject.items()),
-        names=tuple(names),
-        names_required=profile.names_required,
-        key_usage=profile.key_usage,
-        extended_key_usage=profile.extended_key_usage,
-        policies=profile.policies,
-        version=profile.version,
-    )
-
-
-def _rule(key: str, rule: Attribute) -> str:
-    if rule.value is not None:
-        return f"{key}={rule.value}"
-    pattern = rule.pattern.pattern if rule.pattern else ""
-    return f"{key} ~ {pattern}" if rule.required else f"[{key} ~ {pattern}]"
-
-
-def _profiles(app: Any, principal: Principal, ask: Ask) -> Page[ProfileRecord]:
-    return app.ca.overview.profiles(principal, ask).map(profile_record)  # type: ignore[no-any-return]
-
-
-def _profile(app: Any, principal: Principal, profile_id: str) -> ProfileRecord:
-    return profile_record(app.ca.overview.profile(principal, profile_id))
-
-
-PROFILES = Resource(
-    name="ca.profiles",
-    title=N_("Certificate profiles"),
-    one=N_("Certificate profile"),
-    permission=_P.CA_READ,
-    record=ProfileRecord,
-    page=_profiles,
-    item=_profile,
-    headline="title",
-    columns=(
-        Column("title", N_("Name")),
-        Column("usage", N_("For whom"), Cell.STATE, USAGES),
-        Column("days", N_("Days of validity"), Cell.NUMBER),
-        Column("renewal_days", N_("Renewable days before its end"), Cell.NUMBER, shown=False),
-        Column("approvals", N_("Approvals needed"), Cell.NUMBER),
-        Column("keys", N_("Keys allowed"), Cell.LIST),
-        Column("own_key", N_("Where the key comes from"), Cell.LIST, KEY_SOURCES, shown=False),
-        Column("subject", N_("Rules of the subject"), Cell.LIST, shown=False),
-        Column("names", N_("Alternative names allowed"), Cell.LIST, shown=False),
-        Column("names_required", N_("Alternative names required"), Cell.FLAG, shown=False),
-        Column("key_usage", N_("Key usage"), Cell.LIST, KEY_USAGES, shown=False),
-        Column("extended_key_usage", N_("Extended key usage"), Cell.LIST, KEY_USAGES),
-        Column("policies", N_("Certificate policies"), Cell.LIST, shown=False),
-        Column("version", N_("Version of the profile"), Cell.CODE),
-        Column("id", N_("Short name"), Cell.CODE),
-    ),
-    filters=(Filter("usage", N_("For whom"), labels=USAGES),),
-    related=(Related(N_("Issued certificates"), "ca.certificates", lambda record: {"profile": record.id}),),
-    facet="usage",
-    empty=N_("No profile fits. Profiles are files of policies/data/cert_profiles."),
-    audited=False,
-)
 
 
 class ServiceRecord(Record):

@@ -48,6 +48,7 @@ INNER = {
     "Approvals",
     "Base",
     "Issuance",
+    "Profiles",
 }  # what services are made of: they check before they call these
 
 
