@@ -11,6 +11,8 @@ from ca.encoding import crl as encoding
 from ca.model import Certificate, Reason, State, move
 from ca.ports import Evidence
 from ca.status.publication import Publication
+from ca.transparency.model import EntryType
+from ca.transparency.queueing import tell
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
 from kernel.errors import ErrorCode, Unavailable, WeichengError
@@ -36,10 +38,12 @@ class Marking:
     def hold(self, uow: UnitOfWork, actor: Principal, found: Certificate, note: str) -> None:
         now, reason = self.now(), Reason.CERTIFICATE_HOLD
         self._set(uow, found, State.HELD, now, reason, encoding.entry(int(found.serial, 16), now, reason))
+        self._log(uow, found, EntryType.HELD, reason)
         _tell(uow, actor, found, AuditAction.CA_HOLD, EventKind.CERTIFICATE_HELD, note)
 
     def release(self, uow: UnitOfWork, actor: Principal, found: Certificate, note: str) -> None:
         self._set(uow, found, State.ISSUED)
+        self._log(uow, found, EntryType.RELEASED)
         _tell(uow, actor, found, AuditAction.CA_RELEASE, EventKind.CERTIFICATE_RELEASED, note)
 
     def revoke(
@@ -54,6 +58,7 @@ class Marking:
         now = self.now()
         entry = encoding.entry(int(found.serial, 16), now, reason, invalid_since)
         self._set(uow, found, State.REVOKED, now, reason, entry)
+        self._log(uow, found, EntryType.REVOKED, reason)
         _tell(uow, actor, found, AuditAction.CA_REVOKE, EventKind.CERTIFICATE_REVOKED, note, reason)
         self._evidence.record(
             uow,
@@ -103,6 +108,12 @@ class Marking:
     def check(found: Certificate) -> None:
         """IllegalMove unless it can be revoked."""
         move(found.serial, found.state, State.REVOKED)
+
+    def _log(
+        self, uow: UnitOfWork, found: Certificate, what: EntryType, reason: Reason | None = None
+    ) -> None:
+        issuer = store.read_authority(uow.connection, found.authority)
+        tell(uow, self._clock, what, found, issuer.spki, reason)
 
     @staticmethod
     def _set(

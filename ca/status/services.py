@@ -29,8 +29,13 @@ from kernel.pki.algorithms import Algorithm, algorithm
 from kernel.store import Database
 
 KEY_KIND = "p256"
-PROFILES = {KeyRole.OCSP: "ocsp-responder", KeyRole.TIMESTAMP: "timestamp", KeyRole.EVIDENCE: "evidence-seal"}
-TITLES = {KeyRole.OCSP: "OCSP", KeyRole.TIMESTAMP: "TSA", KeyRole.EVIDENCE: "Evidence"}
+PROFILES = {
+    KeyRole.OCSP: "ocsp-responder",
+    KeyRole.TIMESTAMP: "timestamp",
+    KeyRole.EVIDENCE: "evidence-seal",
+    KeyRole.LOG: "transparency-log",
+}
+TITLES = {KeyRole.OCSP: "OCSP", KeyRole.TIMESTAMP: "TSA", KeyRole.EVIDENCE: "Evidence", KeyRole.LOG: "Log"}
 TSA_POLICY = "2.25.301762117450198243360527214361182402410"
 
 

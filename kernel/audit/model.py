@@ -61,6 +61,9 @@ class AuditAction(StrEnum):
     CA_PROFILE_PROPOSE = "ca:profile:propose"
     CA_PROFILE_APPROVE = "ca:profile:approve"
     CA_PROFILE_REJECT = "ca:profile:reject"
+    CA_LOG_ALARM = "ca:log:alarm"
+    CA_LOG_CHECK = "ca:log:check"
+    CA_LOG_RESTART = "ca:log:restart"
     CA_BLOCKLIST_LOAD = "ca:blocklist:load"
     CA_RECOVER = "ca:certificate:recover"
     # suite

@@ -56,6 +56,10 @@ class Permission(StrEnum):
     CA_CEREMONY_APPROVE = "ca:ceremony:approve"
     CA_PROVISION = "ca:service:provision"
     CA_CRL_PUBLISH = "ca:crl:publish"
+    LOG_READ = "ca:log:read"
+    LOG_CHECK = "ca:log:check"
+    LOG_RESTART = "ca:log:restart"
+    TIMESTAMP_READ = "ca:timestamp:read"
     CA_PROFILE_PROPOSE = "ca:profile:propose"
     CA_PROFILE_APPROVE = "ca:profile:approve"
     # disaster recovery
@@ -190,12 +194,17 @@ _CA: dict[Role, frozenset[Permission]] = {
             _P.CA_CEREMONY_APPROVE,
             _P.CA_PROVISION,
             _P.CA_CRL_PUBLISH,
+            _P.LOG_READ,
+            _P.LOG_CHECK,
+            _P.LOG_RESTART,
+            _P.TIMESTAMP_READ,
             _P.CA_PROFILE_PROPOSE,
             _P.CA_PROFILE_APPROVE,
         }
     ),
+    Role.AUDITOR: frozenset({_P.LOG_READ, _P.LOG_CHECK, _P.TIMESTAMP_READ}),
     Role.NETWORK_ADMINISTRATOR: frozenset({_P.CA_READ}),
-    Role.ASSESSOR: frozenset({_P.CA_READ}),
+    Role.ASSESSOR: frozenset({_P.CA_READ, _P.LOG_READ, _P.TIMESTAMP_READ}),
 }
 for _role, _held in _CA.items():
     ROLE_PERMISSIONS[_role] |= _held

@@ -1,0 +1,55 @@
+"""The statements on the register of time-stamps (ca.timestamps.tables)."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select
+
+from ca.timestamps.model import Stamped
+from ca.timestamps.tables import timestamps
+from kernel.errors import NotFound
+from kernel.i18n import N_
+from kernel.store.listing import Listing, equals, since, until
+
+
+def add(connection: Connection, stamped: Stamped) -> None:
+    connection.execute(insert(timestamps).values(asdict(stamped)))
+
+
+def read(connection: Connection, serial: str) -> Stamped:
+    wanted = timestamps.c.serial == serial.lower().replace(":", "")
+    row = connection.execute(select(timestamps).where(wanted)).one_or_none()
+    if row is None:
+        raise NotFound(N_("There is no time-stamp %(serial)s in the register."), serial=serial[:60])
+    return stamped_of(row)
+
+
+def newest_time(connection: Connection) -> datetime | None:
+    """When the newest stamp was given."""
+    found: datetime | None = connection.execute(select(func.max(timestamps.c.at))).scalar()
+    return found
+
+
+def prune(connection: Connection, before: datetime) -> int:
+    """Remove what was given before; returns how many."""
+    return connection.execute(delete(timestamps).where(timestamps.c.at < before)).rowcount
+
+
+def stamped_of(row: Row[Any]) -> Stamped:
+    return Stamped(row.serial, row.at, row.digest, row.imprint, row.certificate)
+
+
+STAMPS: Listing[Stamped] = Listing(
+    query=select(timestamps),
+    key=timestamps.c.serial,
+    orders={"at": timestamps.c.at},
+    default="-at",
+    row=stamped_of,
+    filters={
+        "digest": equals(timestamps.c.digest),
+        "imprint": equals(timestamps.c.imprint),
+        "since": since(timestamps.c.at),
+        "until": until(timestamps.c.at),
+    },
+)

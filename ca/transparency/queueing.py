@@ -1,0 +1,28 @@
+"""Telling the log: what the issuing and marking of certificates call within their own transaction."""
+
+from ca.model import Certificate, Reason
+from ca.transparency import store
+from ca.transparency.model import EntryType, Leaf
+from kernel.canonical import sha256_hex
+from kernel.clock import Clock
+from kernel.store import UnitOfWork
+
+
+def tell(
+    uow: UnitOfWork,
+    clock: Clock,
+    what: EntryType,
+    certificate: Certificate,
+    issuer_spki: bytes,
+    reason: Reason | None = None,
+) -> None:
+    """Queue the leaf: it is logged if, and only if, the transaction is kept. ``issuer_spki`` is the issuing CA's key."""
+    leaf = Leaf(
+        type=what,
+        serial=certificate.serial,
+        certificate=certificate.fingerprint,
+        issuer_key=sha256_hex(issuer_spki),
+        at=clock.now(),
+        reason=None if reason is None else reason.name.lower(),
+    )
+    store.enqueue(uow.connection, leaf)
