@@ -52,7 +52,11 @@ class Token:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a certificate shall hold. ``subject`` is complete; ``names`` are texts such as ``dns:host``."""
+    """What a certificate shall hold. ``subject`` is complete; ``names`` are texts such as ``dns:host``.
+
+    For certificates of CAs: ``called`` is the Name where it is not made of ``subject``, ``period`` the first and last moment
+    in place of the profile's validity from now, ``more`` extensions beyond the profile's, such as name constraints.
+    """
 
     profile: Profile
     subject: Mapping[str, str]
@@ -60,6 +64,14 @@ class Wanted:
     spki: bytes
     unit: str
     request: str | None = None
+    called: x509.Name | None = None
+    period: tuple[datetime, datetime] | None = None
+    more: tuple[tuple[x509.ExtensionType, bool], ...] = ()
+
+    @property
+    def name(self) -> x509.Name:
+        """The subject; a foreign one as it is."""
+        return self.called or naming.name(self.subject)
 
 
 class Issuance:
@@ -90,9 +102,9 @@ class Issuance:
         serial = (
             secrets.randbits(126) | 1 << 126
         )  # 127 bits, positive, 16 octets (RFC 5280 4.1.2.2 allows 20)
-        not_before = now - _BACKDATE
-        not_after = min(not_before + wanted.profile.validity, _expiry(authority))
-        subject = naming.name(wanted.subject)
+        not_before, not_after = wanted.period or (now - _BACKDATE, now - _BACKDATE + wanted.profile.validity)
+        not_after = min(not_after, _expiry(authority))
+        subject = wanted.name
         tbs = encoding.tbs_certificate(
             self._template(authority, wanted.profile.id),
             serial=serial,
@@ -101,6 +113,7 @@ class Issuance:
             not_before=not_before,
             not_after=not_after,
             names=naming.alternative_names(wanted.names),
+            more=wanted.more,
         )
         _check(tbs, authority, wanted, serial, not_before, not_after)
         warrant = self._signer.warrant(
@@ -156,8 +169,12 @@ class Issuance:
 
     def sign(self, token: Token, by: Principal) -> Certificate:
         """Have the token signed and store the certificate with its audit record, event and evidence."""
-        row = algorithm(token.authority.algorithm)
         signature = self._signer.sign(token.authority.key, Purpose.CERTIFICATE, token.tbs, token.warrant)
+        return self.complete(token, signature, by)
+
+    def complete(self, token: Token, signature: bytes, by: Principal) -> Certificate:
+        """Store the certificate with a signature made here or, by an offline CA, elsewhere; an error when it is not right."""
+        row = algorithm(token.authority.algorithm)
         verify(token.authority.spki, row.digest, signature, token.tbs)
         der = encoding.signed(token.tbs, row.identifier, signature)
         with self._database.begin() as uow:
@@ -170,7 +187,10 @@ class Issuance:
             waiting, prepared = store.pending_intents(connection), warrants.read(connection)
             authorities = {found.id: found for found in store.read_authorities(connection)}
         faults: list[WeichengError] = []
-        for row in waiting:
+        here = [
+            row for row in waiting if authorities[row.authority].signs_here
+        ]  # the others' answers are imported
+        for row in here:
             authority, warrant = authorities[row.authority], prepared.get(row.serial, "")
             token = Token(row.serial, authority, bytes(row.tbs), row.unit, row.profile, warrant)
             try:
@@ -182,7 +202,7 @@ class Issuance:
                 uow.audit(actor, AuditAction.CA_RECOVER, f"certificate:{row.serial}", unit=row.unit)
         if faults:
             raise faults[0]
-        return len(waiting)
+        return len(here)
 
     def _store(self, uow: UnitOfWork, token: Token, der: bytes, by: Principal) -> Certificate:
         current = store.read_certificate(uow.connection, token.serial, lock=True)
@@ -258,17 +278,18 @@ def _check(
     named = [(alternative, False)] if alternative is not None else []
     expected = {
         (value.oid, critical, value.public_bytes())
-        for value, critical in (*wanted.profile.extensions(), *own, *named)
+        for value, critical in (*wanted.profile.extensions(), *wanted.more, *own, *named)
     }
     # nothing beyond the profile but the pointers to status and issuer
     surplus = {oid for oid, _, _ in present - expected}
     same = (
         parsed.serial_number == serial
-        and parsed.subject == naming.name(wanted.subject)
+        and parsed.subject == wanted.name
         and parsed.issuer.public_bytes() == authority.subject
         and parsed.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) == wanted.spki
         and (parsed.not_valid_before_utc, parsed.not_valid_after_utc) == (not_before, not_after)
-        and timedelta() < not_after - not_before <= wanted.profile.validity
+        and timedelta() < not_after - not_before
+        and (wanted.period is not None or not_after - not_before <= wanted.profile.validity)
         and expected <= present
         and surplus <= {x509.CRLDistributionPoints.oid, x509.AuthorityInformationAccess.oid}
     )

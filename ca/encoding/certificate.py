@@ -1,16 +1,21 @@
-"""tbsCertificate (RFC 5280 section 4.1): a profile's constant extensions are encoded once, the rest for each certificate."""
+"""tbsCertificate (RFC 5280 section 4.1) for every algorithm: what a profile's certificates share is encoded once, the rest by few
+joins. Names and extension values are encoded by ``cryptography``; keys and algorithms are DER, so no key object is needed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from hashlib import sha1
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from kernel.pki import der
 from kernel.pki.algorithms import Algorithm
 
 SUBJECT_KEY_ID, AUTHORITY_KEY_ID = "2.5.29.14", "2.5.29.35"
+_VERSION_3 = der.explicit(0, der.integer(2))
+_KEY_ID_HEAD = der.extension(SUBJECT_KEY_ID, der.octet_string(bytes(20)))[:-20]
+_NAMES_OID = der.oid("2.5.29.17")
 
 
 @dataclass(frozen=True)
@@ -46,15 +51,15 @@ def tbs_certificate(
     names: x509.SubjectAlternativeName | None = None,
 ) -> bytes:
     """DER tbsCertificate, version 3. ``subject`` and ``spki`` are DER; times are written in whole seconds."""
-    extensions = template.constant + encode_extension(subject_key_id(spki), False)
+    extensions = template.constant + _KEY_ID_HEAD + key_id(spki)
     if names is not None:
-        extensions += encode_extension(names, False)
+        extensions += der.sequence(_NAMES_OID, der.octet_string(names.public_bytes()))
     return der.sequence(
-        der.explicit(0, der.integer(2)),
+        _VERSION_3,
         der.integer(serial),
         template.signature,
         template.issuer,
-        der.sequence(der.time(not_before), der.time(not_after)),
+        _validity(not_before, not_after),
         subject,
         spki,
         der.explicit(3, der.sequence(extensions)),
@@ -70,10 +75,19 @@ def encode_extension(value: x509.ExtensionType, critical: bool) -> bytes:
     return der.extension(value.oid.dotted_string, value.public_bytes(), critical=critical)
 
 
+def key_id(spki: bytes) -> bytes:
+    """SHA-1 of the public key's bits (RFC 5280 4.2.1.2, method 1): a name, no safeguard."""
+    return sha1(der.key_bits(spki), usedforsecurity=False).digest()
+
+
 def subject_key_id(spki: bytes) -> x509.SubjectKeyIdentifier:
-    """SHA-1 of the public key's bits (RFC 5280 4.2.1.2, method 1)."""
-    return x509.SubjectKeyIdentifier.from_public_key(load_der_public_key(spki))  # type: ignore[arg-type]
+    return x509.SubjectKeyIdentifier(key_id(spki))
 
 
 def authority_key_id(spki: bytes) -> x509.AuthorityKeyIdentifier:
-    return x509.AuthorityKeyIdentifier(subject_key_id(spki).digest, None, None)
+    return x509.AuthorityKeyIdentifier(key_id(spki), None, None)
+
+
+@lru_cache(maxsize=256)  # the certificates of one second share it
+def _validity(not_before: datetime, not_after: datetime) -> bytes:
+    return der.sequence(der.time(not_before), der.time(not_after))
