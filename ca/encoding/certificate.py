@@ -1,5 +1,7 @@
-"""tbsCertificate (RFC 5280 section 4.1) for every algorithm: what a profile's certificates share is encoded once, the rest by few
-joins. Names and extension values are encoded by ``cryptography``; keys and algorithms are DER, so no key object is needed."""
+"""tbsCertificate (RFC 5280 section 4.1) for every algorithm: what a profile's certificates share is encoded once.
+
+Names and extension values are encoded by ``cryptography``; keys and algorithms are DER, so no key object is needed.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,11 +51,13 @@ def tbs_certificate(
     not_before: datetime,
     not_after: datetime,
     names: x509.SubjectAlternativeName | None = None,
+    more: Sequence[tuple[x509.ExtensionType, bool]] = (),
 ) -> bytes:
     """DER tbsCertificate, version 3. ``subject`` and ``spki`` are DER; times are written in whole seconds."""
     extensions = template.constant + _KEY_ID_HEAD + key_id(spki)
     if names is not None:
         extensions += der.sequence(_NAMES_OID, der.octet_string(names.public_bytes()))
+    extensions += b"".join(encode_extension(value, critical) for value, critical in more)
     return der.sequence(
         _VERSION_3,
         der.integer(serial),
