@@ -1,0 +1,128 @@
+"""Certificates and CRLs out of what people hand in: PEM with many blocks, DER, PKCS#7. All of it is bounded."""
+
+from collections.abc import Iterator
+
+from asn1crypto import cms, crl, pem, x509
+
+from kernel.errors import Invalid, LimitExceeded
+from kernel.i18n import N_
+
+MOST_CERTIFICATES = 500
+MOST_OCTETS = 64 * 2**20
+# what asn1crypto raises over octets that are no such structure
+BROKEN = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+    NotImplementedError,
+)
+
+
+def certificates(data: bytes, place: str = "") -> list[bytes]:
+    """DER of every certificate in PEM, DER or PKCS#7 octets, in their order; Invalid when there is none."""
+    found = [der for kind, der in _parts(data, place) for der in _certificates_of(kind, der, place)]
+    if not found:
+        raise _nothing(N_("There is no certificate in it."), place)
+    if len(found) > MOST_CERTIFICATES:
+        raise LimitExceeded(
+            N_("At most %(most)s certificates are looked at once."), place=place, most=MOST_CERTIFICATES
+        )
+    return found
+
+
+def crls(data: bytes, place: str = "") -> list[bytes]:
+    """DER of every CRL in PEM or DER octets; Invalid when there is none."""
+    found = [der for kind, der in _parts(data, place) if kind in ("", "X509 CRL")]
+    for der in found:
+        _checked(_touch_crl, der, N_("This is no CRL."), place)
+    if not found:
+        raise _nothing(N_("There is no CRL in it."), place)
+    return found
+
+
+def certificate(der: bytes, place: str = "") -> x509.Certificate:
+    """The parsed certificate, every field of it read."""
+    return _checked(_touch, der, N_("This is no certificate."), place)
+
+
+def _parts(data: bytes, place: str) -> Iterator[tuple[str, bytes]]:
+    """(label of the PEM block or "", DER)."""
+    if len(data) > MOST_OCTETS:
+        raise LimitExceeded(
+            N_("The file is larger than %(most)s MiB."), place=place, most=MOST_OCTETS // 2**20
+        )
+    if b"-----BEGIN" not in data[:65536]:
+        yield "", data
+        return
+    try:
+        for label, _headers, der in pem.unarmor(data, multiple=True):
+            yield label, der
+    except BROKEN as error:
+        raise _nothing(N_("The PEM text is broken."), place) from error
+
+
+def _certificates_of(kind: str, der: bytes, place: str) -> list[bytes]:
+    if kind in ("CERTIFICATE", "X509 CERTIFICATE"):
+        return [certificate(der, place).dump()]
+    if kind in ("PKCS7", "CMS"):
+        return _bundled(der, place)
+    if kind == "":
+        return _bundled(der, place) if _is_content_info(der) else [certificate(der, place).dump()]
+    return []
+
+
+def _is_content_info(der: bytes) -> bool:
+    """Whether a SEQUENCE begins with an OID, as ContentInfo does; a certificate begins with a SEQUENCE."""
+    long_form = der[1] & 0x7F if len(der) > 1 and der[1] & 0x80 else 0
+    return der[2 + long_form : 3 + long_form] == b"\x06"
+
+
+def _bundled(der: bytes, place: str) -> list[bytes]:
+    """The certificates of a SignedData (RFC 5652), signed or not."""
+    try:
+        signed = cms.ContentInfo.load(der, strict=True)["content"]
+        inside = [choice.chosen.dump() for choice in signed["certificates"] if choice.name == "certificate"]
+    except BROKEN as error:
+        raise _nothing(N_("This is no certificate and no PKCS#7."), place) from error
+    return [certificate(one, place).dump() for one in inside]
+
+
+def _checked(touch, der: bytes, message: str, place: str):  # type: ignore[no-untyped-def]
+    try:
+        return touch(der)
+    except BROKEN as error:
+        raise _nothing(message, place) from error
+
+
+def _touch(der: bytes) -> x509.Certificate:
+    parsed = x509.Certificate.load(der, strict=True)
+    inner = parsed["tbs_certificate"]
+    for name in ("subject", "issuer", "validity", "serial_number", "extensions", "signature"):
+        _ = inner[name].native
+    _ = (
+        parsed.subject.hashable,
+        parsed.issuer.hashable,
+        parsed.public_key.algorithm,
+        parsed.critical_extensions,
+    )
+    return parsed
+
+
+def _touch_crl(der: bytes) -> crl.CertificateList:
+    parsed = crl.CertificateList.load(der, strict=True)
+    inner = parsed["tbs_cert_list"]
+    _ = (
+        parsed.issuer.hashable,
+        inner["this_update"].native,
+        inner["next_update"].native,
+        parsed.critical_extensions,
+    )
+    return parsed
+
+
+def _nothing(message: str, place: str) -> Invalid:
+    return Invalid(message, mend=N_("Give it in PEM, DER or PKCS#7."), place=place)
