@@ -1,6 +1,13 @@
 """``weicheng serve signer``: the one process that holds private keys."""
 
+from collections.abc import Callable
+
+from ca.signer.activation import Activation
+from ca.signer.backends import Backend, Backends, Place, Secrets
+from ca.signer.control import Control
+from ca.signer.hardening import harden
 from ca.signer.keyfile import KeyFileSigner
+from ca.signer.model import KeyRole
 from ca.signer.server import serve as serve_signer
 from console.compose.credential import signer_credential
 from kernel.config import Settings
@@ -9,12 +16,59 @@ from kernel.i18n import N_
 
 
 def serve(settings: Settings) -> int:
-    """Run until told to stop; Unavailable when no pass-phrase is set for the key file."""
-    passphrase = settings.signer.passphrase
-    if passphrase is None:
+    """Run until told to stop; Unavailable when nothing is set that opens keys, or will by officers' shares."""
+    protection = harden()
+    keys = activation(settings)
+    control = Control(keys, protection)
+    return serve_signer(keys, settings.signer_socket, signer_credential(settings), control)
+
+
+def activation(settings: Settings) -> Activation:
+    """The keys of these settings: open at once by their secrets, or waiting for officers' shares."""
+    passphrase, pin = settings.signer.passphrase, settings.signer.hsm.pin
+    given = Secrets(
+        passphrase.get_secret_value().strip() if passphrase else "",
+        pin.get_secret_value().strip() if pin else "",
+    )
+    return Activation(
+        settings.signer_activation, backends_of(settings), given, hours=settings.signer.active_hours
+    )
+
+
+def backends_of(settings: Settings) -> Callable[[Secrets], Backends]:
+    """What builds the places of these settings from their secrets: the key file, and the token if there is one."""
+    hsm = settings.signer.hsm
+
+    def opened(secrets: Secrets) -> Backends:
+        found: dict[Place, Backend] = {}
+        if secrets.passphrase:
+            found[Place.FILE] = _key_file(settings, secrets.passphrase)
+        if hsm.module is not None:
+            found[Place.TOKEN] = _token(settings, secrets.pin)
+        if not found:
+            raise Unavailable(
+                N_("The signer has no pass-phrase for its key file."),
+                mend=N_("Put one into the secret file signer__passphrase."),
+            )
+        return Backends(found, frozenset(map(KeyRole, hsm.roles)) if hsm.module else frozenset())
+
+    return opened
+
+
+def _key_file(settings: Settings, passphrase: str) -> Backend:
+    keys = KeyFileSigner(settings.signer_keys, passphrase)
+    return Backend(keys, str(settings.signer_keys), keys.keys, keys.change_passphrase, keys.close)
+
+
+def _token(settings: Settings, pin: str) -> Backend:
+    from ca.signer.pkcs11 import TokenKeys
+
+    hsm = settings.signer.hsm
+    if hsm.module is None or not hsm.label or not pin:
         raise Unavailable(
-            N_("The signer has no pass-phrase for its key file."),
-            mend=N_("Put one into the secret file signer__passphrase."),
+            N_("The settings of the HSM are not complete."),
+            mend=N_("Set signer.hsm.module and signer.hsm.label, and put the PIN into signer__hsm__pin."),
+            place="signer.hsm",
         )
-    signer = KeyFileSigner(settings.signer_keys, passphrase.get_secret_value().strip())
-    return serve_signer(signer, settings.signer_socket, signer_credential(settings))
+    keys = TokenKeys(hsm.module, hsm.label, pin, settings.signer_token_index)
+    return Backend(keys, hsm.label, keys.probe, keys.change_pin, keys.close)

@@ -54,13 +54,33 @@ class Identity(Section):
     password_length: int = Field(default=12, ge=8, le=128)
 
 
+class Hsm(Section):
+    """A token reached by PKCS#11. ``roles`` are those whose keys are made on it; other keys are in the key file."""
+
+    module: Path | None = None  # the library of the HSM's maker
+    label: str = ""
+    pin: SecretStr | None = None  # needed until officers hold shares
+    roles: tuple[Literal["root", "issuing", "ocsp", "timestamp", "evidence"], ...] = (
+        "root",
+        "issuing",
+        "ocsp",
+        "timestamp",
+        "evidence",
+    )
+
+
 class Signer(Section):
     """The process that holds the private keys."""
+
+    hsm: Hsm = Hsm()
+    active_hours: float | None = Field(default=None, gt=0)  # how long officers' shares keep it active
 
     socket: Path | None = None
     keys: Path | None = None
     passphrase: SecretStr | None = None
-    token_key: SecretStr | None = None  # of the processes that prepare signatures; made below data_dir unless set
+    token_key: SecretStr | None = (
+        None  # of the processes that prepare signatures; made below data_dir unless set
+    )
 
 
 class Status(Section):
@@ -70,6 +90,15 @@ class Status(Section):
     port: int = Field(default=8080, ge=1, le=65535)
     public_url: str = "http://127.0.0.1:8080"
     processes: int = Field(default=2, ge=1, le=64)
+
+
+class Timestamps(Section):
+    """The time-stamping authority (RFC 3161): what it promises, what its clock must be, how long it keeps its register."""
+
+    accuracy_seconds: int = Field(default=1, ge=1, le=60)  # stated in every token
+    synchronised: bool = False  # stamp only while the kernel says that its clock is, and within the accuracy
+    register_days: int = Field(default=3660, ge=30)
+    per_minute: int = Field(default=600, ge=1)  # requests of one address to each process
 
 
 class Collector(Section):
@@ -160,6 +189,7 @@ class Settings(BaseSettings):
     identity: Identity = Identity()
     signer: Signer = Signer()
     status: Status = Status()
+    timestamps: Timestamps = Timestamps()
     collector: Collector = Collector()
     monitor: Monitor = Monitor()
     retention: Retention = Retention()
@@ -197,6 +227,16 @@ class Settings(BaseSettings):
     def signer_keys(self) -> Path:
         """The signer's encrypted key file."""
         return self.signer.keys or self.data_dir / "keys" / "signer.keys"
+
+    @property
+    def signer_activation(self) -> Path:
+        """Who holds the signer's shares, once there are any."""
+        return self.signer_keys.with_name("signer.activation")
+
+    @property
+    def signer_token_index(self) -> Path:
+        """Which keys of the HSM's token are the suite's."""
+        return self.signer_keys.with_name("token.index")
 
     @property
     def events(self) -> str:

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any
 from weakref import finalize
 
-from ca.signer.model import KeyInfo, KeyRole, Purpose, SigningRefused
+from ca.signer.model import KeyInfo, KeyRole, NotActivated, Purpose, SigningRefused
 from ca.signer.protocol import Channel, Closed, MalformedMessage, Octets, Parts, framed
 from ca.signer.warrant import Credential, digest_of, is_open, read_warrant, sign_header
 from kernel.canonical import canonical_json
@@ -19,6 +19,7 @@ from kernel.pki.algorithms import UnknownAlgorithm
 
 _TIMEOUT_SECONDS = 60.0
 _KINDS: Mapping[str, Callable[..., WeichengError]] = {
+    "NotActivated": NotActivated,
     "SigningRefused": SigningRefused,
     "UnknownAlgorithm": UnknownAlgorithm,
 }

@@ -19,6 +19,7 @@ import pkcs11
 import structlog
 from pkcs11 import exceptions as faults
 
+from ca.signer.backends import PinRefused
 from kernel.errors import Unavailable
 from kernel.i18n import N_
 
@@ -49,10 +50,6 @@ _PIN_FAULTS = (
     faults.UserPinNotInitialized,
 )
 _log = structlog.get_logger("signer")
-
-
-class PinRefused(Unavailable):
-    """The token does not take the PIN. It is not tried again by itself: a few wrong ones lock a token for good."""
 
 
 class _InitializeArgs(ctypes.Structure):
@@ -87,7 +84,7 @@ class Module:
         except (faults.PKCS11Error, OSError, AttributeError) as error:
             raise Unavailable(
                 N_("The PKCS#11 module can not be loaded."),
-                mend=N_("Correct signer.token.module; it is the library of the HSM's maker."),
+                mend=N_("Correct signer.hsm.module; it is the library of the HSM's maker."),
                 place=str(path),
             ) from error
         self._functions = functions.contents
@@ -114,6 +111,17 @@ class Lease:
 
     session: pkcs11.Session
     keys: dict[str, Any] = field(default_factory=dict)
+
+
+class _PinKept(Exception):
+    """The token does not let its user change the PIN to this one."""
+
+
+def _set_pin(lease: Lease, old: str, new: str) -> None:
+    try:
+        lease.session.set_pin(old, new)
+    except (faults.PinInvalid, faults.PinLenRange, faults.PinTooWeak) as error:
+        raise _PinKept from error
 
 
 class TokenPool:
@@ -158,18 +166,25 @@ class TokenPool:
     def serial(self) -> str:
         return self.run(lambda lease: lease.session.token.serial.decode("ascii", "replace"))
 
-    def change_pin(self, new: str) -> None:
-        """Give the token a new PIN (C_SetPIN)."""
-        self.run(lambda lease: lease.session.set_pin(self._pin, new), repeatable=False)
-        self._pin = new
+    def change_pin(self, new: str) -> str:
+        """Give the token a new PIN (C_SetPIN); the PIN in force, which is the old one where it can not be changed so."""
+        if new == self._pin:
+            return new
+        try:
+            self.run(lambda lease: _set_pin(lease, self._pin, new), repeatable=False)
+        except (*REFUSALS, _PinKept):
+            _log.warning("the token keeps its PIN", token=self.label)
+        else:
+            self._pin = new
+        return self._pin
 
     def close(self) -> None:
-        """End every session, and with them the log-in."""
+        """End the log-in, once nobody uses a session any more, and forget the PIN."""
         with self._changed:
+            self._pin = ""
             self._stale = True
-            if self._module is not None and self._out == 0:
-                self._free.clear()
-                self._module.restart()
+            self._fault = (float("inf"), self._refused())
+            self._log_out()
 
     # --- sessions
     def _once(self, use: Callable[[Lease], T]) -> T:
@@ -211,7 +226,14 @@ class TokenPool:
                 self._stale = True
             elif not self._stale:
                 self._free.append(lease)
+            self._log_out()
             self._changed.notify_all()
+
+    def _log_out(self) -> None:
+        if not self._pin and self._out == 0 and self._module is not None:
+            self._free.clear()
+            self._module.restart()
+            self._module = None
 
     def _another(self) -> Lease:
         """One more session; the log-in of the first holds for all (PKCS#11 2.40, 2.6.3)."""

@@ -84,8 +84,8 @@ class KeyFileSigner:
             raise NotFound(N_("There is no key %(name)s."), name=name[:80])
         return held
 
-    def change_passphrase(self, new: str) -> None:
-        """Write the keys under another pass-phrase; the old one opens nothing afterwards."""
+    def change_passphrase(self, new: str) -> str:
+        """Write the keys under another pass-phrase, which is given back; the old one opens nothing afterwards."""
         with self._lock, file_lock(self._path):
             self._refresh()
             passphrase = check_passphrase(new, N_("The signer's pass-phrase is too short."))
@@ -93,6 +93,12 @@ class KeyFileSigner:
             if self._held:
                 self._write(self._held)
                 self._refresh()
+        return new
+
+    def close(self) -> None:
+        """Forget keys and pass-phrase."""
+        with self._lock:
+            self._passphrase, self._secret, self._held, self._stamp = b"", (b"", b""), {}, None
 
     # --- the file
     def _refresh(self) -> None:

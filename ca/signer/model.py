@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kernel.errors import NotPermitted
+from kernel.errors import NotPermitted, Unavailable
 from kernel.i18n import N_
 
 
@@ -42,6 +42,19 @@ PURPOSES: Mapping[KeyRole, frozenset[Purpose]] = {
 PUBLIC = frozenset({Purpose.OCSP, Purpose.TIMESTAMP})
 
 
+# certificates of officers, whose signatures the signer takes as approvals, and nobody else's
+OFFICER_PROFILE = "officer"
+OFFICER_POLICY = "2.25.301762117450198243360527214361182402406"
+
+
+class Signing(StrEnum):
+    """Whether approvals are signed by officers: not; by those who have a certificate for it; by all, or nothing is issued."""
+
+    OFF = "off"
+    WHERE_POSSIBLE = "where-possible"
+    REQUIRED = "required"
+
+
 @dataclass(frozen=True)
 class KeyInfo:
     """The public side of a key: ``spki`` is its DER SubjectPublicKeyInfo, ``algorithm`` a row of kernel.pki."""
@@ -50,6 +63,10 @@ class KeyInfo:
     role: KeyRole
     algorithm: str
     spki: bytes
+
+
+class NotActivated(Unavailable):
+    """The signer waits for officers' shares."""
 
 
 class SigningRefused(NotPermitted):

@@ -94,8 +94,9 @@ class TokenKeys:
         """Raise Unavailable unless the token answers now."""
         self._pool.serial()
 
-    def change_pin(self, new: str) -> None:
-        self._pool.change_pin(new)
+    def change_pin(self, new: str) -> str:
+        """Give the token a new PIN; the PIN in force afterwards."""
+        return self._pool.change_pin(new)
 
     def close(self) -> None:
         """Log out."""

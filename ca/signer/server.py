@@ -19,10 +19,11 @@ from typing import Any
 import structlog
 
 from ca.ports import Keys
+from ca.signer.control import OPERATIONS, Control
 from ca.signer.guard import Guarded
 from ca.signer.model import KeyInfo, KeyRole, Purpose
 from ca.signer.protocol import Channel, Closed, MalformedMessage, framed
-from ca.signer.warrant import Credential, is_open
+from ca.signer.warrant import Credential, check_digest, digest_of, is_open
 from kernel.errors import ErrorCode, Invalid, Unavailable, WeichengError
 from kernel.i18n import N_
 
@@ -42,8 +43,11 @@ def leave_network() -> bool:
 class SignerServer:
     """Serves keys at ``path`` until stopped. One thread a connection, at most MAX_CONNECTIONS."""
 
-    def __init__(self, keys: Keys, path: Path, credential: Credential) -> None:
+    def __init__(
+        self, keys: Keys, path: Path, credential: Credential, control: Control | None = None
+    ) -> None:
         self._keys = keys
+        self._control = control
         self._guard = Guarded(keys, credential)
         self._credential = credential
         self._path = path
@@ -125,7 +129,7 @@ class SignerServer:
                 Purpose(header["purpose"]), header["name"]
             elif operation == "generate":
                 role, algorithm = KeyRole(header["role"]), str(header["algorithm"])
-            elif operation != "keys":
+            elif operation != "keys" and (self._control is None or operation not in OPERATIONS):
                 raise ValueError(operation)
         except (KeyError, ValueError) as error:
             raise Invalid(N_("The signer does not know this request.")) from error
@@ -137,16 +141,22 @@ class SignerServer:
             made = self._keys.generate(name, role, algorithm)
             _log.info("key made", key=name, role=str(role), algorithm=algorithm)
             return _listed([made])
-        return _listed(self._keys.keys())
+        if operation == "keys" or self._control is None:
+            return _listed(self._keys.keys())
+        body = b"".join(channel.pieces())
+        if not is_open(header):
+            check_digest(header, digest_of(body))
+        return self._control.answer(header, body)
 
 
-def serve(keys: Keys, path: Path, credential: Credential) -> int:
+def serve(keys: Keys, path: Path, credential: Credential, control: Control) -> int:
     """Run the signer process until SIGTERM or SIGINT: off the network first, then the socket; 0 at an orderly end."""
     if leave_network():
+        control.network = False
         _log.info("left the network")
     else:
         _log.warning("network namespace not permitted; the signer opens no socket but its own")
-    server = SignerServer(keys, path, credential)
+    server = SignerServer(keys, path, credential, control)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     server.run()

@@ -1,4 +1,4 @@
-"""One suite for every signer: in memory, over a key file, over the socket of a real signer process."""
+"""One suite for every signer: in memory, over a key file, over a token, and both behind the socket of a real process."""
 
 import os
 import signal
@@ -21,16 +21,19 @@ from ca.signer.guard import Guarded
 from ca.signer.keyfile import KeyFileSigner
 from ca.signer.memory import MemorySigner
 from ca.signer.model import KeyRole, Purpose, SigningRefused
+from ca.signer.pkcs11 import TokenKeys
 from ca.signer.warrant import Credential
 from kernel.errors import Conflict, IntegrityFailed, Invalid, NotFound, Unavailable
 from kernel.pki.algorithms import ALGORITHMS, algorithm, verify
+from tests.support.softhsm import SoftToken, new_token
 
 PASSPHRASE = "a-long-enough-passphrase"
 SECRET = "the secret of the processes that prepare"
 PREPARES = Credential(SECRET.encode)
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
+def start(folder: Path, token: SoftToken | None = None) -> subprocess.Popen[bytes]:
+    """A signer process over a key file, or over a token."""
     (folder / "secrets").mkdir(exist_ok=True)
     (folder / "secrets" / "signer__passphrase").write_text(PASSPHRASE)
     (folder / "secrets" / "signer__token_key").write_text(SECRET)
@@ -39,6 +42,10 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
         "WEICHENG_DATA_DIR": str(folder),
         "WEICHENG_SECRETS_DIR": str(folder / "secrets"),
     }
+    if token is not None:
+        (folder / "secrets" / "signer__hsm__pin").write_text(token.pin)
+        environment["WEICHENG_SIGNER__HSM__MODULE"] = str(token.module)
+        environment["WEICHENG_SIGNER__HSM__LABEL"] = token.label
     command = [sys.executable, "-m", "console.main", "serve", "signer"]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 30
@@ -49,14 +56,22 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
     return process
 
 
-@pytest.fixture(params=["memory", "key file", "socket"])
-def signer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Signer]:
+@pytest.fixture(params=["memory", "key file", "token", "key file by socket", "token by socket"])
+def signer(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Signer]:
     if request.param == "memory":
         yield MemorySigner()
     elif request.param == "key file":
         yield Guarded(KeyFileSigner(tmp_path / "signer.keys", PASSPHRASE), PREPARES)
+    elif request.param == "token":
+        token = new_token(tmp_path / "soft", monkeypatch)
+        keys = TokenKeys(token.module, token.label, token.pin, tmp_path / "token.index")
+        yield Guarded(keys, PREPARES)
+        keys.close()
     else:
-        process = start(tmp_path)
+        token_or_none = new_token(tmp_path / "soft", monkeypatch) if "token" in request.param else None
+        process = start(tmp_path, token_or_none)
         client = SocketSigner(tmp_path / "signer.sock", PREPARES)
         yield client
         client.close()
