@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from ca.service import CaService
+from ca.transparency.service import CHECK
 from kernel.jobs.queue import Handler, JobContext
 
 SCHEDULES: Mapping[str, tuple[str, str]] = {
@@ -10,6 +11,9 @@ SCHEDULES: Mapping[str, tuple[str, str]] = {
     "ca.crl-refresh": ("*/10 * * * *", "ca.crl-refresh"),
     "ca.expire": ("5 * * * *", "ca.expire"),
     "ca.renew-services": ("20 3 * * *", "ca.renew-services"),
+    "ca.log-sequence": ("* * * * *", "ca.log-sequence"),
+    "ca.log-check": ("40 2 * * *", CHECK),
+    "ca.timestamps-prune": ("50 2 * * *", "ca.timestamps-prune"),
 }
 
 
@@ -20,6 +24,9 @@ def handlers(service: CaService) -> dict[str, Handler]:
         "ca.crl-refresh": _counting(service.publication.refresh),
         "ca.expire": _counting(service.lifecycle.expire),
         "ca.renew-services": _counting(service.services.renew),
+        "ca.log-sequence": _counting(service.log.sequencer.run),
+        CHECK: lambda context: _finish(context, service.log.check.run().as_dict()),
+        "ca.timestamps-prune": _counting(service.timestamps.prune),
     }
 
 

@@ -17,6 +17,8 @@ from ca.status.responder import Responder
 from ca.status.revocations import Revocations
 from ca.status.services import Services
 from ca.status.standing import RelyingParty
+from ca.timestamps.service import Timestamps
+from ca.transparency.service import TransparencyLog
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
 from kernel.store import Database
@@ -40,6 +42,8 @@ class CaService:
     relying_party: RelyingParty
     overview: Overview
     issuance: Issuance
+    timestamps: Timestamps
+    log: TransparencyLog
 
     def authorities(self) -> list[Authority]:
         """Root and issuing CAs, superior first; public knowledge."""

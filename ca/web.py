@@ -42,7 +42,7 @@ def _ocsp_get(service: "CaService", _asked: Asked, found: "re.Match[str]") -> An
 
 
 def _stamp(service: "CaService", asked: Asked, _found: "re.Match[str]") -> Answer:
-    return Answer(200, "application/timestamp-reply", service.services.stamp(asked.body))
+    return Answer(200, "application/timestamp-reply", service.timestamps.answer(asked.body))
 
 
 def _healthy(_service: "CaService", _asked: Asked, _found: "re.Match[str]") -> Answer:

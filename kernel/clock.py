@@ -1,13 +1,15 @@
 """Time as a dependency: everything that needs "now" is handed a clock, so that tests can set it."""
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from time import monotonic as time_passed
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the present moment as an aware datetime in UTC."""
+    """Tells the present moment as an aware datetime in UTC, and how many seconds go by whatever is set meanwhile."""
 
     def now(self) -> datetime: ...
+    def monotonic(self) -> float: ...
 
 
 class SystemClock:
@@ -15,6 +17,9 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time_passed()
 
 
 class FixedClock:
@@ -24,13 +29,23 @@ class FixedClock:
         if start.tzinfo is None:
             raise ValueError("a clock needs an aware datetime")
         self._now = start.astimezone(UTC)
+        self._passed = 0.0
 
     def now(self) -> datetime:
         return self._now
 
     def advance(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, days: float = 0) -> None:
-        """Move the clock forward (or, with a negative figure, back)."""
-        self._now += timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
+        """Let time pass; with a negative figure the clock is set back, which no time passes by."""
+        passed = timedelta(seconds=seconds, minutes=minutes, hours=hours, days=days)
+        self._now += passed
+        self._passed += max(0.0, passed.total_seconds())
+
+    def set_forward(self, *, seconds: float) -> None:
+        """Set the clock to a later time without any time passing."""
+        self._now += timedelta(seconds=seconds)
+
+    def monotonic(self) -> float:
+        return self._passed
 
 
 def end_of_day(day: date, zone: tzinfo = UTC) -> datetime:

@@ -1,4 +1,4 @@
-"""Keys of the suite's own services: OCSP responder, time-stamping authority (RFC 3161), evidence seal."""
+"""Keys of the suite's own services: OCSP responders, time-stamping authority, transparency log, evidence seal."""
 
 import secrets
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
-from kernel.pki import cms, tsp
+from kernel.pki import cms
 from kernel.pki.algorithms import Algorithm, algorithm
 from kernel.store import Database
 
@@ -36,7 +36,6 @@ PROFILES = {
     KeyRole.LOG: "transparency-log",
 }
 TITLES = {KeyRole.OCSP: "OCSP", KeyRole.TIMESTAMP: "TSA", KeyRole.EVIDENCE: "Evidence", KeyRole.LOG: "Log"}
-TSA_POLICY = "2.25.301762117450198243360527214361182402410"
 
 
 @dataclass(frozen=True)
@@ -152,45 +151,6 @@ class Services:
     def seal(self, content: bytes) -> bytes:
         """Detached CMS over ``content`` by the evidence key."""
         return cms.sign(self.key(KeyRole.EVIDENCE), content)
-
-    def stamp(self, request: bytes) -> bytes:
-        """A DER TimeStampResp for a DER TimeStampReq; a request that can not be granted is answered with a rejection."""
-        try:
-            asked = tsp.parse_request(request)
-        except tsp.MalformedRequest as error:
-            return tsp.reject(error.failure, error.text("en"))
-        if asked.policy not in (None, TSA_POLICY):
-            return tsp.reject(tsp.UNACCEPTED_POLICY, "this policy is not offered")
-        try:
-            key = self.key(KeyRole.TIMESTAMP)
-            if not self._clock_is_right(key):
-                return tsp.reject(tsp.TIME_NOT_AVAILABLE, "the clock is not right")
-            return self._granted(key, asked)
-        except Unavailable as error:
-            return tsp.reject(tsp.SYSTEM_FAILURE, error.text("en"))
-
-    def _granted(self, key: ServiceKey, asked: tsp.TimeStampRequest) -> bytes:
-        return tsp.grant(
-            key,
-            asked,
-            policy=TSA_POLICY,
-            serial=secrets.randbits(126)
-            | 1 << 126,  # random and long: never the same twice, also after a restore
-            at=self._clock.now(),
-        )
-
-    def _clock_is_right(self, key: ServiceKey) -> bool:
-        """Within the TSA certificate's time, and not behind what the CA itself has signed."""
-        now = self._clock.now()
-        certificate = x509.load_der_x509_certificate(key.certificate_der)
-        with self._database.read() as connection:
-            newest = store.newest_list_time(connection)
-        behind = newest is not None and now < newest
-        return not behind and certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
-
-    def timestamp(self, digest: bytes) -> bytes:
-        """A time-stamp token over a SHA-256 digest, for evidence of our own."""
-        return tsp.token_of(self.stamp(tsp.request(digest, nonce=secrets.randbits(63))))
 
 
 def _subject(role: KeyRole, authority: Authority) -> dict[str, str]:

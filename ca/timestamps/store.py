@@ -6,8 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select
 
+from ca.store import newest_list_time
 from ca.timestamps.model import Stamped
 from ca.timestamps.tables import timestamps
+from ca.transparency.store import newest_head
 from kernel.errors import NotFound
 from kernel.i18n import N_
 from kernel.store.listing import Listing, equals, since, until
@@ -25,10 +27,12 @@ def read(connection: Connection, serial: str) -> Stamped:
     return stamped_of(row)
 
 
-def newest_time(connection: Connection) -> datetime | None:
-    """When the newest stamp was given."""
-    found: datetime | None = connection.execute(select(func.max(timestamps.c.at))).scalar()
-    return found
+def newest_signature(connection: Connection) -> datetime | None:
+    """When the newest CRL, tree head or stamp was signed: no clock of ours may be behind it."""
+    head = newest_head(connection)
+    stamp: datetime | None = connection.execute(select(func.max(timestamps.c.at))).scalar()
+    times = (newest_list_time(connection), stamp, None if head is None else head.head.at)
+    return max((one for one in times if one is not None), default=None)
 
 
 def prune(connection: Connection, before: datetime) -> int:

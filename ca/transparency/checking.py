@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -48,6 +49,11 @@ class Report:
     heads: int
     findings: tuple[tuple[Finding, str], ...]
 
+    def as_dict(self) -> dict[str, Any]:
+        """JSON values, for audit trail and job."""
+        findings = [f"{kind}: {about}" for kind, about in self.findings]
+        return {"entries": self.entries, "heads": self.heads, "findings": findings}
+
 
 class LogCheck:
     """Run by the worker each night, and when an auditor asks."""
@@ -62,9 +68,7 @@ class LogCheck:
         with self._database.read() as connection:
             report = self._look(connection)
         with self._database.begin() as uow:
-            actor = Principal.system("ca")
-            details = {"entries": report.entries, "heads": report.heads}
-            details["findings"] = [f"{kind}: {about}" for kind, about in report.findings]  # type: ignore[assignment]
+            actor, details = Principal.system("ca"), report.as_dict()
             outcome = "failure" if report.findings else "success"
             uow.audit(actor, AuditAction.CA_LOG_CHECK, "log", outcome=outcome, details=details)
             if report.findings:

@@ -5,6 +5,7 @@ A certificate whose leaf still waits is left out: it will be logged within a min
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select
 
@@ -62,7 +63,7 @@ def otherwise_marked(connection: Connection, most: int) -> Sequence[str]:
 
 
 def _serials(
-    connection: Connection, query: Select[tuple[str]], serial: ColumnElement[str], most: int
+    connection: Connection, query: Select[Any], serial: ColumnElement[str], most: int
 ) -> Sequence[str]:
     waits = {json.loads(leaf)["serial"] for leaf in connection.execute(select(queue.c.leaf)).scalars()}
     found: Sequence[str] = connection.execute(query.order_by(serial).limit(most + len(waits))).scalars().all()

@@ -1,9 +1,12 @@
 """The log as those see it who look into it: everybody (heads, entries, proofs), auditors and officers (lists, checks)."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from ca import store as register
+from ca.status.services import Services
 from ca.transparency import merkle, store
+from ca.transparency.checking import LogCheck
 from ca.transparency.kept import KeptHead
 from ca.transparency.model import Entry, Fault, Inclusion, LogState, SignedHead
 from ca.transparency.sequencing import Sequencer
@@ -27,13 +30,15 @@ class TransparencyLog:
     """Heads, entries and proofs."""
 
     def __init__(
-        self, database: Database, clock: Clock, access: Access, sequencer: Sequencer, kept: KeptHead
+        self, database: Database, clock: Clock, access: Access, services: Services, folder: Path
     ) -> None:
+        """``folder`` is where the newest head is kept outside the database."""
         self._database = database
         self._clock = clock
         self._access = access
-        self._kept = kept
-        self.sequencer = sequencer
+        self._kept = KeptHead(folder / "head.json")
+        self.sequencer = Sequencer(database, clock, services, self._kept)
+        self.check = LogCheck(database, clock, self.sequencer)
 
     # --- for everybody: what the log publishes
     def head(self) -> SignedHead:

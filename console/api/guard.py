@@ -3,7 +3,7 @@
 from flask import Flask, g, request
 from flask_wtf.csrf import validate_csrf
 
-from console.api.limits import Buckets
+from kernel.edges.limits import Buckets
 from console.api.problems import TooOften
 from console.compose.app import App
 from console.web.language import COOKIE as LANGUAGE_COOKIE

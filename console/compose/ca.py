@@ -1,5 +1,7 @@
 """Building the certificate authority: profiles from policies, keys in the signer's process."""
 
+from datetime import timedelta
+
 from ca.hierarchy.ceremony import Ceremonies
 from ca.hierarchy.plan import Hierarchies
 from ca.issuance import Issuance
@@ -16,8 +18,11 @@ from ca.status.responder import Responder
 from ca.status.revocations import Revocations
 from ca.status.services import Services
 from ca.status.standing import RelyingParty
+from ca.timestamps.service import Rules, Timestamps
+from ca.transparency.service import TransparencyLog
 from console.compose.credential import signer_credential
 from console.compose.floor import Floor
+from kernel.config import Settings
 from policies.registry import load
 
 
@@ -34,6 +39,7 @@ def build(floor: Floor) -> CaService:
     publication = Publication(database, clock, access, signer)
     responder = Responder(database, clock, signer)
     marking = Marking(database, clock, publication, floor.evidence)
+    services = Services(database, clock, access, signer, profiles, issuance)
     return CaService(
         database=database,
         clock=clock,
@@ -65,8 +71,16 @@ def build(floor: Floor) -> CaService:
         revocations=Revocations(database, access, floor.approvals, marking),
         publication=publication,
         responder=responder,
-        services=Services(database, clock, access, signer, profiles, issuance),
+        services=services,
         relying_party=RelyingParty(database, access, responder),
         overview=Overview(database, clock, access, profiles),
         issuance=issuance,
+        timestamps=Timestamps(database, clock, access, services, _stamping(floor.settings)),
+        log=TransparencyLog(database, clock, access, services, floor.settings.data_dir / "transparency"),
     )
+
+
+def _stamping(settings: Settings) -> Rules:
+    """The time-stamping authority's rules as they are set."""
+    given = settings.timestamps
+    return Rules(given.accuracy_seconds, given.synchronised, timedelta(days=given.register_days))

@@ -23,7 +23,7 @@ class CaSealer:
         return self._ca().services.seal(content)
 
     def timestamp(self, digest: bytes) -> bytes:
-        return self._ca().services.timestamp(digest)
+        return self._ca().timestamps.token(digest)
 
     def certificates(self) -> SealCertificates:
         anchors, intermediates = self._ca().seal_certificates()

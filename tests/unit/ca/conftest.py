@@ -23,6 +23,8 @@ from ca.status.responder import Responder
 from ca.status.revocations import Revocations
 from ca.status.services import Services
 from ca.status.standing import RelyingParty
+from ca.timestamps.service import Timestamps
+from ca.transparency.service import TransparencyLog
 from kernel.blobs import MemoryBlobs
 from kernel.clock import FixedClock
 from kernel.evidence.ports import NullSealer
@@ -82,6 +84,7 @@ def build(
     publication = Publication(database, clock, access, signer)
     responder = Responder(database, clock, signer)
     marking = Marking(database, clock, publication, evidence)
+    services = Services(database, clock, access, signer, profiles, issuance)
     service = CaService(
         database,
         clock,
@@ -93,10 +96,12 @@ def build(
         Revocations(database, access, approvals, marking),
         publication,
         responder,
-        Services(database, clock, access, signer, profiles, issuance),
+        services,
         RelyingParty(database, access, responder),
         Overview(database, clock, access, profiles),
         issuance,
+        Timestamps(database, clock, access, services),
+        TransparencyLog(database, clock, access, services, folder / "transparency"),
     )
     return service, evidence
 
@@ -121,7 +126,7 @@ def world(
     signer = MemorySigner()
     service, evidence = build(database, clock, signer, tmp_path_factory.mktemp("ca"))
     service.ceremonies.perform(second_officer, service.ceremonies.propose(officer, PLAN))
-    for role in (KeyRole.OCSP, KeyRole.TIMESTAMP, KeyRole.EVIDENCE):
+    for role in (KeyRole.OCSP, KeyRole.TIMESTAMP, KeyRole.EVIDENCE, KeyRole.LOG):
         service.services.provision(officer, role)
     for authority in service.authorities():
         service.publication.publish(authority.id, officer)

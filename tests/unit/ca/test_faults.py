@@ -108,7 +108,7 @@ def test_without_its_signer_the_ca_revokes_and_the_list_follows(
             world.ca.lifecycle.revoke(world.officer, issued.serial, Reason.KEY_COMPROMISE, "丢失")
         assert told.value.code is ErrorCode.PARTIAL
         assert ask(world, serial).response_status is ocsp.OCSPResponseStatus.TRY_LATER
-        rejected = world.ca.services.stamp(tsp.request(b"d" * 32))
+        rejected = world.ca.timestamps.answer(tsp.request(b"d" * 32))
         with pytest.raises(tsp.TimeStampRefused):
             tsp.token_of(rejected)
     assert ask(world, serial).certificate_status is ocsp.OCSPCertStatus.REVOKED
@@ -123,7 +123,7 @@ def test_with_a_clock_set_back_no_list_and_no_stamp_is_signed(world: World, cloc
     with pytest.raises(Unavailable, match="clock"):
         world.ca.publication.publish("issuing", world.officer)
     with pytest.raises(tsp.TimeStampRefused):
-        world.ca.services.timestamp(b"d" * 32)
+        world.ca.timestamps.token(b"d" * 32)
 
 
 @on_both

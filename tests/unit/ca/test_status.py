@@ -166,7 +166,7 @@ def test_openssl_accepts_chain_list_and_stamp(world: World, tmp_path: Path) -> N
     query = ["openssl", "ts", "-query", "-data", "data", "-sha384", "-cert"]
     asked = subprocess.run(query, cwd=tmp_path, capture_output=True, check=True).stdout
     (tmp_path / "query").write_bytes(asked)
-    (tmp_path / "reply").write_bytes(world.ca.services.stamp(asked))
+    (tmp_path / "reply").write_bytes(world.ca.timestamps.answer(asked))
     check = ["openssl", "ts", "-verify", "-queryfile", "query", "-in", "reply", "-CAfile", "root.pem"]
     check += ["-untrusted", "issuing.pem", "-attime", str(at)]
     done = subprocess.run(check, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -283,5 +283,5 @@ def test_an_ocsp_path_may_hold_any_base64(world: World) -> None:
 
 @on_both
 def test_no_two_stamps_bear_one_serial(world: World) -> None:
-    serials = {tsp.read_token(world.ca.services.timestamp(b"d" * 32)).serial for _ in range(20)}
+    serials = {tsp.read_token(world.ca.timestamps.token(b"d" * 32)).serial for _ in range(20)}
     assert len(serials) == 20

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from console.api.limits import Buckets
+from kernel.edges.limits import Buckets
 from console.web.language import COOKIE as LANGUAGE_COOKIE
 from console.web.security import COOKIE
 from kernel.identity.model import Role

@@ -1,0 +1,131 @@
+"""The time-stamping authority (RFC 3161): its own key, policy, accuracy, and a register of what it stamped.
+
+Serial numbers are 126 random bits below a leading one: no counter that a restore could set back, nothing that processes would
+have to share; and the register refuses one that was there. A stamp is in the register before it is answered, so that each token
+anybody holds can be found in it; one whose entry can not be stored is thrown away.
+"""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from cryptography import x509
+
+from ca import store as register
+from ca.model import State
+from ca.signer.model import KeyRole
+from ca.status.services import Services
+from ca.timestamps import store
+from ca.timestamps.clocks import ClockDoubtful, ClockGuard, ClockState
+from ca.timestamps.model import Stamped
+from ca.timestamps.store import newest_signature
+from kernel.canonical import sha256_hex
+from kernel.clock import Clock
+from kernel.errors import Unavailable, WeichengError
+from kernel.i18n import N_
+from kernel.identity.access import Access
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.pki import tsp
+from kernel.store import Database
+from kernel.store.listing import Ask, Page
+
+POLICY = "2.25.301762117450198243360527214361182402410"  # what the tokens promise; a UUID arc of our own
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the authority promises (seconds) and demands, and how many days its register is kept."""
+
+    accuracy: int = 1
+    synchronised: bool = False
+    keep: timedelta = timedelta(days=3660)
+
+
+class Timestamps:
+    """Answers requests, and lists what was answered."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        access: Access,
+        services: Services,
+        rules: Rules | None = None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._access = access
+        self._services = services
+        self._rules = rules or Rules()
+        self.guard = ClockGuard(
+            clock, timedelta(seconds=self._rules.accuracy), synchronised=self._rules.synchronised
+        )
+
+    # --- for everybody
+    def answer(self, request: bytes) -> bytes:
+        """A DER TimeStampResp for a DER TimeStampReq; a request that can not be granted is answered with a rejection."""
+        try:
+            asked = tsp.parse_request(request)
+            if asked.policy not in (None, POLICY):
+                return tsp.reject(tsp.UNACCEPTED_POLICY, "this policy is not offered")
+            return self._granted(asked)
+        except tsp.MalformedRequest as error:
+            return tsp.reject(error.failure, error.text("en"))
+        except ClockDoubtful as error:
+            return tsp.reject(tsp.TIME_NOT_AVAILABLE, error.text("en"))
+        except WeichengError as error:
+            return tsp.reject(tsp.SYSTEM_FAILURE, error.text("en"))
+
+    def token(self, digest: bytes, *, algorithm: str = "sha256") -> bytes:
+        """A token over a digest, for evidence and files of our own."""
+        request = tsp.request(digest, digest=algorithm, nonce=secrets.randbits(63))
+        return tsp.token_of(self.answer(request))
+
+    def _granted(self, asked: tsp.TimeStampRequest) -> bytes:
+        key = self._services.key(KeyRole.TIMESTAMP)
+        with self._database.read() as connection:
+            own = register.certificate_by_fingerprint(connection, sha256_hex(key.certificate_der))
+            newest = newest_signature(connection)
+        at = self.guard.check(newest)
+        begins, ends = _times(key.certificate_der)
+        if own is None or own.state is not State.ISSUED or not begins <= at < ends:
+            raise Unavailable(N_("The certificate of the time-stamping authority is not in force."))
+        serial = secrets.randbits(126) | 1 << 126
+        answer = tsp.grant(
+            key, asked, policy=POLICY, serial=serial, at=at, accuracy_seconds=self._rules.accuracy
+        )
+        entry = Stamped(f"{serial:032x}", at, asked.digest, asked.imprint.hex(), own.serial)
+        with self._database.begin() as uow:
+            store.add(uow.connection, entry)
+        return answer
+
+    # --- for officers, auditors and assessors
+    def page(self, principal: Principal, ask: Ask) -> Page[Stamped]:
+        """Stamps given, newest first. Filters: digest, imprint, since, until. Quick find: a serial number or an imprint."""
+        self._access.require(principal, Permission.TIMESTAMP_READ)
+        with self._database.read() as connection:
+            return store.STAMPS.page(connection, ask)
+
+    def show(self, principal: Principal, serial: str) -> Stamped:
+        self._access.require(principal, Permission.TIMESTAMP_READ)
+        with self._database.read() as connection:
+            return store.read(connection, serial)
+
+    def clock_state(self, principal: Principal) -> ClockState | None:
+        """What the system says of its clock; None where it says nothing."""
+        self._access.require(principal, Permission.TIMESTAMP_READ)
+        return self.guard.state()
+
+    # --- for the worker
+    def prune(self) -> int:
+        """Remove from the register what is kept no longer; returns how many."""
+        with self._database.begin() as uow:
+            return store.prune(uow.connection, self._clock.now() - self._rules.keep)
+
+
+@lru_cache(maxsize=16)
+def _times(certificate: bytes) -> tuple[datetime, datetime]:
+    found = x509.load_der_x509_certificate(certificate)
+    return found.not_valid_before_utc, found.not_valid_after_utc
