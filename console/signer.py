@@ -7,7 +7,7 @@ from ca.signer.backends import Backend, Backends, Place, Secrets
 from ca.signer.control import Control
 from ca.signer.hardening import harden
 from ca.signer.keyfile import KeyFileSigner
-from ca.signer.model import KeyRole
+from ca.signer.model import KeyRole, Signing
 from ca.signer.server import serve as serve_signer
 from console.compose.credential import signer_credential
 from kernel.config import Settings
@@ -20,7 +20,8 @@ def serve(settings: Settings) -> int:
     protection = harden()
     keys = activation(settings)
     control = Control(keys, protection)
-    return serve_signer(keys, settings.signer_socket, signer_credential(settings), control)
+    signing = Signing(settings.signer.approvals)
+    return serve_signer(keys, settings.signer_socket, signer_credential(settings), control, signing)
 
 
 def activation(settings: Settings) -> Activation:

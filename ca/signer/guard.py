@@ -7,12 +7,14 @@ from threading import Lock
 from typing import Any
 
 from ca.ports import Keys
+from ca.signer.approved import check_approvals
 from ca.signer.checks import FAULTS, read_certificate
 from ca.signer.crl_check import CrlCheck
-from ca.signer.model import PUBLIC, KeyInfo, KeyRole, Purpose, SigningRefused, check_role, refused
+from ca.signer.model import PUBLIC, KeyInfo, KeyRole, Purpose, Signing, SigningRefused, check_role, refused
 from ca.signer.protocol import Octets, Parts, parts_of
 from ca.signer.warrant import Credential, check_digest, digest_of, read_warrant, sign_header
 from kernel.canonical import canonical_json
+from kernel.clock import Clock, SystemClock
 from kernel.errors import NotFound
 from kernel.i18n import N_
 from kernel.pki.algorithms import Algorithm, algorithm
@@ -24,15 +26,25 @@ _REMEMBERED = 200_000  # serials signed in this run, the newest; 40 MB at most
 class Guarded:
     """Signer over ``keys``. In one process with its user it asks for the same as behind a socket."""
 
-    def __init__(self, keys: Keys, credential: Credential) -> None:
+    def __init__(
+        self,
+        keys: Keys,
+        credential: Credential,
+        signing: Signing = Signing.WHERE_POSSIBLE,
+        clock: Clock | None = None,
+    ) -> None:
         self._keys = keys
         self._credential = credential
+        self._signing = signing
+        self._clock = clock or SystemClock()
         self._known: dict[str, KeyInfo] = {}
         self._signed: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._lock = Lock()
 
     def generate(self, name: str, role: KeyRole, algorithm: str) -> KeyInfo:
-        return self._keys.generate(name, role, algorithm)
+        made = self._keys.generate(name, role, algorithm)
+        self._known[name] = made
+        return made
 
     def keys(self) -> Sequence[KeyInfo]:
         return self._keys.keys()
@@ -69,7 +81,7 @@ class Guarded:
 
     def _key(self, name: str) -> KeyInfo:
         if name not in self._known:
-            self._known = {key.name: key for key in self._keys.keys()}
+            self._known.update((key.name, key) for key in self._keys.keys())
         if name not in self._known:
             raise NotFound(N_("There is no key %(name)s."), name=name[:80])
         return self._known[name]
@@ -79,6 +91,7 @@ class Guarded:
             certificate = read_certificate(row, tbs)
         except FAULTS as error:
             raise refused(key, Purpose.CERTIFICATE) from error
+        check_approvals(self._signing, certificate, header, list(self._known.values()), self._clock.now())
         self._check_serial(key, certificate.serial_number, tbs)
 
     def _check_serial(self, key: KeyInfo, serial: int, tbs: bytes) -> None:

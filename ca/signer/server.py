@@ -21,7 +21,7 @@ import structlog
 from ca.ports import Keys
 from ca.signer.control import OPERATIONS, Control
 from ca.signer.guard import Guarded
-from ca.signer.model import KeyInfo, KeyRole, Purpose
+from ca.signer.model import KeyInfo, KeyRole, Purpose, Signing
 from ca.signer.protocol import Channel, Closed, MalformedMessage, framed
 from ca.signer.warrant import Credential, check_digest, digest_of, is_open
 from kernel.errors import ErrorCode, Invalid, Unavailable, WeichengError
@@ -44,11 +44,16 @@ class SignerServer:
     """Serves keys at ``path`` until stopped. One thread a connection, at most MAX_CONNECTIONS."""
 
     def __init__(
-        self, keys: Keys, path: Path, credential: Credential, control: Control | None = None
+        self,
+        keys: Keys,
+        path: Path,
+        credential: Credential,
+        control: Control | None = None,
+        signing: Signing = Signing.WHERE_POSSIBLE,
     ) -> None:
         self._keys = keys
         self._control = control
-        self._guard = Guarded(keys, credential)
+        self._guard = Guarded(keys, credential, signing)
         self._credential = credential
         self._path = path
         self._stop = threading.Event()
@@ -110,7 +115,7 @@ class SignerServer:
     def _answer(self, channel: Channel, header: Mapping[str, Any]) -> None:
         try:
             reply, body = {}, self._act(header, channel)
-        except (MalformedMessage, OSError):
+        except (MalformedMessage, ConnectionError, TimeoutError):
             raise
         except WeichengError as error:
             _log.warning("request refused", code=str(error.code), place=error.place)
@@ -138,7 +143,7 @@ class SignerServer:
         if not is_open(header):
             self._credential.check(header)
         if operation == "generate":
-            made = self._keys.generate(name, role, algorithm)
+            made = self._guard.generate(name, role, algorithm)
             _log.info("key made", key=name, role=str(role), algorithm=algorithm)
             return _listed([made])
         if operation == "keys" or self._control is None:
@@ -149,14 +154,21 @@ class SignerServer:
         return self._control.answer(header, body)
 
 
-def serve(keys: Keys, path: Path, credential: Credential, control: Control) -> int:
+def serve(
+    keys: Keys,
+    path: Path,
+    credential: Credential,
+    control: Control | None = None,
+    signing: Signing = Signing.WHERE_POSSIBLE,
+) -> int:
     """Run the signer process until SIGTERM or SIGINT: off the network first, then the socket; 0 at an orderly end."""
     if leave_network():
-        control.network = False
+        if control is not None:
+            control.network = False
         _log.info("left the network")
     else:
         _log.warning("network namespace not permitted; the signer opens no socket but its own")
-    server = SignerServer(keys, path, credential, control)
+    server = SignerServer(keys, path, credential, control, signing)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     server.run()

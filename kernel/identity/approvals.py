@@ -1,18 +1,28 @@
-"""Four eyes as a service: an act waits until enough other people have approved exactly that act."""
+"""Four eyes as a service: an act waits until enough other people have approved exactly that act.
 
-from sqlalchemy import select
+A decision may be signed: whoever decides signs, with a key of their own, a document that says what they approve. Whether the
+signature is wanted and whose it is, is for the room that has the act done; here the two are kept together.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select
 
 from kernel.audit.model import AuditAction
+from kernel.canonical import canonical_json, sha256_hex
 from kernel.clock import Clock
-from kernel.errors import Conflict, Invalid, NotFound, NotPermitted
+from kernel.errors import Conflict, IntegrityFailed, Invalid, NotFound, NotPermitted
 from kernel.events import Event, EventKind
 from kernel.i18n import N_
 from kernel.identity.access import Access
-from kernel.identity.model import Approval, ApprovalState, Principal
+from kernel.identity.model import Approval, ApprovalState, Principal, SignedDecision
 from kernel.identity.permissions import Permission
-from kernel.identity.store import approval_votes, approvals
+from kernel.identity.store import approval_signatures, approval_votes, approvals, users
 from kernel.ids import new_id
 from kernel.store import UnitOfWork
+
+DOCUMENT_FORMAT = "weicheng approval 1"
 
 
 class Approvals:
@@ -60,21 +70,56 @@ class Approvals:
 
     def get(self, uow: UnitOfWork, approval_id: str) -> Approval:
         """The approval as it stands in this transaction; NotFound otherwise."""
-        query = select(approvals).where(approvals.c.id == approval_id).with_for_update()
-        row = uow.execute(query).one_or_none()
-        if row is None:
-            raise NotFound(N_("There is no approval %(id)s."), id=approval_id)
-        votes = select(approval_votes.c.person).where(
-            approval_votes.c.approval == approval_id, approval_votes.c.approve.is_(True)
+        return _read(uow.connection, approval_id, _BY_ID.with_for_update())
+
+    def document(
+        self, connection: Connection, approval_id: str, officer: Principal, what: Mapping[str, Any]
+    ) -> bytes:
+        """What this person signs to approve (canonical JSON); the same each time it is asked for.
+
+        ``what`` is what the approval's digest was made from; IntegrityFailed when it is not. People are named by their
+        login, as their certificates name them (UID).
+        """
+        approval = _read(connection, approval_id, _BY_ID)
+        if sha256_hex(canonical_json(what)) != approval.digest:
+            raise IntegrityFailed(
+                N_("What is to be approved is not what was filed."),
+                mend=N_("Reject it, and look for who changed it."),
+                place=approval.subject,
+            )
+        logins = _logins(connection, approval.requested_by, officer.id)
+        return canonical_json(
+            {
+                "format": DOCUMENT_FORMAT,
+                "verdict": "approve",
+                "approval": approval.id,
+                "kind": approval.kind,
+                "subject": approval.subject,
+                "digest": approval.digest,
+                "what": what,
+                "needed": approval.needed,
+                "filed_by": logins[approval.requested_by],
+                "officer": logins[officer.id],
+            }
         )
-        people = tuple(sorted(uow.execute(votes).scalars()))
-        values = {name: getattr(row, name) for name in _COLUMNS}
-        return Approval(**values, state=ApprovalState(row.state), approved_by=people)
+
+    def signatures(self, connection: Connection, approval_id: str) -> tuple[SignedDecision, ...]:
+        """The signed decisions of an approval, by person."""
+        query = select(approval_signatures).where(approval_signatures.c.approval == approval_id)
+        rows = connection.execute(query.order_by(approval_signatures.c.person))
+        return tuple(SignedDecision(row.document.encode(), bytes(row.signature)) for row in rows)
 
     def decide(
-        self, uow: UnitOfWork, approval_id: str, principal: Principal, *, approve: bool, reason: str = ""
+        self,
+        uow: UnitOfWork,
+        approval_id: str,
+        principal: Principal,
+        *,
+        approve: bool,
+        reason: str = "",
+        signed: SignedDecision | None = None,
     ) -> Approval:
-        """Record one person's decision and return the approval's new state.
+        """Record one person's decision, and its signature that the room has checked; return the approval's new state.
 
         NotPermitted for the requester and for whoever lacks the permission, Conflict when it is decided already or the
         same person decides twice, Invalid for a rejection without a reason.
@@ -90,11 +135,18 @@ class Approvals:
             "at": now,
         }
         uow.execute(approval_votes.insert().values(vote))
+        if signed is not None:
+            kept = {"document": signed.document.decode(), "signature": signed.signature}
+            uow.execute(
+                approval_signatures.insert().values(approval=approval_id, person=principal.id, **kept)
+            )
         state = self._state_after(approval, approve)
         if state is not ApprovalState.PENDING:
             done = approvals.update().where(approvals.c.id == approval_id)
             uow.execute(done.values(state=str(state), decided_at=now))
         details = {"approve": approve, "digest": approval.digest, "state": str(state)}
+        if signed is not None:
+            details["signature"] = sha256_hex(signed.signature)
         uow.audit(
             principal,
             AuditAction.APPROVAL_DECIDE,
@@ -157,3 +209,22 @@ class Approvals:
 
 
 _COLUMNS = ("id", "kind", "subject", "title", "digest", "requested_by", "permission", "unit", "needed")
+_BY_ID = select(approvals)
+
+
+def _read(connection: Connection, approval_id: str, query: Select[Any]) -> Approval:
+    row: Row[Any] | None = connection.execute(query.where(approvals.c.id == approval_id)).one_or_none()
+    if row is None:
+        raise NotFound(N_("There is no approval %(id)s."), id=approval_id)
+    votes = select(approval_votes.c.person).where(
+        approval_votes.c.approval == approval_id, approval_votes.c.approve.is_(True)
+    )
+    people = tuple(sorted(connection.execute(votes).scalars()))
+    values = {name: getattr(row, name) for name in _COLUMNS}
+    return Approval(**values, state=ApprovalState(row.state), approved_by=people)
+
+
+def _logins(connection: Connection, *ids: str) -> Mapping[str, str]:
+    """Logins by id; a part of the suite, which has none, is called by its id."""
+    rows = connection.execute(select(users.c.id, users.c.login).where(users.c.id.in_(ids)))
+    return {one: one for one in ids} | {row.id: row.login for row in rows}

@@ -170,3 +170,11 @@ class Approval:
     needed: int
     state: ApprovalState
     approved_by: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class SignedDecision:
+    """What somebody signed to approve (canonical JSON), and the detached CMS (DER) by which they did."""
+
+    document: bytes
+    signature: bytes

@@ -1,0 +1,153 @@
+"""Officers' approvals as the signer checks them: by keys and certificates of its own, not by what it is told.
+
+An officer's certificate is one that a key of this signer has signed and that bears OFFICER_POLICY. With ``Signing.REQUIRED``
+no certificate for a key elsewhere is signed without such approvals, whatever the process says that asks.
+"""
+
+import json
+from base64 import b64decode
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ca.encoding import names as naming
+from ca.signer.model import OFFICER_POLICY, OFFICER_PROFILE, KeyInfo, KeyRole, Signing, SigningRefused
+from kernel.canonical import canonical_json, sha256_hex
+from kernel.errors import WeichengError
+from kernel.i18n import N_
+from kernel.identity.approvals import DOCUMENT_FORMAT
+from kernel.pki import cms
+from kernel.pki.algorithms import SignatureInvalid, algorithm, verify
+
+_FAULTS = (ValueError, TypeError, KeyError, IndexError, AttributeError, WeichengError, x509.ExtensionNotFound)
+
+
+@dataclass(frozen=True)
+class Approved:
+    """One approval: who gave it, what for, how many are needed."""
+
+    officer: str
+    filed_by: str
+    subject: str
+    what: Mapping[str, Any]
+    needed: int
+
+
+def check_approvals(
+    signing: Signing,
+    certificate: x509.Certificate,
+    header: Mapping[str, Any],
+    keys: Collection[KeyInfo],
+    now: datetime,
+) -> None:
+    """SigningRefused unless the to-be-signed ``certificate`` is for a key of ours or approved as ``signing`` demands."""
+    spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    officers = _is_officers(certificate)
+    if any(key.spki == spki for key in keys):
+        if officers:  # or the signer itself could be made to approve
+            raise _refused(N_("A key of the signer's own is no officer's."))
+        return
+    if _answers_ocsp(certificate):
+        raise _refused(N_("Only a key of the signer's own answers OCSP requests."))
+    given = header.get("approvals") or []
+    if not given and signing is Signing.REQUIRED:
+        raise _refused(N_("The certificate is not approved by officers' signatures."))
+    try:
+        approvals = [_verified(one, keys, now) for one in given]
+        fitting = all(_fits(approved, certificate, spki, header) for approved in approvals)
+    except _FAULTS as error:
+        raise _refused(N_("An officer's approval does not hold.")) from error
+    if not fitting:
+        raise _refused(N_("What officers approved is another certificate."))
+    _check_people(approvals, _logins(certificate) if officers else [])
+
+
+def _check_people(approvals: Sequence[Approved], applicants: Sequence[str]) -> None:
+    """Enough officers, each another person than who filed; and nobody makes themselves an officer."""
+    if not approvals:
+        return
+    people = {approved.officer for approved in approvals}
+    filers = {approved.filed_by for approved in approvals}
+    if people & (filers | set(applicants)):
+        raise _refused(N_("Who files a request, or is to become an officer by it, can not approve it."))
+    if len(people) < max(approved.needed for approved in approvals):
+        raise _refused(N_("Fewer officers have approved than are needed."))
+
+
+def _verified(one: Mapping[str, str], keys: Collection[KeyInfo], now: datetime) -> Approved:
+    """The approval that a document and its signature make."""
+    document = one["document"].encode()
+    signed = cms.verify(b64decode(one["signature"], validate=True), document)
+    officer = x509.load_der_x509_certificate(signed.signer_der)
+    told = json.loads(document)
+    sound = (
+        _is_officers(officer)
+        and officer.not_valid_before_utc <= now < officer.not_valid_after_utc
+        and any(_signed_by(officer, key) for key in keys if key.role is KeyRole.ISSUING)
+        and _logins(officer) == [told["officer"]]
+        and (told["format"], told["verdict"]) == (DOCUMENT_FORMAT, "approve")
+        and sha256_hex(canonical_json(told["what"])) == told["digest"]
+    )
+    if not sound:
+        raise ValueError("not an officer's approval")
+    return Approved(told["officer"], told["filed_by"], told["subject"], told["what"], int(told["needed"]))
+
+
+def _fits(approved: Approved, certificate: x509.Certificate, spki: bytes, header: Mapping[str, Any]) -> bool:
+    """Whether the certificate is the one that was approved: profile, request, subject, names, key."""
+    what = approved.what
+    names = naming.alternative_names(what["names"])
+    return (
+        (what["profile"], what["version"]) == (header["profile"], header["version"])
+        and approved.subject == f"request:{header['request']}"
+        and naming.name(what["subject"]) == certificate.subject
+        and (names.public_bytes() if names is not None else None) == _names(certificate)
+        and what["spki"] == spki.hex()
+        and _is_officers(certificate) == (what["profile"] == OFFICER_PROFILE)
+    )
+
+
+def _names(certificate: x509.Certificate) -> bytes | None:
+    try:
+        value = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return None
+    return value.public_bytes()
+
+
+def _signed_by(certificate: x509.Certificate, key: KeyInfo) -> bool:
+    try:
+        row = algorithm(key.algorithm)
+        verify(key.spki, row.digest, certificate.signature, certificate.tbs_certificate_bytes)
+    except SignatureInvalid:
+        return False
+    return True
+
+
+def _is_officers(certificate: x509.Certificate) -> bool:
+    try:
+        policies = certificate.extensions.get_extension_for_class(x509.CertificatePolicies).value
+    except x509.ExtensionNotFound:
+        return False
+    return any(one.policy_identifier.dotted_string == OFFICER_POLICY for one in policies)
+
+
+def _answers_ocsp(certificate: x509.Certificate) -> bool:
+    try:
+        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return False
+    return ExtendedKeyUsageOID.OCSP_SIGNING in usages
+
+
+def _logins(certificate: x509.Certificate) -> list[str]:
+    return [str(one.value) for one in certificate.subject.get_attributes_for_oid(NameOID.USER_ID)]
+
+
+def _refused(message: str) -> SigningRefused:
+    return SigningRefused(message, mend=N_("See docs/operate/signer.md."), place="signer")
