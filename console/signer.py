@@ -10,8 +10,8 @@ from ca.signer.keyfile import KeyFileSigner
 from ca.signer.model import KeyRole, Signing
 from ca.signer.server import serve as serve_signer
 from console.compose.credential import signer_credential
-from kernel.config import Settings
-from kernel.errors import Unavailable
+from kernel.config import Hsm, Settings
+from kernel.errors import Invalid, Unavailable
 from kernel.i18n import N_
 
 
@@ -39,6 +39,7 @@ def activation(settings: Settings) -> Activation:
 def backends_of(settings: Settings) -> Callable[[Secrets], Backends]:
     """What builds the places of these settings from their secrets: the key file, and the token if there is one."""
     hsm = settings.signer.hsm
+    at_token = _at_token(hsm)
 
     def opened(secrets: Secrets) -> Backends:
         found: dict[Place, Backend] = {}
@@ -51,9 +52,25 @@ def backends_of(settings: Settings) -> Callable[[Secrets], Backends]:
                 N_("The signer has no pass-phrase for its key file."),
                 mend=N_("Put one into the secret file signer__passphrase."),
             )
-        return Backends(found, frozenset(map(KeyRole, hsm.roles)) if hsm.module else frozenset())
+        return Backends(found, at_token)
 
     return opened
+
+
+def _at_token(hsm: Hsm) -> frozenset[KeyRole]:
+    """Roles whose keys are made on the token; Invalid for what is no role."""
+    wrong = [role for role in hsm.roles if role not in KeyRole.__members__.values()]
+    if wrong:
+        raise Invalid(
+            N_("%(role)s is no role of a key."),
+            mend=N_("Roles: %(known)s."),
+            place="signer.hsm.roles",
+            role=wrong[0][:40],
+            known=", ".join(KeyRole),
+        )
+    if hsm.module is None:
+        return frozenset()
+    return frozenset(map(KeyRole, hsm.roles)) or frozenset(KeyRole)
 
 
 def _key_file(settings: Settings, passphrase: str) -> Backend:

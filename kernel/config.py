@@ -55,18 +55,12 @@ class Identity(Section):
 
 
 class Hsm(Section):
-    """A token reached by PKCS#11. ``roles`` are those whose keys are made on it; other keys are in the key file."""
+    """A token reached by PKCS#11. ``roles`` are those whose keys are made on it; other keys are made in the key file."""
 
     module: Path | None = None  # the library of the HSM's maker
     label: str = ""
     pin: SecretStr | None = None  # needed until officers hold shares
-    roles: tuple[Literal["root", "issuing", "ocsp", "timestamp", "evidence"], ...] = (
-        "root",
-        "issuing",
-        "ocsp",
-        "timestamp",
-        "evidence",
-    )
+    roles: tuple[str, ...] = ()  # such as root and issuing; none named: all
 
 
 class Signer(Section):

@@ -55,7 +55,18 @@ class Share:
 
 
 def split(secret: bytes, threshold: int, count: int) -> list[Share]:
-    """A new set of ``count`` shares of 32 octets. Invalid unless 2 <= threshold <= count <= 16."""
+    """A new set of ``count`` shares of 32 octets; Invalid as ``check_numbers``."""
+    check_numbers(threshold, count)
+    name = secrets.token_bytes(SET_OCTETS)
+    polynomials = [[octet, *secrets.token_bytes(threshold - 1)] for octet in secret]
+    return [
+        Share(name, x, threshold, count, bytes(_value(coefficients, x) for coefficients in polynomials))
+        for x in range(1, count + 1)
+    ]
+
+
+def check_numbers(threshold: int, count: int) -> None:
+    """Invalid unless 2 <= threshold <= count <= 16."""
     if not 2 <= threshold <= count <= MAX_SHARES:
         raise Invalid(
             N_("%(threshold)s of %(count)s shares is not possible."),
@@ -64,12 +75,6 @@ def split(secret: bytes, threshold: int, count: int) -> list[Share]:
             count=count,
             most=MAX_SHARES,
         )
-    name = secrets.token_bytes(SET_OCTETS)
-    polynomials = [[octet, *secrets.token_bytes(threshold - 1)] for octet in secret]
-    return [
-        Share(name, x, threshold, count, bytes(_value(coefficients, x) for coefficients in polynomials))
-        for x in range(1, count + 1)
-    ]
 
 
 def combine(shares: Sequence[Share]) -> bytes:

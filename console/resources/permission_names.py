@@ -49,6 +49,8 @@ PERMISSION_NAMES: Mapping[Permission, str] = {
     _P.CA_CEREMONY_APPROVE: N_("Approve key ceremonies"),
     _P.CA_PROVISION: N_("Provide the services' certificates"),
     _P.CA_CRL_PUBLISH: N_("Publish revocation lists"),
+    _P.CA_SIGNER_READ: N_("See the signer and its keys"),
+    _P.CA_SIGNER_OPERATE: N_("Activate the signer and hand out shares"),
     _P.LOG_READ: N_("Look into the transparency log"),
     _P.LOG_CHECK: N_("Have the transparency log checked"),
     _P.LOG_RESTART: N_("Begin the transparency log anew"),

@@ -56,6 +56,8 @@ class Permission(StrEnum):
     CA_CEREMONY_APPROVE = "ca:ceremony:approve"
     CA_PROVISION = "ca:service:provision"
     CA_CRL_PUBLISH = "ca:crl:publish"
+    CA_SIGNER_READ = "ca:signer:read"
+    CA_SIGNER_OPERATE = "ca:signer:operate"
     LOG_READ = "ca:log:read"
     LOG_CHECK = "ca:log:check"
     LOG_RESTART = "ca:log:restart"
@@ -92,6 +94,7 @@ APPROVING: frozenset[Permission] = frozenset(
         Permission.IDENTITY_ROLE_GRANT,
         Permission.CA_REQUEST_APPROVE,
         Permission.CA_CEREMONY_APPROVE,
+        Permission.CA_SIGNER_OPERATE,
         Permission.CA_PROFILE_APPROVE,
     }
 )
@@ -194,6 +197,8 @@ _CA: dict[Role, frozenset[Permission]] = {
             _P.CA_CEREMONY_APPROVE,
             _P.CA_PROVISION,
             _P.CA_CRL_PUBLISH,
+            _P.CA_SIGNER_READ,
+            _P.CA_SIGNER_OPERATE,
             _P.LOG_READ,
             _P.LOG_CHECK,
             _P.LOG_RESTART,
