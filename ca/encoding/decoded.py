@@ -6,16 +6,11 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from ca.encoding.names import text_of
 from ca.profiles import EXTENDED_USAGES, KEY_USAGES
 from kernel.canonical import sha256_hex
 from kernel.pki.algorithms import ALGORITHMS, algorithm_of
 
-_KINDS: Mapping[type[x509.GeneralName], str] = {
-    x509.DNSName: "dns",
-    x509.IPAddress: "ip",
-    x509.RFC822Name: "email",
-    x509.UniformResourceIdentifier: "uri",
-}
 _EXTENDED = {oid: name for name, oid in EXTENDED_USAGES.items()}
 _SIGNATURES = {row.signature_oid: f"{row.family}-{row.digest}" for row in ALGORITHMS.values()}
 
@@ -50,7 +45,7 @@ def decode(der: bytes) -> Decoded:
         serial=f"{certificate.serial_number:032x}",
         subject=certificate.subject.rfc4514_string(),
         issuer=certificate.issuer.rfc4514_string(),
-        names=_of(found, x509.SubjectAlternativeName, lambda value: [_name(one) for one in value]),
+        names=_of(found, x509.SubjectAlternativeName, lambda value: [text_of(one) for one in value]),
         key_algorithm=algorithm_of(
             certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         ).name,
@@ -82,7 +77,7 @@ def names_in(der: bytes) -> tuple[str, ...]:
         return ()
     found = x509.load_der_x509_certificate(der).extensions
     names = [one.value for one in found if isinstance(one.value, x509.SubjectAlternativeName)]
-    return tuple(_name(one) for value in names for one in value)
+    return tuple(text_of(one) for value in names for one in value)
 
 
 def is_authority(der: bytes) -> bool:
@@ -97,7 +92,3 @@ def _of(
     found: Mapping[type, x509.ExtensionType], kind: type, texts: Callable[..., list[str]]
 ) -> tuple[str, ...]:
     return tuple(texts(found[kind])) if kind in found else ()
-
-
-def _name(name: x509.GeneralName) -> str:
-    return f"{_KINDS.get(type(name), 'other')}:{name.value}"

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
@@ -16,23 +17,38 @@ ATTRIBUTES: Mapping[str, x509.ObjectIdentifier] = {
     "L": NameOID.LOCALITY_NAME,
     "O": NameOID.ORGANIZATION_NAME,
     "OU": NameOID.ORGANIZATIONAL_UNIT_NAME,
+    "organizationIdentifier": NameOID.ORGANIZATION_IDENTIFIER,
     "CN": NameOID.COMMON_NAME,
+    "title": NameOID.TITLE,
+    "surname": NameOID.SURNAME,
+    "givenName": NameOID.GIVEN_NAME,
     "serialNumber": NameOID.SERIAL_NUMBER,
     "UID": NameOID.USER_ID,
+}
+
+_SHORT = {oid: key for key, oid in ATTRIBUTES.items()}
+_KINDS: Mapping[type[x509.GeneralName], str] = {
+    x509.DNSName: "dns",
+    x509.IPAddress: "ip",
+    x509.RFC822Name: "email",
+    x509.UniformResourceIdentifier: "uri",
 }
 
 
 def name(subject: Mapping[str, str]) -> x509.Name:
     """Values in UTF8String, country in PrintableString; Invalid for an unknown attribute or a value that does not fit."""
-    unknown = subject.keys() - ATTRIBUTES.keys()
-    if unknown:
-        raise Invalid(N_("A name has no attribute %(attribute)s."), attribute=sorted(unknown)[0][:40])
+    if not subject.keys() <= ATTRIBUTES.keys():
+        unknown = sorted(subject.keys() - ATTRIBUTES.keys())
+        raise Invalid(N_("A name has no attribute %(attribute)s."), attribute=unknown[0][:40])
     try:
-        return x509.Name(
-            [x509.NameAttribute(oid, subject[key]) for key, oid in ATTRIBUTES.items() if key in subject]
-        )
+        return x509.Name([_attribute(key, subject[key]) for key in ATTRIBUTES if key in subject])
     except ValueError as error:
         raise Invalid(N_("The name can not be encoded: %(detail)s"), detail=str(error)[:200]) from error
+
+
+@lru_cache(maxsize=4096)  # country and organisation are those of many
+def _attribute(key: str, value: str) -> x509.NameAttribute[str]:
+    return x509.NameAttribute(ATTRIBUTES[key], value)
 
 
 def alternative_names(names: Sequence[str]) -> x509.SubjectAlternativeName | None:
@@ -40,6 +56,22 @@ def alternative_names(names: Sequence[str]) -> x509.SubjectAlternativeName | Non
     if not names:
         return None
     return x509.SubjectAlternativeName([_general_name(text) for text in names])
+
+
+def attributes_of(name: x509.Name) -> dict[str, str]:
+    """The attributes by their short names; ValueError for one that has none here, occurs twice or is no text."""
+    found: dict[str, str] = {}
+    for attribute in name:
+        key = _SHORT.get(attribute.oid)
+        if key is None or key in found or not isinstance(attribute.value, str):
+            raise ValueError(attribute.oid.dotted_string)
+        found[key] = attribute.value
+    return found
+
+
+def text_of(name: x509.GeneralName) -> str:
+    """An alternative name as text, such as ``dns:host``."""
+    return f"{_KINDS.get(type(name), 'other')}:{name.value}"
 
 
 def _general_name(text: str) -> x509.GeneralName:

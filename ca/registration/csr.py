@@ -1,9 +1,13 @@
 """Certificate signing requests (PKCS#10, RFC 2986): parsed, proof of possession checked, weak keys refused. Pure."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
+from ca.encoding import names as naming
 from ca.registration.weakness import weakness
 from kernel.errors import Invalid
 from kernel.i18n import N_
@@ -16,12 +20,35 @@ class BadCsr(Invalid):
     """A signing request that can not be used."""
 
 
+@dataclass(frozen=True)
+class Applicant:
+    """What a CSR tells of who made it: the public key (DER SubjectPublicKeyInfo), attributes of the name by their short names,
+    alternative names as texts such as ``dns:host``."""
+
+    spki: bytes
+    subject: Mapping[str, str]
+    names: tuple[str, ...]
+
+
 def spki_of(data: bytes) -> bytes:
     """The public key (DER SubjectPublicKeyInfo) of a CSR in PEM or DER whose signature proves possession of the private key.
 
     BadCsr for bytes that are no CSR, a wrong signature or a weak key; UnknownAlgorithm for a kind of key we do not certify.
     """
+    return _proven(_parse(data))
+
+
+def applicant_of(data: bytes) -> Applicant:
+    """All that a CSR asks for, as ``spki_of`` checks it; BadCsr also for a name with parts that we do not certify."""
     csr = _parse(data)
+    spki = _proven(csr)
+    try:
+        return Applicant(spki, naming.attributes_of(csr.subject), _alternative_names(csr))
+    except (ValueError, x509.UnsupportedGeneralNameType) as error:
+        raise BadCsr(N_("The names in the CSR can not be read."), place="CSR names") from error
+
+
+def _proven(csr: x509.CertificateSigningRequest) -> bytes:
     try:
         proven = csr.is_signature_valid
         spki = csr.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -35,6 +62,11 @@ def spki_of(data: bytes) -> bytes:
         )
     check_strength(spki)
     return spki
+
+
+def _alternative_names(csr: x509.CertificateSigningRequest) -> tuple[str, ...]:
+    found = [one.value for one in csr.extensions if isinstance(one.value, x509.SubjectAlternativeName)]
+    return tuple(naming.text_of(name) for value in found for name in value)
 
 
 def check_strength(spki: bytes) -> None:
