@@ -7,7 +7,7 @@ beside the settings file; it is never an entry of the settings file.
 
 import os
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
@@ -72,9 +72,9 @@ class Signer(Section):
     socket: Path | None = None
     keys: Path | None = None
     passphrase: SecretStr | None = None
-    token_key: SecretStr | None = (
-        None  # of the processes that prepare signatures; made below data_dir unless set
-    )
+    approvals: Literal["off", "where-possible", "required"] = "where-possible"  # signed by officers
+    approvals: Literal["off", "where-possible", "required"] = "where-possible"  # signed by officers' own keys
+    token_key: SecretStr | None = None  # of the processes that prepare; made below data_dir unless set
 
 
 class Status(Section):
@@ -84,6 +84,10 @@ class Status(Section):
     port: int = Field(default=8080, ge=1, le=65535)
     public_url: str = "http://127.0.0.1:8080"
     processes: int = Field(default=2, ge=1, le=64)
+    # CA -> into how many lists what it issues from now on is parted; each certificate names its list
+    crl_shards: dict[str, Annotated[int, Field(ge=1, le=1000)]] = {}
+    crl_full_minutes: int = Field(default=10, ge=1, le=1440)  # how soon a long full list tells of ordinary changes
+    crl_history: int = Field(default=10, ge=2, le=1000)  # lists of each kind that are kept
 
 
 class Timestamps(Section):
@@ -231,6 +235,11 @@ class Settings(BaseSettings):
     def signer_token_index(self) -> Path:
         """Which keys of the HSM's token are the suite's."""
         return self.signer_keys.with_name("token.index")
+
+    @property
+    def crl_folder(self) -> Path:
+        """Where the published revocation lists are."""
+        return self.data_dir / "crl"
 
     @property
     def events(self) -> str:

@@ -1,11 +1,14 @@
 """Deciding on a request: a second person approves exactly what was filed, or turns it down."""
 
+from dataclasses import replace
+
 from ca import store
 from ca.hierarchy.authorities import authority_for
 from ca.issuance import Issuance, Token, Wanted
 from ca.model import Certificate, Request, State, move
 from ca.profiles import Profiles
 from ca.registration.filing import check_key_history, digest_of
+from ca.registration.signatures import Signatures
 from kernel.audit.model import AuditAction
 from kernel.errors import Conflict, IntegrityFailed
 from kernel.events import Event, EventKind
@@ -19,20 +22,32 @@ class Decision:
     """Approves and rejects single requests; Registration checks permissions before it comes here."""
 
     def __init__(
-        self, database: Database, approvals: Approvals, profiles: Profiles, issuance: Issuance
+        self,
+        database: Database,
+        approvals: Approvals,
+        profiles: Profiles,
+        issuance: Issuance,
+        signatures: Signatures,
     ) -> None:
+        self._signatures = signatures
         self._database = database
         self._approvals = approvals
         self._profiles = profiles
         self._issuance = issuance
 
-    def approve(self, by: Principal, request_id: str, reason: str) -> Request | Certificate:
-        """The certificate once enough people have approved, the request before; IntegrityFailed for a changed request."""
+    def approve(
+        self, by: Principal, request_id: str, reason: str, signature: bytes | None = None
+    ) -> Request | Certificate:
+        """The certificate once enough people have approved, the request before; IntegrityFailed for a changed request.
+        ``signature``: a detached CMS by which the officer approves, see Signatures."""
         token: Token | None = None
         with self._database.begin() as uow:
             request = store.read_request(uow.connection, request_id, lock=True)
             _require_open(request)
-            approval = self._approvals.decide(uow, request.approval, by, approve=True, reason=reason)
+            signed = self._signatures.check(uow, by, request, signature)
+            approval = self._approvals.decide(
+                uow, request.approval, by, approve=True, reason=reason, signed=signed
+            )
             if approval.digest != digest_of(request):
                 raise changed(request.id)
             if approval.state is ApprovalState.APPROVED:
@@ -54,7 +69,9 @@ class Decision:
             )
         store.set_request_state(uow.connection, request.id, move(request.id, request.state, State.APPROVED))
         authority = authority_for(uow.connection, request.profile)
+        given = self._signatures.given(uow, request)
         wanted = Wanted(profile, request.subject, request.names, request.spki, request.unit, request.id)
+        wanted = replace(wanted, approvals=given)
         return self._issuance.prepare(uow, by, authority, wanted)
 
     def reject(self, by: Principal, request_id: str, reason: str) -> Request:

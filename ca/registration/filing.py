@@ -180,8 +180,12 @@ def check_key_history(connection: Connection, spki: bytes, subject: Mapping[str,
 
 def digest_of(request: Request) -> str:
     """SHA-256 (hex) of what an approval is given for: subject, names, profile version, unit and key."""
-    bound = {**_bound(request), "unit": request.unit, "spki": request.spki.hex()}
-    return sha256_hex(canonical_json(bound))
+    return sha256_hex(canonical_json(bound(request)))
+
+
+def bound(request: Request) -> dict[str, Any]:
+    """What an approval is given for."""
+    return {**_bound(request), "unit": request.unit, "spki": request.spki.hex()}
 
 
 def _bound(request: Request) -> dict[str, Any]:

@@ -5,12 +5,17 @@ from collections.abc import Mapping, Sequence
 from ca import listing, store
 from ca.issuance import Issuance
 from ca.model import Certificate, Request
-from ca.ports import Box
+from ca.ports import Box, Evidence
 from ca.profiles import Profiles
 from ca.registration.blocklists import Blocklists
 from ca.registration.decision import Decision
 from ca.registration.delivery import Delivery
 from ca.registration.filing import Application, Filing
+from ca.registration.papers import Handed, Papers
+from ca.registration.phrases import hash_of, keep_phrase
+from ca.registration.signatures import Signatures
+from ca.registration.store import inherit_phrase
+from ca.signer.model import Signing
 from ca.tables import requests
 from kernel.clock import Clock
 from kernel.errors import Conflict, NotFound
@@ -36,12 +41,17 @@ class Registration:
         issuance: Issuance,
         box: Box,
         blocklists: Blocklists,
+        evidence: Evidence,
+        signing: Signing = Signing.WHERE_POSSIBLE,
     ) -> None:
         self._database = database
         self._access = access
+        self._signatures = Signatures(clock, approvals, signing)
         self._filing = Filing(clock, approvals, profiles, box, blocklists)
-        self._decision = Decision(database, approvals, profiles, issuance)
-        self._delivery = Delivery(database, box)
+        self._decision = Decision(database, approvals, profiles, issuance, self._signatures)
+        self._delivery = Delivery(database, clock, box)
+        self._clock = clock
+        self.papers = Papers(database, clock, access, box, evidence)
 
     def file(
         self,
@@ -54,14 +64,24 @@ class Registration:
         evidence: str,
         csr: bytes | None = None,
         replaces: str | None = None,
+        papers: Sequence[Handed] = (),
+        phrase: str | None = None,
     ) -> Request:
-        """File a request, as Application tells. BadCsr, ProfileViolation, Conflict (key of another subject or of a revoked
-        certificate), NotPermitted (unit)."""
+        """File a request, as Application tells, with ``papers`` that show the applicant's identity and the ``phrase`` to be
+        said on the telephone. BadCsr, ProfileViolation, Conflict (key of another subject or of a revoked certificate),
+        NotPermitted (unit), Invalid (a paper or phrase that will not do)."""
         self._access.require(principal, Permission.CA_REQUEST_FILE, unit=unit)
         asked = Application(profile, subject, names, unit, evidence, csr, replaces)
         draft = self._filing.draft(principal, asked)
+        hashed = hash_of(phrase) if phrase else None
         with self._database.begin() as uow:
-            return self._filing.store(uow, principal, draft)
+            filed = self._filing.store(uow, principal, draft)
+            self.papers.keep(uow, principal, filed, papers)
+            if replaced := filed.replaces:
+                inherit_phrase(uow.connection, replaced, filed.id)
+            if hashed is not None:
+                keep_phrase(uow, principal, filed, hashed, self._clock.now())
+            return filed
 
     def renew(self, principal: Principal, serial: str, *, evidence: str, csr: bytes | None = None) -> Request:
         """File a request for a newer certificate of the same subject, names, profile and unit; the old one is superseded
@@ -89,10 +109,28 @@ class Registration:
             replaces=old.serial,
         )
 
-    def approve(self, principal: Principal, request_id: str, reason: str = "") -> Request | Certificate:
-        """Approve; once enough people have, the certificate is issued. NotPermitted for who filed it."""
+    def approve(
+        self, principal: Principal, request_id: str, reason: str = "", signature: bytes | None = None
+    ) -> Request | Certificate:
+        """Approve; once enough people have, the certificate is issued. NotPermitted for who filed it.
+
+        ``signature`` is a detached CMS (DER) over ``approval_document``; SignatureNeeded where it is wanted and missing.
+        """
         self._access.require(principal, Permission.CA_REQUEST_APPROVE)
-        return self._decision.approve(principal, request_id, reason)
+        return self._decision.approve(principal, request_id, reason, signature)
+
+    def approval_document(self, principal: Principal, request_id: str) -> bytes:
+        """What this officer signs to approve the request (canonical JSON)."""
+        self._access.require(principal, Permission.CA_REQUEST_APPROVE)
+        request = self.show(principal, request_id)
+        with self._database.read() as connection:
+            return self._signatures.document(connection, principal, request)
+
+    def signature_wanted(self, principal: Principal) -> bool:
+        """Whether approvals of this officer have to be signed."""
+        self._access.require(principal, Permission.CA_REQUEST_APPROVE)
+        with self._database.read() as connection:
+            return self._signatures.wanted(connection, principal)
 
     def reject(self, principal: Principal, request_id: str, reason: str) -> Request:
         """Turn the request down; the reason is told to who filed it."""
@@ -116,15 +154,18 @@ class Registration:
         with self._database.read() as connection:
             return found.page(connection, ask, *seen, *listing.found_by(connection, found.key, ask.text))
 
-    def deliver_pkcs12(
-        self, principal: Principal, request_id: str, password: str | None = None
-    ) -> tuple[bytes, str]:
-        """(PKCS#12, its password) of a key made here: once, to who filed it. Without a password one is made.
-
-        Send the password by another way than the file.
-        """
+    def deliver_pkcs12(self, principal: Principal, request_id: str, password: str | None = None) -> bytes:
+        """PKCS#12 of a key made here: once, to who filed it, under a ``password`` that the applicant chose. Without one a
+        password is made, which ``tell_password`` tells somebody else: nobody but the applicant comes to have both."""
         self._access.require(principal, Permission.CA_REQUEST_FILE)
         return self._delivery.pkcs12(principal, request_id, password)
+
+    def tell_password(self, principal: Principal, request_id: str) -> str:
+        """The password made for a file that another person took, once: to be told to the applicant. Conflict for who took
+        the file, and when there is none (any more)."""
+        self._access.require(principal, Permission.CA_PASSWORD_TELL)
+        request = self.show(principal, request_id)
+        return self._delivery.tell_password(principal, request)
 
     def deliver_pem(self, principal: Principal, request_id: str) -> tuple[bytes, bytes]:
         """(certificate chain, private key) in PEM of a key made here, for a server of ours: once, to who filed it."""

@@ -8,15 +8,21 @@ from ca.issuance import Issuance
 from ca.overview import Overview
 from ca.profiles import Profiles
 from ca.registration.blocklists import Blocklists
+from ca.registration.phrases import Phrases
 from ca.registration.service import Registration
 from ca.service import CaService
 from ca.signer.client import SocketSigner
+from ca.signer.model import Signing
+from ca.status.files import ListFiles
 from ca.status.lifecycle import Lifecycle
+from ca.status.making import ListMaker
 from ca.status.marking import Marking
+from ca.status.model import ListRules
 from ca.status.publication import Publication
 from ca.status.responder import Responder
 from ca.status.revocations import Revocations
 from ca.status.services import Services
+from ca.status.shown import Lists
 from ca.status.standing import RelyingParty
 from ca.timestamps.service import Rules, Timestamps
 from ca.transparency.service import TransparencyLog
@@ -34,9 +40,12 @@ def build(floor: Floor) -> CaService:
         database, clock, (document.value for document in load(part="cert_profiles").documents)
     )
     hierarchies = Hierarchies(document.value for document in load(part="hierarchies").documents)
-    issuance = Issuance(database, clock, signer, profiles, floor.evidence, floor.settings.status.public_url)
+    rules = _list_rules(floor.settings.status)
+    files = ListFiles(floor.settings.crl_folder)
+    maker = ListMaker(database, clock, signer, files, rules)
+    issuance = Issuance(database, clock, signer, profiles, floor.evidence, rules)
     blocklists = Blocklists(floor.settings.data_dir / "blocklists", database, access)
-    publication = Publication(database, clock, access, signer)
+    publication = Publication(database, clock, access, maker, files, rules)
     responder = Responder(database, clock, signer)
     marking = Marking(database, clock, publication, floor.evidence)
     services = Services(database, clock, access, signer, profiles, issuance)
@@ -65,14 +74,17 @@ def build(floor: Floor) -> CaService:
             floor.box,
             blocklists,
             floor.evidence,
+            Signing(floor.settings.signer.approvals),
         ),
+        telephone=Phrases(database, clock, access, marking),
         blocklists=blocklists,
         lifecycle=Lifecycle(database, clock, access, marking),
         revocations=Revocations(database, access, floor.approvals, marking),
         publication=publication,
+        lists=Lists(database, clock, access, files, rules),
         responder=responder,
         services=services,
-        relying_party=RelyingParty(database, access, responder),
+        relying_party=RelyingParty(database, access, responder, files),
         overview=Overview(database, clock, access, profiles),
         issuance=issuance,
         timestamps=Timestamps(database, clock, access, services, _stamping(floor.settings)),
@@ -83,4 +95,14 @@ def build(floor: Floor) -> CaService:
 def _stamping(settings: Settings) -> Rules:
     """The time-stamping authority's rules as they are set."""
     given = settings.timestamps
-    return Rules(given.accuracy_seconds, given.synchronised, timedelta(days=given.register_days))
+    keep = timedelta(days=given.register_days)
+    return Rules(given.accuracy_seconds, given.synchronised, keep, given.per_minute)
+
+
+def _list_rules(settings: Status) -> ListRules:
+    return ListRules(
+        settings.public_url,
+        settings.crl_shards,
+        timedelta(minutes=settings.crl_full_minutes),
+        settings.crl_history,
+    )

@@ -1,0 +1,109 @@
+"""Approvals signed by the officers themselves: who has to sign, what, and whether the signature is theirs.
+
+The signer checks the same again by what it holds itself (ca.signer.approved); here it is found out while the officer is there.
+"""
+
+from base64 import b64encode
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ca.model import Request, State
+from ca.registration.filing import bound
+from ca.signer.model import OFFICER_PROFILE, Signing
+from ca.tables import certificates
+from kernel.clock import Clock
+from kernel.errors import IntegrityFailed, Invalid
+from kernel.i18n import N_
+from kernel.identity.approvals import Approvals
+from kernel.identity.model import Principal, SignedDecision
+from kernel.identity.store import user_certificates
+from kernel.store import UnitOfWork
+
+LARGEST = 16384  # octets of a signature: a CMS with a few certificates
+
+
+class SignatureNeeded(Invalid):
+    """This approval has to be signed with the officer's own key."""
+
+
+class Signatures:
+    """Wants, checks and hands on the signatures of officers' approvals."""
+
+    def __init__(self, clock: Clock, approvals: Approvals, signing: Signing) -> None:
+        self._clock = clock
+        self._approvals = approvals
+        self._signing = signing
+
+    def document(self, connection: Connection, by: Principal, request: Request) -> bytes:
+        """What this officer signs to approve the request."""
+        return self._approvals.document(connection, request.approval, by, bound(request))
+
+    def wanted(self, connection: Connection, by: Principal) -> bool:
+        """Whether this officer's approval has to be signed."""
+        if self._signing is Signing.WHERE_POSSIBLE:
+            return bool(officer_certificates(connection, by, self._clock.now()))
+        return self._signing is Signing.REQUIRED
+
+    def check(
+        self, uow: UnitOfWork, by: Principal, request: Request, signature: bytes | None
+    ) -> SignedDecision | None:
+        """The signed decision, or None where none is wanted. SignatureNeeded without one that is, IntegrityFailed for one
+        that is not over this request's document or not by a certificate that makes this person an officer."""
+        if signature is None:
+            if self.wanted(uow.connection, by):
+                raise _needed(request)
+            return None
+        document = self.document(uow.connection, by, request)
+        if _signer_of(signature, document) not in officer_certificates(uow.connection, by, self._clock.now()):
+            raise IntegrityFailed(
+                N_("The approval is not signed with your officer's certificate."),
+                mend=N_(
+                    "Sign it with the key of the certificate that is bound to your account and in force."
+                ),
+                place=request.id,
+            )
+        return SignedDecision(document, signature)
+
+    def given(self, uow: UnitOfWork, request: Request) -> list[dict[str, str]]:
+        """The signed decisions on a request as the signer takes them."""
+        return [
+            {"document": one.document.decode(), "signature": b64encode(one.signature).decode()}
+            for one in self._approvals.signatures(uow.connection, request.approval)
+        ]
+
+
+def officer_certificates(connection: Connection, by: Principal, now: datetime) -> Sequence[bytes]:
+    """Certificates (DER) in force by which this person is an officer: issued as such here, and bound to the account."""
+    bound_here = certificates.c.fingerprint == user_certificates.c.fingerprint
+    query: Any = select(certificates.c.der).where(
+        bound_here,
+        user_certificates.c.user == by.id,
+        certificates.c.profile == OFFICER_PROFILE,
+        certificates.c.state.in_((str(State.ISSUED), str(State.SUPERSEDED))),
+        certificates.c.not_before <= now,
+        certificates.c.not_after > now,
+    )
+    return [bytes(der) for der in connection.execute(query).scalars()]
+
+
+def _signer_of(signature: bytes, document: bytes) -> bytes:
+    """The certificate (DER) whose key made the signature; MalformedCms or CmsRefused when it is not over the document."""
+    from kernel.pki import cms
+
+    if len(signature) > LARGEST:
+        raise cms.MalformedCms(N_("This is no CMS SignedData of one signer."), place="signature")
+    return cms.verify(signature, document).signer_der
+
+
+def _needed(request: Request) -> SignatureNeeded:
+    return SignatureNeeded(
+        N_("Your approval has to be signed with the key of your officer's certificate."),
+        mend=N_(
+            "Take what you approve from the request's page, sign it and give the signature with the approval; "
+            "or: weicheng ca approve --sign-with."
+        ),
+        place=request.id,
+    )
