@@ -9,13 +9,16 @@ from ca.model import Authority, State
 from ca.overview import Overview
 from ca.profiles import Profiles
 from ca.registration.blocklists import Blocklists
+from ca.registration.phrases import Phrases
 from ca.registration.service import Registration
+from ca.signer.custody import Custody
 from ca.signer.model import KeyRole
 from ca.status.lifecycle import Lifecycle
 from ca.status.publication import Publication
 from ca.status.responder import Responder
 from ca.status.revocations import Revocations
 from ca.status.services import Services
+from ca.status.shown import Lists
 from ca.status.standing import RelyingParty
 from ca.timestamps.service import Timestamps
 from ca.transparency.service import TransparencyLog
@@ -33,10 +36,12 @@ class CaService:
     profiles: Profiles
     ceremonies: Ceremonies
     registration: Registration
+    telephone: Phrases
     blocklists: Blocklists
     lifecycle: Lifecycle
     revocations: Revocations
     publication: Publication
+    lists: Lists
     responder: Responder
     services: Services
     relying_party: RelyingParty
@@ -44,6 +49,7 @@ class CaService:
     issuance: Issuance
     timestamps: Timestamps
     log: TransparencyLog
+    custody: Custody
 
     def authorities(self) -> list[Authority]:
         """Root and issuing CAs, superior first; public knowledge."""

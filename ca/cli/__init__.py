@@ -1,6 +1,16 @@
 """`weicheng ca`: the CA for security officers and registrars. Each module adds its commands to the group."""
 
-from ca.cli import hierarchy, keys, lifecycle, registration, status
+from ca.cli import hierarchy, keys, lifecycle, registration, signer, status
 from ca.cli.base import commands
 
-__all__ = ["commands", "hierarchy", "keys", "lifecycle", "registration", "status"]
+__all__ = [
+    "commands",
+    "hierarchy",
+    "keys",
+    "lifecycle",
+    "registration",
+    "signer",
+    "status",
+    "timestamps",
+    "transparency",
+]

@@ -2,10 +2,29 @@
 
 from ca.resources.ceremonies import CEREMONIES
 from ca.resources.certificates import CERTIFICATES
-from ca.resources.hierarchy import AUTHORITIES, CRLS
+from ca.resources.hierarchy import AUTHORITIES
+from ca.resources.lists import CRLS
 from ca.resources.officers import REVOCATIONS
+from ca.resources.papers import PAPERS
 from ca.resources.profiles import PROFILES
 from ca.resources.requests import REQUESTS
 from ca.resources.services import SERVICES
+from ca.resources.signer import KEYS, SIGNERS
+from ca.resources.transparency import LOG_ENTRIES, TIMESTAMPS, TREE_HEADS
 
-RESOURCES = (REQUESTS, CERTIFICATES, CRLS, SERVICES, AUTHORITIES, REVOCATIONS, CEREMONIES, PROFILES)
+RESOURCES = (
+    REQUESTS,
+    PAPERS,
+    CERTIFICATES,
+    CRLS,
+    SERVICES,
+    AUTHORITIES,
+    REVOCATIONS,
+    CEREMONIES,
+    PROFILES,
+    SIGNERS,
+    KEYS,
+    TREE_HEADS,
+    LOG_ENTRIES,
+    TIMESTAMPS,
+)

@@ -59,6 +59,12 @@ ROLES: Labels = {
     "ocsp": Label(N_("OCSP responder")),
     "timestamp": Label(N_("Time-stamping authority")),
     "evidence": Label(N_("Evidence seal")),
+    "log": Label(N_("Transparency log")),
+}
+SIGNER_ROLES: Labels = {
+    "root": Label(N_("Signs CAs (root)")),
+    "issuing": Label(N_("Signs certificates and lists")),
+    **ROLES,
 }
 CEREMONY_STATES: Labels = {
     "proposed": Label(N_("waits for the second officer"), Tone.BUSY),

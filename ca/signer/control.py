@@ -65,7 +65,8 @@ class KeyStatus:
 class SignerStatus:
     """The signer as it stands. ``shares`` is None while it opens its keys by the secrets of its settings."""
 
-    active: bool
+    running: bool = True
+    active: bool = False
     shares: SetStatus | None = None
     new: SetStatus | None = None
     seconds_left: float | None = None
@@ -74,6 +75,15 @@ class SignerStatus:
     no_core_dump: bool = False
     memory_locked: bool = False
     network: bool = True
+
+    @property
+    def state(self) -> str:
+        """absent, waiting (for shares), faulty (a place of keys does not answer) or active."""
+        if not self.running:
+            return "absent"
+        if not self.active:
+            return "waiting"
+        return "faulty" if any(one.fault for one in self.places) else "active"
 
     @property
     def present(self) -> int:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 from ca.signer.control import KeyStatus, SignerControl, SignerStatus
 from ca.signer.shares import Share, check_numbers
 from kernel.audit.model import AuditAction, Outcome
-from kernel.errors import Invalid, NotFound, WeichengError
+from kernel.errors import Invalid, NotFound, Unavailable, WeichengError
 from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.model import Principal, UserState
@@ -31,15 +31,21 @@ class Custody:
 
     # --- looking
     def status(self, principal: Principal) -> SignerStatus:
-        """How the signer stands. Unavailable when it does not run."""
+        """How the signer stands, also when it does not run."""
         self._access.require_root(principal, Permission.CA_SIGNER_READ)
-        return self._control.status()
+        return self._status()
+
+    def officers(self, principal: Principal) -> dict[str, str]:
+        """Who may be given a share: login -> name of active security officers."""
+        self._access.require_root(principal, Permission.CA_SIGNER_OPERATE)
+        with self._database.read() as connection:
+            return {row.login: row.name for row in connection.execute(_OFFICERS.order_by(users.c.login))}
 
     def keys(self, principal: Principal, ask: Ask) -> Page[KeyStatus]:
         """The keys of an active signer. Filters: role, place."""
         self._access.require_root(principal, Permission.CA_SIGNER_READ)
         return page_of(
-            self._control.status().keys,
+            self._status().keys,
             ask,
             key=lambda one: one.name,
             text=lambda one: (one.name, one.fingerprint),
@@ -48,7 +54,7 @@ class Custody:
 
     def key(self, principal: Principal, name: str) -> KeyStatus:
         self._access.require_root(principal, Permission.CA_SIGNER_READ)
-        found = next((one for one in self._control.status().keys if one.name == name), None)
+        found = next((one for one in self._status().keys if one.name == name), None)
         if found is None:
             raise NotFound(N_("There is no key %(name)s."), name=name[:80])
         return found
@@ -119,6 +125,12 @@ class Custody:
         return self._control.status()
 
     # --- inside
+    def _status(self) -> SignerStatus:
+        try:
+            return self._control.status()
+        except Unavailable:
+            return SignerStatus(running=False)
+
     def _allow(self, principal: Principal, act: AuditAction) -> None:
         self._access.require_root(principal, Permission.CA_SIGNER_OPERATE)
         self._access.require_person(principal, act)
@@ -157,17 +169,20 @@ class Custody:
             uow.audit(principal, action, _TARGET, outcome=Outcome.FAILURE, details=told)
 
 
+_OFFICERS = (
+    select(users.c.login, users.c.id, users.c.name)
+    .distinct()
+    .join(user_roles, user_roles.c.user == users.c.id)
+    .where(
+        user_roles.c.role.in_([str(role) for role in roles_with(Permission.CA_SIGNER_OPERATE)]),
+        users.c.state == str(UserState.ACTIVE),
+    )
+)
+
+
 def _officers(connection: Connection, logins: Sequence[str]) -> dict[str, str]:
     """Account -> name of active officers who may operate the signer; Invalid names who is none."""
-    roles = [str(role) for role in roles_with(Permission.CA_SIGNER_OPERATE)]
-    query = (
-        select(users.c.login, users.c.id, users.c.name)
-        .join(user_roles, user_roles.c.user == users.c.id)
-        .where(
-            users.c.login.in_(logins), user_roles.c.role.in_(roles), users.c.state == str(UserState.ACTIVE)
-        )
-    )
-    found = {row.login: row for row in connection.execute(query)}
+    found = {row.login: row for row in connection.execute(_OFFICERS.where(users.c.login.in_(logins)))}
     strangers = [login for login in logins if login not in found]
     if strangers:
         raise Invalid(

@@ -12,6 +12,8 @@ from ca.registration.phrases import Phrases
 from ca.registration.service import Registration
 from ca.service import CaService
 from ca.signer.client import SocketSigner
+from ca.signer.control import SignerControl
+from ca.signer.custody import Custody
 from ca.signer.model import Signing
 from ca.status.files import ListFiles
 from ca.status.lifecycle import Lifecycle
@@ -89,6 +91,7 @@ def build(floor: Floor) -> CaService:
         issuance=issuance,
         timestamps=Timestamps(database, clock, access, services, _stamping(floor.settings)),
         log=TransparencyLog(database, clock, access, services, floor.settings.data_dir / "transparency"),
+        custody=Custody(database, access, SignerControl(signer)),
     )
 
 
