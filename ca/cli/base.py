@@ -8,11 +8,12 @@ from typing import Any
 import click
 
 from kernel.edges.cli import group
-from kernel.i18n import N_
+from kernel.i18n import N_, translate
 
 commands = group("ca", N_("Certificates: request, approve, revoke, status."))
 
 COLUMNS = (N_("serial"), N_("subject"), N_("profile"), N_("state"), N_("not_after"), N_("unit"))
+PAPER_COLUMNS = (N_("id"), N_("name"), N_("media_type"), N_("size"), N_("sha256"), N_("attached_at"))
 STATES = ("requested", "approved", "rejected", "issued", "held", "revoked", "superseded", "expired")
 REASONS = (
     "unspecified",
@@ -55,6 +56,23 @@ def subject_of(parts: tuple[str, ...]) -> dict[str, str]:
     if wrong:
         raise click.BadParameter(f"{wrong[0]}: KEY=VALUE", param_hint="--subject")
     return {key: value for key, _, value in pairs}
+
+
+def handed_in(files: tuple[Path, ...]) -> list[Any]:
+    """Papers as registration takes them; a file too large for one is not read whole."""
+    from ca.registration.papers import LARGEST, Handed
+
+    found = []
+    for file in files:
+        with file.open("rb") as stream:
+            found.append(Handed(file.name, stream.read(LARGEST + 1)))
+    return found
+
+
+def hidden(label: str, *, twice: bool = False) -> str:
+    """What is typed and not shown: a pass-phrase, a PIN."""
+    typed: str = click.prompt(translate(label), hide_input=True, confirmation_prompt=twice, err=True)
+    return typed
 
 
 def authority_row(authority: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`weicheng ca`: requests and what becomes of them."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,14 @@ import click
 from ca.cli.base import (
     NEW_FILE,
     OLD_FILE,
+    PAPER_COLUMNS,
     STATES,
     certificate_row,
     commands,
     cursor_option,
     given,
+    handed_in,
+    hidden,
     limit_option,
     request_row,
     subject_of,
@@ -39,6 +43,10 @@ from kernel.i18n import N_
 @click.option("--evidence", required=True, help=N_("How the applicant's identity was checked."))
 @click.option("--csr", type=OLD_FILE, help=N_("PKCS#10 file; without it a key is made here."))
 @click.option("--replaces", help=N_("Serial of the certificate that this one renews."))
+@click.option(
+    "--paper", "papers", multiple=True, type=OLD_FILE, help=N_("Identity paper: PDF, PNG or JPEG; several.")
+)
+@click.option("--phrase", is_flag=True, help=N_("Ask for the pass-phrase for the telephone."))
 @pass_app
 def request(
     app: Any,
@@ -49,6 +57,8 @@ def request(
     evidence: str,
     csr: Path | None,
     replaces: str | None,
+    papers: tuple[Path, ...],
+    phrase: bool,
 ) -> None:
     filed = app.ca.registration.file(
         app.principal,
@@ -59,6 +69,8 @@ def request(
         evidence=evidence,
         csr=csr.read_bytes() if csr else None,
         replaces=replaces,
+        papers=handed_in(papers),
+        phrase=hidden(N_("Pass-phrase"), twice=True) if phrase else None,
     )
     app.out.record(request_row(filed))
 
@@ -113,15 +125,78 @@ def reject(app: Any, request_id: str, reason: str) -> None:
     app.out.record(request_row(app.ca.registration.reject(app.principal, request_id, reason)))
 
 
-@commands.command(
-    "deliver", help=N_("Hand over a key made here, once: a PKCS#12 file, its password on the screen.")
-)
+@commands.command("deliver", help=N_("Hand over a key made here, once, as a PKCS#12 file."))
 @click.argument("request_id")
 @click.argument("file", type=NEW_FILE)
+@click.option(
+    "--password-file",
+    type=OLD_FILE,
+    help=N_("Password that the applicant chose; without it one is made, which a colleague tells."),
+)
 @pass_app
-def deliver(app: Any, request_id: str, file: Path) -> None:
+def deliver(app: Any, request_id: str, file: Path, password_file: Path | None) -> None:
     from kernel.secrets import write_private
 
-    data, password = app.ca.registration.deliver_pkcs12(app.principal, request_id)
-    write_private(file, data)
-    app.out.record({"file": str(file), "password": password})
+    password = password_file.read_text().strip() if password_file else None
+    write_private(file, app.ca.registration.deliver_pkcs12(app.principal, request_id, password))
+    app.out.record({"file": str(file)})
+    if password is None:
+        app.out.note(
+            N_("A colleague tells the applicant the password: weicheng ca password %(id)s"), id=request_id
+        )
+
+
+@commands.command(
+    "password", help=N_("Tell the password of a key file that somebody else handed over, once.")
+)
+@click.argument("request_id")
+@pass_app
+def password(app: Any, request_id: str) -> None:
+    app.out.record({"password": app.ca.registration.tell_password(app.principal, request_id)})
+
+
+@commands.command("attach", help=N_("Attach identity papers (PDF, PNG, JPEG) to a request."))
+@click.argument("request_id")
+@click.argument("files", nargs=-1, required=True, type=OLD_FILE)
+@pass_app
+def attach(app: Any, request_id: str, files: tuple[Path, ...]) -> None:
+    kept = app.ca.registration.papers.attach(app.principal, request_id, handed_in(files))
+    app.out.rows([asdict(paper) for paper in kept], PAPER_COLUMNS)
+
+
+@commands.command("papers", help=N_("Identity papers of a request; --save writes one to a file."))
+@click.argument("request_id")
+@click.option("--save", "paper", help=N_("Id of the paper to be looked at; that is audited."))
+@click.option("--file", type=NEW_FILE, help=N_("Where to write it."))
+@pass_app
+def papers(app: Any, request_id: str, paper: str | None, file: Path | None) -> None:
+    from kernel.secrets import write_private
+    from kernel.store.listing import Ask
+
+    if paper is None:
+        page = app.ca.registration.papers.page(app.principal, Ask(filters=given(request=request_id)))
+        app.out.rows([asdict(one) for one in page.items], PAPER_COLUMNS)
+        return
+    found, data = app.ca.registration.papers.view(app.principal, paper)
+    target = file or Path(found.name)
+    write_private(target, data)
+    app.out.record({"file": str(target), "sha256": found.sha256})
+
+
+@commands.command("phrase", help=N_("Set the pass-phrase by which the holder suspends by telephone."))
+@click.argument("request_id")
+@click.option("--made", is_flag=True, help=N_("Have one made and shown, instead of typing the holder's."))
+@pass_app
+def phrase(app: Any, request_id: str, made: bool) -> None:
+    chosen = None if made else hidden(N_("Pass-phrase"), twice=True)
+    shown = app.ca.telephone.set(app.principal, request_id, chosen)
+    app.out.record({"request": request_id, **({"phrase": shown} if made else {})})
+
+
+@commands.command("hold-by-phone", help=N_("Suspend a certificate at once by the pass-phrase heard."))
+@click.argument("serial")
+@reason_option
+@pass_app
+def hold_by_phone(app: Any, serial: str, reason: str) -> None:
+    heard = hidden(N_("Pass-phrase"))
+    app.out.record(certificate_row(app.ca.telephone.suspend(app.principal, serial, heard, reason)))

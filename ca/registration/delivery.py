@@ -1,4 +1,4 @@
-"""Handing over a key made here: once, to who filed the request."""
+"""Handing over a key made here: the file once, to who filed the request; its password once, by somebody else."""
 
 import secrets
 
@@ -13,9 +13,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from ca import store
+from ca.model import Request
 from ca.ports import Box
+from ca.registration import store as registered
 from ca.registration.filing import key_context
 from kernel.audit.model import AuditAction
+from kernel.clock import Clock
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.i18n import N_
 from kernel.identity.model import Principal
@@ -28,14 +31,39 @@ Key = tuple[pkcs12.PKCS12PrivateKeyTypes, x509.Certificate, list[x509.Certificat
 class Delivery:
     """Takes keys out of their box; Registration checks permissions before it comes here."""
 
-    def __init__(self, database: Database, box: Box) -> None:
+    def __init__(self, database: Database, clock: Clock, box: Box) -> None:
         self._database = database
+        self._clock = clock
         self._box = box
 
-    def pkcs12(self, by: Principal, request_id: str, password: str | None) -> tuple[bytes, str]:
-        """(PKCS#12, its password); without a password one is made."""
-        password = secrets.token_urlsafe(15) if password is None else _strong(password)
-        return sealed_pkcs12(self._take_key(by, request_id), password), password
+    def pkcs12(self, by: Principal, request_id: str, password: str | None) -> bytes:
+        """PKCS#12 under the password; without one it is made, and sealed until another person tells it."""
+        told = None if password is None else _strong(password)
+        made = secrets.token_urlsafe(15)
+        key = self._take_key(by, request_id, None if told else made)
+        return sealed_pkcs12(key, told or made)
+
+    def tell_password(self, by: Principal, request: Request) -> str:
+        """The password that was made for a file taken by another person, removed here."""
+        with self._database.begin() as uow:
+            row = registered.read_password(uow.connection, request.id)
+            if row is None:
+                raise Conflict(
+                    N_("No password waits to be told for this request."),
+                    mend=N_("It was told already, or the applicant chose it."),
+                    place=request.id,
+                )
+            if row.handed_to == by.id:
+                raise Conflict(
+                    N_("Who took the file does not learn its password."),
+                    mend=N_(
+                        "Another registrar of the unit or the security officer tells it to the applicant."
+                    ),
+                    place=request.id,
+                )
+            registered.remove_password(uow.connection, request.id)
+            uow.audit(by, AuditAction.CA_PASSWORD_TELL, f"request:{request.id}", unit=request.unit)
+        return self._box.open(row.sealed, context=_password_context(request.id)).decode()
 
     def pem(self, by: Principal, request_id: str) -> tuple[bytes, bytes]:
         """(certificate chain, private key) in PEM."""
@@ -43,7 +71,7 @@ class Delivery:
         certificates = b"".join(found.public_bytes(Encoding.PEM) for found in (certificate, *chain))
         return certificates, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
-    def _take_key(self, by: Principal, request_id: str) -> Key:
+    def _take_key(self, by: Principal, request_id: str, password: str | None = None) -> Key:
         with self._database.begin() as uow:
             request = store.read_request(uow.connection, request_id, lock=True)
             certificate = store.certificate_of_request(uow.connection, request_id)
@@ -55,6 +83,9 @@ class Delivery:
             if sealed is None:
                 raise Conflict(N_("The key was handed over already, or was never here."), place=request_id)
             authority = store.read_authority(uow.connection, certificate.authority)
+            if password is not None:
+                kept = self._box.seal(password.encode(), context=_password_context(request_id))
+                registered.put_password(uow.connection, request_id, kept, by.id, self._clock.now())
             uow.audit(by, AuditAction.CA_DELIVER, f"request:{request_id}", unit=request.unit)
         key = load_der_private_key(self._box.open(sealed, context=key_context(request_id)), None)
         loaded = [x509.load_der_x509_certificate(der) for der in (certificate.der, authority.certificate)]
@@ -67,6 +98,10 @@ def sealed_pkcs12(key: Key, password: str) -> bytes:
     name = certificate.subject.rfc4514_string().encode()
     encryption = BestAvailableEncryption(password.encode())
     return pkcs12.serialize_key_and_certificates(name, private, certificate, chain, encryption)
+
+
+def _password_context(request_id: str) -> str:
+    return f"ca:file-password:{request_id}"
 
 
 def _strong(password: str) -> str:

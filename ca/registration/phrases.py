@@ -6,17 +6,16 @@ who always do. A wrong phrase is counted: after a few, that certificate's teleph
 
 import secrets
 import unicodedata
-from datetime import timedelta
-
-from sqlalchemy import Row
+from datetime import datetime, timedelta
+from functools import cache
 
 from ca import store as certificates
-from ca.model import Certificate
+from ca.model import Certificate, Request
 from ca.registration import store
 from ca.status.marking import Marking
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
-from kernel.errors import Invalid, LimitExceeded, NotFound
+from kernel.errors import Invalid, LimitExceeded, NotFound, WeichengError
 from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
@@ -33,35 +32,23 @@ CLOSED = timedelta(minutes=30)
 class Phrases:
     """Sets pass-phrases and acts on what is heard on the telephone."""
 
-    def __init__(
-        self, database: Database, clock: Clock, access: Access, passwords: Passwords, marking: Marking
-    ) -> None:
+    def __init__(self, database: Database, clock: Clock, access: Access, marking: Marking) -> None:
         self._database = database
         self._clock = clock
         self._access = access
-        self._passwords = passwords
         self._marking = marking
 
     def set(self, principal: Principal, request_id: str, phrase: str | None = None) -> str:
         """Set the phrase of a request's certificate, replacing any other; without one it is made. Returns it: shown once."""
         self._access.require(principal, Permission.CA_REQUEST_FILE)
         chosen = _made() if phrase is None else phrase
-        hashed = self._passwords.hash(plain(chosen))
+        hashed = _hasher().hash(_reduced(chosen)) if phrase is None else hash_of(phrase)
         with self._database.begin() as uow:
             request = certificates.read_request(uow.connection, request_id, lock=True)
             if not self._access.covers(principal, request.unit):
                 raise NotFound(N_("There is no request %(id)s."), id=request_id[:60])
-            self.keep(uow, principal, request_id, request.unit, hashed)
+            keep_phrase(uow, principal, request, hashed, self._clock.now())
         return chosen
-
-    def keep(self, uow: UnitOfWork, by: Principal, request_id: str, unit: str, hashed: str) -> None:
-        """Keep the hash of a phrase; who sets it checks permissions."""
-        store.put_phrase(uow.connection, request_id, hashed, by.id, self._clock.now())
-        uow.audit(by, AuditAction.CA_PHRASE_SET, f"request:{request_id}", unit=unit)
-
-    def hash(self, phrase: str) -> str:
-        """The argon2id hash (RFC 9106) of a phrase; Invalid for one that is soon guessed."""
-        return self._passwords.hash(plain(phrase))
 
     def suspend(self, principal: Principal, serial: str, heard: str, note: str) -> Certificate:
         """Suspend the certificate if its phrase was heard; Invalid for a wrong one or none, LimitExceeded after some."""
@@ -72,9 +59,8 @@ class Phrases:
             raise NotFound(N_("There is no certificate %(serial)s."), serial=serial[:60])
         with self._database.read() as connection:
             known = store.read_phrase(connection, found.request)
-        self._check_open(known)
         # argon2 is slow on purpose: outside the transaction, and as slow for a certificate without a phrase
-        right = self._passwords.verify(known.hash if known else None, _reduced(heard))
+        right = _hasher().verify(known.hash if known else None, _reduced(heard))
         with self._database.begin() as uow:
             refused = self._count(uow, principal, found, right, known.hash if known else None)
             if refused is None:
@@ -85,33 +71,52 @@ class Phrases:
 
     def _count(
         self, uow: UnitOfWork, by: Principal, found: Certificate, right: bool, known: str | None
-    ) -> Invalid | None:
+    ) -> WeichengError | None:
         """Record the attempt; what is wrong with it, if anything. A phrase that was changed meanwhile does not count."""
         row = store.read_phrase(uow.connection, found.request)
-        right = right and row is not None and row.hash == known
+        closed = row is not None and row.locked_until is not None and row.locked_until > self._clock.now()
+        right = right and row is not None and row.hash == known and not closed
         target, outcome = f"certificate:{found.serial}", "success" if right else "failure"
         uow.audit(by, AuditAction.CA_PHRASE_TRY, target, unit=found.unit, outcome=outcome)
+        if closed:
+            return _closed(found.serial)
         if row is not None:
-            self._check_open(row)
             failures = 0 if right else row.failures + 1
-            closed = failures >= TRIES
-            until = self._clock.now() + CLOSED if closed else None
-            store.count_failure(uow.connection, row.request, 0 if closed else failures, until)
-        if right:
-            return None
-        return Invalid(
-            N_("Certificate and pass-phrase do not go together."),
-            mend=N_("Ask again; otherwise have a security officer suspend it."),
-            place=found.serial,
-        )
+            until = self._clock.now() + CLOSED if failures >= TRIES else None
+            store.count_failure(uow.connection, row.request, 0 if until else failures, until)
+        return None if right else _wrong(found.serial)
 
-    def _check_open(self, row: Row[tuple[object, ...]] | None) -> None:
-        if row is not None and row.locked_until is not None and row.locked_until > self._clock.now():
-            raise LimitExceeded(
-                N_("Too many wrong pass-phrases were tried for this certificate."),
-                mend=N_("Try later, or have a security officer suspend it."),
-                place="phrase",
-            )
+
+def hash_of(phrase: str) -> str:
+    """The argon2id hash (RFC 9106) of a phrase; Invalid for one that is soon guessed."""
+    return _hasher().hash(plain(phrase))
+
+
+def keep_phrase(uow: UnitOfWork, by: Principal, request: Request, hashed: str, now: datetime) -> None:
+    """Keep the hash of a request's phrase; who sets it checks permissions."""
+    store.put_phrase(uow.connection, request.id, hashed, by.id, now)
+    uow.audit(by, AuditAction.CA_PHRASE_SET, f"request:{request.id}", unit=request.unit)
+
+
+@cache
+def _hasher() -> Passwords:
+    return Passwords()  # made when it is needed: it hashes something at once
+
+
+def _wrong(serial: str) -> Invalid:
+    return Invalid(
+        N_("Certificate and pass-phrase do not go together."),
+        mend=N_("Ask again; otherwise have a security officer suspend it."),
+        place=serial,
+    )
+
+
+def _closed(serial: str) -> LimitExceeded:
+    return LimitExceeded(
+        N_("Too many wrong pass-phrases were tried for this certificate."),
+        mend=N_("Try later, or have a security officer suspend it."),
+        place=serial,
+    )
 
 
 def plain(phrase: str) -> str:

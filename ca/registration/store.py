@@ -31,10 +31,11 @@ def count_failure(
     connection.execute(counted.values(failures=failures, locked_until=locked_until))
 
 
-def inherit_phrase(connection: Connection, old: str, new: str) -> None:
-    """A renewal's holder keeps the pass-phrase."""
+def inherit_phrase(connection: Connection, serial: str, request_id: str) -> None:
+    """A renewal's holder keeps the pass-phrase of the certificate that is renewed."""
     same = [phrases.c.hash, phrases.c.failures, phrases.c.locked_until, phrases.c.set_by, phrases.c.set_at]
-    row = select(literal(new), *same).where(phrases.c.request == old)
+    joined = phrases.join(certificates, certificates.c.request == phrases.c.request)
+    row = select(literal(request_id), *same).select_from(joined).where(certificates.c.serial == serial)
     names = ["request", *(column.name for column in same)]
     connection.execute(insert(phrases).from_select(names, row))
 

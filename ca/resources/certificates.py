@@ -22,6 +22,7 @@ from ca.resources.labels import (
     profile_titles,
     reason_name,
 )
+from ca.resources.telephone import HOLD_BY_PHONE
 from ca.status.lifecycle import Outcomes
 from kernel.edges.resources import (
     Cell,
@@ -287,6 +288,7 @@ _VERBS = (
         key="h",
         explain=N_("Relying parties refuse it until it is released."),
     ),
+    HOLD_BY_PHONE,
     Verb(
         "release",
         N_("Release the certificate"),

@@ -8,12 +8,12 @@ from pydantic import Base64Bytes, Field
 
 from ca.encoding.names import name as distinguished_name
 from ca.model import Certificate, Request
+from ca.registration.papers import Handed
+from ca.resources.filing import FileRequest, names_of, papers_of, shaped, subject_of
 from ca.resources.labels import (
     PROFILE,
     REQUEST_STATES,
     applicants_profiles,
-    csr_field,
-    evidence_field,
     profile_titles,
 )
 from kernel.edges.resources import (
@@ -60,32 +60,30 @@ class RequestRecord(Record):
     approval: str
 
 
-class FileRequest(Input):
-    profile: str = Field(min_length=1, max_length=60, title=N_("Certificate profile"))
-    common_name: str = Field(
-        min_length=1,
-        max_length=64,
-        title=N_("Common name (CN)"),
-        description=N_("The person's name, or the host name of device or server."),
-    )
-    organisation: str = Field(min_length=1, max_length=64, title=N_("Organisation (O)"))
-    organisational_unit: str = Field("", max_length=64, title=N_("Department (OU)"))
-    serial_number: str = Field("", max_length=64, title=N_("Device number (serialNumber)"))
-    uid: str = Field("", max_length=64, title=N_("Person's number (UID)"))
-    names: tuple[str, ...] = Field(
-        (),
-        max_length=100,
-        title=N_("Alternative names"),
-        description=N_("One a line: dns:host, ip:address or email:address."),
-    )
-    unit: str = Field(min_length=1, max_length=80, title=N_("Unit"))
-    evidence: str = evidence_field()
-    csr: Base64Bytes | None = csr_field()
-
-
 class Remark(Input):
     reason: str = Field(
         "", max_length=500, title=N_("Remark for the audit trail"), json_schema_extra={"widget": "area"}
+    )
+
+
+class Attach(Input):
+    paper: Base64Bytes = Field(
+        title=N_("Identity paper"),
+        description=N_("PDF, PNG or JPEG of at most 4 MiB. Kept encrypted; who looks at it is recorded."),
+        json_schema_extra={"widget": "file"},
+    )
+    paper_name: str = Field(
+        "", max_length=255, title=N_("Name of the paper's file"), json_schema_extra={"widget": "hidden"}
+    )
+
+
+class Phrase(Input):
+    phrase: str = Field(
+        "",
+        max_length=100,
+        title=N_("Pass-phrase for the telephone"),
+        description=N_("The holder types it; left empty, one is made and shown once."),
+        json_schema_extra={"widget": "secret"},
     )
 
 
@@ -95,7 +93,7 @@ class Deliver(Input):
         max_length=128,
         title=N_("Password of the file"),
         description=N_(
-            "At least 12 characters; left empty, one is made. Tell it by another way than the file."
+            "The applicant types it, at least 12 characters. Left empty, one is made, which a colleague tells."
         ),
         json_schema_extra={"widget": "secret"},
     )
@@ -138,28 +136,27 @@ def _item(app: Any, principal: Principal, request_id: str) -> RequestRecord:
     return _record(app, principal, app.ca.registration.show(principal, request_id))
 
 
-def _file(app: Any, principal: Principal, _id: str, given: FileRequest) -> Done:
-    subject = {
-        "O": given.organisation,
-        "OU": given.organisational_unit,
-        "CN": given.common_name,
-        "serialNumber": given.serial_number,
-        "UID": given.uid,
-    }
+def _file(app: Any, principal: Principal, _id: str, given: Any) -> Done:
     filed = app.ca.registration.file(
         principal,
         profile=given.profile,
-        subject={key: value for key, value in subject.items() if value},
-        names=given.names,
+        subject=subject_of(given),
+        names=names_of(given),
         unit=given.unit,
         evidence=given.evidence,
-        csr=given.csr,
+        csr=getattr(given, "csr", None),
+        papers=papers_of(given),
+        phrase=given.phrase or None,
     )
     return Done(
         N_("The request is filed; a second person has to approve it."),
         record=_record(app, principal, filed),
         id=filed.id,
     )
+
+
+def _form_of(app: Any, _principal: Principal, profile: str) -> type[Input]:
+    return shaped(app.ca.profiles.get(profile))
 
 
 def _initial(app: Any, principal: Principal, _id: str) -> Mapping[str, Any]:
@@ -198,13 +195,39 @@ def _reject(app: Any, principal: Principal, request_id: str, given: Reason) -> D
     return Done(N_("The request is turned down."), record=_record(app, principal, rejected), id=request_id)
 
 
-def _deliver(app: Any, principal: Principal, request_id: str, given: Deliver) -> Done:
-    data, password = app.ca.registration.deliver_pkcs12(principal, request_id, given.password or None)
+def _attach(app: Any, principal: Principal, request_id: str, given: Attach) -> Done:
+    app.ca.registration.papers.attach(
+        principal, request_id, [Handed(given.paper_name or "paper", given.paper)]
+    )
+    return Done(N_("The paper is attached."), record=_item(app, principal, request_id), id=request_id)
+
+
+def _phrase(app: Any, principal: Principal, request_id: str, given: Phrase) -> Done:
+    phrase = app.ca.telephone.set(principal, request_id, given.phrase or None)
     return Done(
-        N_("The key is handed over and kept here no longer."),
+        N_("The pass-phrase for the telephone is set."),
+        record=_item(app, principal, request_id),
         id=request_id,
-        secrets={} if given.password else {N_("Password of the file"): password},
-        file=HandedOver(f"{request_id}.p12", "application/x-pkcs12", data),
+        secrets={} if given.phrase else {N_("Pass-phrase for the telephone"): phrase},
+    )
+
+
+def _deliver(app: Any, principal: Principal, request_id: str, given: Deliver) -> Done:
+    data = app.ca.registration.deliver_pkcs12(principal, request_id, given.password or None)
+    message = (
+        N_("The key is handed over and kept here no longer.")
+        if given.password
+        else N_("The key is handed over. A colleague tells the applicant the password of the file.")
+    )
+    return Done(message, id=request_id, file=HandedOver(f"{request_id}.p12", "application/x-pkcs12", data))
+
+
+def _password(app: Any, principal: Principal, request_id: str, _given: Any) -> Done:
+    password = app.ca.registration.tell_password(principal, request_id)
+    return Done(
+        N_("Tell the applicant the password, by another way than the file."),
+        id=request_id,
+        secrets={N_("Password of the file"): password},
     )
 
 
@@ -254,6 +277,16 @@ REQUESTS = Resource(
             second=Permission.CA_REQUEST_APPROVE,
             choices={"profile": applicants_profiles, "unit": unit_names},
             initial=_initial,
+            by="profile",
+            shape=_form_of,
+        ),
+        Verb(
+            "attach",
+            N_("Attach a paper"),
+            Permission.CA_REQUEST_FILE,
+            _attach,
+            Attach,
+            when=lambda record: record.state == "requested",
         ),
         Verb(
             "approve",
@@ -287,8 +320,30 @@ REQUESTS = Resource(
             when=lambda record: record.state == "issued" and record.key_waiting,
             explain=N_("Key and certificate as a PKCS#12 file, once, to who filed the request."),
         ),
+        Verb(
+            "password",
+            N_("Tell the password"),
+            Permission.CA_PASSWORD_TELL,
+            _password,
+            when=lambda record: record.state == "issued" and not record.own_key and not record.key_waiting,
+            explain=N_(
+                "The password of the key file, once, to a colleague of who handed over the file: the applicant gets the"
+                " two by two ways."
+            ),
+        ),
+        Verb(
+            "phrase",
+            N_("Set the pass-phrase for the telephone"),
+            Permission.CA_REQUEST_FILE,
+            _phrase,
+            Phrase,
+            when=lambda record: record.state in ("requested", "approved", "issued"),
+        ),
     ),
-    related=(Related(N_("Certificate"), "ca.certificates", lambda record: {"request": record.id}),),
+    related=(
+        Related(N_("Identity papers"), "ca.papers", lambda record: {"request": record.id}),
+        Related(N_("Certificate"), "ca.certificates", lambda record: {"request": record.id}),
+    ),
     sort="-filed",
     facet="state",
     empty=N_("No request fits. A registrar files one for an applicant of the unit."),

@@ -145,7 +145,8 @@ def _keep_keys(demo: Demo, requests: list[Request], authorities: list[Authority]
     write_private(tls / "ca.pem", b"".join(pem))
     write_private(tls / "root.pem", pem[0])
     write_private(tls / "issuing.pem", b"".join(pem[1:]))
-    data, password = demo.app.ca.registration.deliver_pkcs12(registrar, requests[5].id)
+    data = demo.app.ca.registration.deliver_pkcs12(registrar, requests[5].id)
+    password = demo.app.ca.registration.tell_password(demo.people["officer"], requests[5].id)
     write_private(demo.folder / "people" / "li.na.p12", data)
     write_private(demo.folder / "people" / "li.na.p12.password", password.encode())
 

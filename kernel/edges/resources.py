@@ -182,8 +182,10 @@ class Verb:
     state lets it. ``preview(app, principal, id)`` tells the consequences, translated, one line each. ``second`` is what the
     person must hold who has to approve afterwards. ``bulk``: also for many at once, one by one, by ``many(app, principal,
     ids, input)`` with an outcome or an error for each (where that is cheaper), or by ``together(app, principal, ids, input)``
-    as one act. ``key``: its key in lists and detail, the same for the same meaning in every room: a take on, approve; x close,
-    reject, except; m make it mine; c hand on to a case or for mending; o do it now; e change; d done; v verify; w write.
+    as one act. With ``by`` and ``shape`` the console asks only for what fits what was chosen first; programs send
+    ``input``, and ``run`` understands both. ``key``: its key in lists and detail, the same for the same meaning in every room:
+    a take on, approve; x close, reject, except; m make it mine; c hand on to a case or for mending; o do it now; e change;
+    d done; v verify; w write.
     """
 
     name: str
@@ -203,6 +205,10 @@ class Verb:
     explain: str = ""  # a message id: what it does, shown above the form
     choices: Mapping[str, Choices] = field(default_factory=dict)  # by field of the input
     initial: Callable[[Any, Principal, str], Mapping[str, Any]] | None = None  # what the form begins with
+    by: str = ""  # the field that forms ask for first, where the others depend on it
+    shape: Callable[[Any, Principal, str], type[Input]] | None = (
+        None  # the form's input for a value of that field
+    )
 
 
 @dataclass(frozen=True)

@@ -94,11 +94,13 @@ def test_the_registrar_files_a_request_and_the_officer_issues_and_revokes(enter:
     page.get_by_role("link", name="提交申请").click()
     form = page.get_by_role("dialog")
     form.get_by_label("证书模板").select_option(label="人员证书")
+    form.get_by_role("button", name="继续").click()
+    form = page.locator("form[enctype]")
     form.get_by_label("通用名称（CN）").fill("王小明")
     form.get_by_label("组织（O）").fill("临江县大数据中心")
-    form.get_by_label("备用名称").fill("email:wang.xm@city.gov.cn")
+    form.get_by_label("电子邮件地址").fill("wang.xm@city.gov.cn")
     form.get_by_label("申请人身份核验情况").fill("身份证原件核对无误")
-    dialog(page, "提交申请")
+    form.get_by_role("button", name="提交申请", exact=True).click()
     expect(page.get_by_role("main")).to_contain_text("王小明")
     request = page.url.rsplit("/", 1)[1]
 

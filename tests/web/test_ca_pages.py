@@ -18,6 +18,7 @@ from kernel.identity.model import Role
 from kernel.store.listing import Ask
 from tests.support.console import ServedConsole, serve
 from tests.unit.ca.office import OFFICER, SECOND, Office, opened
+from tests.unit.ca.test_papers import PDF
 from tests.unit.ca.test_registration import csr
 
 pytestmark = pytest.mark.web
@@ -74,18 +75,29 @@ def test_a_registrar_files_with_a_signing_request_and_sees_who_may_approve(
     page = enter(Role.REGISTRAR)
     page.goto(f"{served.url}/ca/requests")
     page.get_by_role("link", name="提交申请").first.click()
+    page.get_by_role("dialog").locator("[name=profile]").select_option(label="设备证书")
+    page.get_by_role("dialog").get_by_role("button", name="继续").click()
     form = page.locator("form[enctype]").last
     expect(page.get_by_text("此操作须由第二人审批")).to_be_visible()
-    form.locator("[name=profile]").select_option(label="设备证书")
+    expect(form.locator("[name=email]")).to_have_count(0)
     form.locator("[name=common_name]").fill("ww-core-01")
-    form.locator("[name=names]").fill("ip:10.20.30.40\ndns:core.gov.internal")
+    form.locator("[name=ip]").fill("10.20.30.40")
+    form.locator("[name=dns]").fill("core.gov.internal")
     form.locator("[name=evidence]").fill("设备采购单与到货验收单")
+    form.locator("[name=paper]").set_input_files(
+        {"name": "采购单.pdf", "mimeType": "application/pdf", "buffer": PDF}
+    )
     form.locator("[name=csr]").set_input_files(tmp_path / "applicant.csr")
     form.get_by_role("button", name="提交申请").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("ww-core-01")
     expect(page.get_by_text("待审批")).to_be_visible()
     filed = served.office.app.ca.registration.page(OFFICER, Ask("ww-core")).items[0]
-    assert (filed.own_key, filed.names) == (True, ("ip:10.20.30.40", "dns:core.gov.internal"))
+    assert (filed.own_key, filed.names) == (True, ("dns:core.gov.internal", "ip:10.20.30.40"))
+    page.get_by_role("link", name="采购单.pdf").first.click()
+    with page.expect_download() as saving:
+        page.get_by_role("link", name="原件").first.click()
+    assert saving.value.suggested_filename == "采购单.pdf"
+    assert Path(saving.value.path()).read_bytes() == PDF
     served.office.app.ca.registration.reject(OFFICER, filed.id, "重复提交")
 
 
@@ -126,7 +138,10 @@ def test_the_key_is_saved_from_the_page_that_is_shown_once(
     saving = page.get_by_role("link", name="保存文件")
     expect(saving).to_be_visible()
     data = base64.b64decode((saving.get_attribute("href") or "").partition("base64,")[2])
-    password = page.locator("dl.facts code").first.inner_text()
+    officer = enter(Role.SECURITY_OFFICER)
+    officer.goto(f"{served.url}/ca/requests/{served.office.granted.id}/password")
+    officer.locator("form[enctype]").last.get_by_role("button", name="告知口令").click()
+    password = officer.locator("dl.facts code").first.inner_text()
     key, certificate, _chain = pkcs12.load_key_and_certificates(data, password.encode())
     assert key is not None
     assert certificate is not None

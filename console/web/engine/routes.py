@@ -128,12 +128,13 @@ def _file(file: File) -> Response:
 def _verb(resource: Resource, name: str, object_id: str) -> ResponseReturnValue:
     app, principal = the_app(), the_principal()
     verb = verbs.verb_of(app, principal, resource, name, object_id)
-    sent = _sent()
+    sent, chosen = _sent(), request.values.get(verb.by, "") if verb.by else ""
     if request.method == "POST" and (repeated := _repeated(sent)) is not None:
         return repeated  # before the object is looked at: it is no longer what the form was made for
+    verb = verbs.shaped(app, principal, verb, chosen)
     target = verbs.target_of(app, principal, resource, verb, object_id)
     if request.method == "GET":
-        return _form(verbs.form_view(app, principal, target))
+        return _form(verbs.form_view(app, principal, target, chosen=chosen))
     try:
         verbs.check_unchanged(target, sent)
         given = verbs.input_of(target, sent)

@@ -68,6 +68,7 @@ class VerbView:
     errors: tuple[tuple[str, str], ...] = ()
     status: int = 200
     objects: tuple[tuple[str, str], ...] = ()  # (id, headline) of a bulk act
+    first: bool = False  # it asks only for what the rest of the form depends on
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,13 @@ def verb_of(app: App, principal: Principal, resource: Resource, name: str, objec
     return verb
 
 
+def shaped(app: App, principal: Principal, verb: Verb, chosen: str) -> Verb:
+    """The verb with the input that fits what was chosen first; as it is while nothing was, or where nothing need be."""
+    return (
+        verb if verb.shape is None or not chosen else replace(verb, input=verb.shape(app, principal, chosen))
+    )
+
+
 def target_of(app: App, principal: Principal, resource: Resource, verb: Verb, object_id: str) -> Target:
     """The verb with the object as it is now; NotFound when the asker sees none, Conflict when its state does not allow it."""
     if verb.on is not On.ITEM:
@@ -117,25 +125,34 @@ def target_of(app: App, principal: Principal, resource: Resource, verb: Verb, ob
 
 
 def form_view(
-    app: App, principal: Principal, target: Target, sent: Sent | None = None, refused: Refused | None = None
+    app: App,
+    principal: Principal,
+    target: Target,
+    sent: Sent | None = None,
+    refused: Refused | None = None,
+    chosen: str = "",
 ) -> VerbView:
-    """The form, empty or (``sent``) with what was sent and what is wrong with it."""
+    """The form, empty or (``sent``) with what was sent and what is wrong with it. ``chosen`` is the value of the verb's field
+    ``by``; without it the form asks for that alone."""
     verb = target.verb
+    first = verb.by != "" and not chosen and sent is None
     choices = {name: choose(app, principal) for name, choose in verb.choices.items()}
     values: Mapping[str, Any] = {}
     if sent is not None:
         values = kept(verb.input, sent.form, tuple(verb.choices))
     elif verb.initial is not None:
-        values = verb.initial(app, principal, target.id)
+        values = {**verb.initial(app, principal, target.id), **({verb.by: chosen} if chosen else {})}
+    fields = fields_of(verb.input, values, choices, refused.by_field if refused else {})
     return VerbView(
         target=target,
-        fields=fields_of(verb.input, values, choices, refused.by_field if refused else {}),
+        fields=tuple(one for one in fields if one.name == verb.by) if first else fields,
         preview=tuple(verb.preview(app, principal, target.id)) if verb.preview else (),
         second=_second(app, principal, target),
         number=sent.form.get("number", "") if sent and refused else new_id("form"),
         tag=etag(target.record) if target.record is not None else "",
         errors=refused.errors if refused else (),
         status=refused.status if refused else 200,
+        first=first,
     )
 
 

@@ -12,6 +12,7 @@ from ca.model import Certificate, Request
 from ca.overview import Overview
 from ca.profiles import Profiles
 from ca.registration.blocklists import Blocklists
+from ca.registration.phrases import Phrases
 from ca.registration.service import Registration
 from ca.service import CaService
 from ca.signer.memory import MemorySigner
@@ -90,7 +91,8 @@ def build(
         clock,
         profiles,
         Ceremonies(database, clock, access, approvals, signer, profiles, issuance, evidence, hierarchies),
-        Registration(database, clock, access, approvals, profiles, issuance, box, blocklists),
+        Registration(database, clock, access, approvals, profiles, issuance, box, blocklists, evidence),
+        Phrases(database, clock, access, marking),
         blocklists,
         Lifecycle(database, clock, access, marking),
         Revocations(database, access, approvals, marking),

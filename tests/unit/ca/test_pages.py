@@ -130,16 +130,21 @@ def test_every_page_of_the_officer_is_there_and_shows_hostile_names_as_text(offi
 
 def test_from_the_registrars_form_to_the_officers_approval(office: Office) -> None:
     registrar = office.at(Role.REGISTRAR)
-    form = registrar.get("/ca/requests/-/file")
-    assert "人员证书" in form.text
+    first = registrar.get("/ca/requests/-/file").text
+    assert "人员证书" in first
+    assert 'name="common_name"' not in first
+    form = registrar.get("/ca/requests/-/file?profile=person").text
+    assert 'name="email"' in form
+    assert 'name="dns"' not in form
+    assert 'name="serial_number"' not in form
+    assert registrar.get("/ca/requests/-/file?profile=none").status_code == 404
     unit = office.waiting.unit
     filed = send(
         registrar,
-        "/ca/requests/-/file",
-        profile="person",
+        "/ca/requests/-/file?profile=person",
         common_name="赵敏",
         organisation="卫城市大数据局",
-        names="email:zhao@city.gov.cn",
+        email="zhao@city.gov.cn",
         unit=unit,
         evidence="身份证原件",
     )
@@ -158,11 +163,10 @@ def test_a_form_that_breaks_the_profile_keeps_what_was_typed_and_says_where(offi
     registrar = office.at(Role.REGISTRAR)
     refused = send(
         registrar,
-        "/ca/requests/-/file",
-        profile="tls-server",
+        "/ca/requests/-/file?profile=tls-server",
         common_name="www.gov.internal",
         organisation="卫城市大数据局",
-        names="dns:www.example.com",
+        dns="www.example.com",
         unit=office.waiting.unit,
         evidence="来函核对 2026-77 号",
     )
@@ -178,8 +182,10 @@ def test_the_key_is_handed_over_with_a_file_that_is_kept_nowhere(office: Office)
     assert done.status_code == 200
     assert f'download="{office.issued.id}.p12"' in done.text
     assert 'href="data:application/x-pkcs12;base64,' in done.text
-    assert "文件口令" in done.text
+    assert "文件口令" not in done.text
     assert registrar.get(path).status_code == 409
+    told = send(office.at(Role.SECURITY_OFFICER), f"/ca/requests/{office.issued.id}/password")
+    assert "文件口令" in told.text
 
 
 def test_revocation_shows_its_consequences_and_then_what_relying_parties_see(office: Office) -> None:

@@ -181,9 +181,14 @@ def test_a_key_made_here_is_handed_over_once_and_only_to_who_filed(
     world.ca.registration.approve(world.officer, request.id)
     with pytest.raises(NotFound):
         world.ca.registration.deliver_pkcs12(other_registrar, request.id)
-    data, password = world.ca.registration.deliver_pkcs12(world.registrar, request.id)
-    (tmp_path / "key.p12").write_bytes(data)
-    (tmp_path / "password").write_text(password)
+    (tmp_path / "key.p12").write_bytes(world.ca.registration.deliver_pkcs12(world.registrar, request.id))
+    with pytest.raises(Conflict, match="does not learn"):
+        world.ca.registration.tell_password(world.registrar, request.id)
+    with pytest.raises(NotFound):
+        world.ca.registration.tell_password(other_registrar, request.id)
+    (tmp_path / "password").write_text(world.ca.registration.tell_password(world.officer, request.id))
+    with pytest.raises(Conflict, match="told already"):
+        world.ca.registration.tell_password(world.officer, request.id)
     command = ["openssl", "pkcs12", "-in", "key.p12", "-passin", "file:password", "-nokeys", "-info"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
     assert done.stdout.count(b"BEGIN CERTIFICATE") == 2

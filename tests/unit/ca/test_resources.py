@@ -103,11 +103,11 @@ def issued(world: World, desk: Desk, **changes: Any) -> Any:
 
 def test_from_a_filed_request_to_the_key_in_the_applicants_hand(world: World, desk: Desk) -> None:
     filed = desk.do(world.registrar, "requests", "file", **PERSON)
-    assert desk.offered(world.officer, "requests", filed.id) == {"approve", "reject"}
+    assert desk.offered(world.officer, "requests", filed.id) == {"approve", "reject", "attach", "phrase"}
     approved = desk.do(world.officer, "requests", "approve", filed.id, reason="核对无误")
     assert approved.record is not None
     assert approved.record.model_dump()["state"] == "issued"
-    assert desk.offered(world.registrar, "requests", filed.id) == {"deliver"}
+    assert desk.offered(world.registrar, "requests", filed.id) == {"deliver", "phrase"}
     done = desk.do(world.registrar, "requests", "deliver", filed.id, password="Yue-Guang-2026!")
     assert done.secrets == {}
     assert done.file is not None
@@ -127,7 +127,8 @@ def test_a_password_that_is_not_given_is_made_and_a_weak_one_costs_no_key(world:
             desk.do(world.registrar, "requests", "deliver", request_id, password=weak)
     done = desk.do(world.registrar, "requests", "deliver", request_id)
     assert done.file is not None
-    (password,) = done.secrets.values()
+    assert done.secrets == {}
+    (password,) = desk.do(world.officer, "requests", "password", request_id).secrets.values()
     assert pkcs12.load_key_and_certificates(done.file.data, password.encode())[0] is not None
 
 

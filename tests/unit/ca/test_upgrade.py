@@ -38,7 +38,7 @@ def test_what_was_issued_before_is_found_after(
     upgrade_database(url)
     database = Database(url, clock)
     access = Access(database)
-    look = Registration(database, clock, access, *[None] * 5).page  # type: ignore[arg-type]
+    look = Registration(database, clock, access, *[None] * 6).page  # type: ignore[arg-type]
     assert [one.id for one in look(officer, Ask("赵敏")).items] == [waiting.id]
     with database.read() as connection:
         assert authority_for(connection, "person").id == authority_for(connection, "device").id == "issuing"
