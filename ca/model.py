@@ -221,20 +221,6 @@ class AuthorityStatus:
 
 
 @dataclass(frozen=True)
-class CrlStatus:
-    """The newest CRL of a CA; without number and times before the first one."""
-
-    authority: str
-    name: str
-    state: Freshness
-    number: int | None = None
-    this_update: datetime | None = None
-    next_update: datetime | None = None
-    entries: int = 0
-    size: int = 0
-
-
-@dataclass(frozen=True)
 class ServiceStatus:
     """A service of the suite's own (ocsp, timestamp, evidence) and the certificate it works with.
 

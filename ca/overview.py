@@ -14,7 +14,6 @@ from ca.model import (
     Authority,
     AuthorityStatus,
     ChainLink,
-    CrlStatus,
     Freshness,
     Month,
     ServiceStatus,
@@ -22,7 +21,6 @@ from ca.model import (
 )
 from ca.profiles import Profile, Profiles
 from ca.signer.model import KeyRole
-from ca.status.publication import RENEW_BEFORE
 from ca.status.services import PROFILES
 from ca.tables import certificates
 from kernel.canonical import sha256_hex
@@ -119,44 +117,6 @@ class Overview:
             state=State.EXPIRED if self._clock.now() >= ends else state,
             not_after=ends,
             authority=authority.id,
-        )
-
-    # --- CRLs
-    def crls(self, principal: Principal, ask: Ask) -> Page[CrlStatus]:
-        """The newest CRL of each CA. Filters: state, authority."""
-        self._access.require(principal, Permission.CA_READ)
-        return page_of(
-            self._crls(),
-            ask,
-            key=lambda crl: crl.authority,
-            text=lambda crl: (crl.authority, crl.name),
-            filters={"state": lambda crl: str(crl.state), "authority": lambda crl: crl.authority},
-        )
-
-    def crl(self, principal: Principal, authority_id: str) -> CrlStatus:
-        self._access.require(principal, Permission.CA_READ)
-        return _of(self._crls(), authority_id, lambda one: one.authority)
-
-    def _crls(self) -> list[CrlStatus]:
-        with self._database.read() as connection:
-            newest = store.newest_crls(connection)
-            return [self._crl(one, newest.get(one.id)) for one in store.read_authorities(connection)]
-
-    def _crl(self, authority: Authority, row: Row[Any] | None) -> CrlStatus:
-        if row is None:
-            return CrlStatus(authority.id, authority.name, Freshness.MISSING)
-        now = self._clock.now()
-        due = now > row.next_update - RENEW_BEFORE + _LATE
-        state = Freshness.ENDED if now >= row.next_update else Freshness.DUE if due else Freshness.GOOD
-        return CrlStatus(
-            authority=authority.id,
-            name=authority.name,
-            state=state,
-            number=row.number,
-            this_update=row.this_update,
-            next_update=row.next_update,
-            entries=row.entries,
-            size=row.size,
         )
 
     # --- services

@@ -19,7 +19,8 @@ from ca.model import (
     RevocationState,
     State,
 )
-from ca.tables import authorities, certificates, crls, requests, revocations, services, words
+from ca.status.tables import lists
+from ca.tables import authorities, certificates, requests, revocations, services, words
 from ca.words import words_of
 from kernel.errors import NotFound
 from kernel.i18n import N_
@@ -94,6 +95,12 @@ def read_request(connection: Connection, request_id: str, *, lock: bool = False)
 
 def set_request_state(connection: Connection, request_id: str, state: State) -> None:
     connection.execute(update(requests).where(requests.c.id == request_id).values(state=str(state)))
+
+
+def fulfil_request(connection: Connection, request_id: str) -> str | None:
+    """The request's certificate is issued; returns the serial of the one that it replaces, if any."""
+    fulfilled = update(requests).where(requests.c.id == request_id).values(state=str(State.ISSUED))
+    return connection.execute(fulfilled.returning(requests.c.replaces)).scalar_one()  # type: ignore[no-any-return]
 
 
 def take_sealed_key(connection: Connection, request_id: str) -> str | None:
@@ -171,13 +178,11 @@ def set_status(
     state: State,
     revoked_at: datetime | None = None,
     reason: Reason | None = None,
-    crl_entry: bytes | None = None,
 ) -> None:
     values = {
         "state": str(state),
         "revoked_at": revoked_at,
         "reason": None if reason is None else int(reason),
-        "crl_entry": crl_entry,
     }
     connection.execute(update(certificates).where(certificates.c.serial == serial).values(values))
 
@@ -191,20 +196,6 @@ def status_of(connection: Connection, authority: str, serial: str) -> Certificat
         return CertificateStatus(known=False)
     reason = None if row.reason is None else Reason(row.reason)
     return CertificateStatus(True, row.revoked_at, reason)
-
-
-def crl_entries(connection: Connection, authority: str, last_list: datetime) -> list[bytes]:
-    """Entry bytes of all that is revoked or held, by serial.
-
-    An expired certificate stays until one list made after its end has borne it (RFC 5280 section 3.3).
-    """
-    query = (
-        select(certificates.c.crl_entry)
-        .where(certificates.c.authority == authority, certificates.c.crl_entry.is_not(None))
-        .where(certificates.c.not_after > last_list)
-        .order_by(certificates.c.serial)
-    )
-    return [bytes(entry) for entry in connection.execute(query).scalars()]
 
 
 def expire(connection: Connection, now: datetime) -> int:
@@ -256,29 +247,9 @@ def decide_revocation(
 
 
 # --- CRLs
-def newest_crl(connection: Connection, authority: str) -> Row[Any] | None:
-    query = select(crls).where(crls.c.authority == authority).order_by(crls.c.number.desc()).limit(1)
-    return connection.execute(query).one_or_none()
-
-
-def newest_crls(connection: Connection) -> dict[str, Row[Any]]:
-    """The newest CRL of each CA, with the size of its octets instead of them."""
-    newest = select(crls.c.authority, func.max(crls.c.number).label("number")).group_by(crls.c.authority)
-    last = newest.subquery()
-    same = (crls.c.authority == last.c.authority) & (crls.c.number == last.c.number)
-    columns: list[Any] = [column for column in crls.c if column is not crls.c.der]
-    columns.append(func.length(crls.c.der).label("size"))
-    query = select(*columns).select_from(crls.join(last, same))
-    return {row.authority: row for row in connection.execute(query)}
-
-
-def add_crl(connection: Connection, row: Mapping[str, Any]) -> None:
-    connection.execute(insert(crls).values(dict(row)))
-
-
 def newest_list_time(connection: Connection) -> datetime | None:
     """When the newest CRL of all CAs was made: no clock of ours may be behind it."""
-    found: datetime | None = connection.execute(select(func.max(crls.c.this_update))).scalar_one()
+    found: datetime | None = connection.execute(select(func.max(lists.c.this_update))).scalar_one()
     return found
 
 

@@ -1,7 +1,6 @@
 """The CA's tables. Works on SQLite and PostgreSQL."""
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -83,8 +82,11 @@ certificates = Table(
     Column("issued_at", UtcDateTime),
     Column("revoked_at", UtcDateTime),
     Column("reason", Integer),
-    Column("crl_entry", LargeBinary),
+    Column(
+        "crl_shard", Integer, nullable=False, default=0
+    ),  # whose distribution point it names; 0: that of all
     Index("ix_ca_certificates_state", "authority", "state"),
+    Index("ix_ca_certificates_shard", "authority", "crl_shard"),
     # each ends with a list's order: pages are read from it, and states counted in it
     Index("ix_ca_certificates_newest", "intent_at", "serial"),
     Index("ix_ca_certificates_by_state", "state", "intent_at", "serial"),
@@ -116,17 +118,6 @@ words = Table(  # what requests (by id) and certificates (by serial) are found b
     Column("word", String(LONGEST).with_variant(String(LONGEST, "C"), "postgresql"), primary_key=True),
     Column("owner", String(60), primary_key=True),
     sqlite_with_rowid=False,
-)
-
-crls = Table(
-    "ca_crls",
-    metadata,
-    Column("authority", String(60), ForeignKey("ca_authorities.id"), primary_key=True),
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("this_update", UtcDateTime, nullable=False),
-    Column("next_update", UtcDateTime, nullable=False),
-    Column("entries", Integer, nullable=False),
-    Column("der", LargeBinary, nullable=False),
 )
 
 services = Table(  # keys of the suite's own services: an OCSP responder for each CA, TSA, evidence seal

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID as Access
 
+from ca.encoding.crl import freshest_crl
 from ca.profiles.model import EXTENDED_USAGES, KEY_USAGES, Usage
+from ca.status.model import ListKind, Scope
 
 if TYPE_CHECKING:
     from ca.profiles.profile import Policy, Profile
@@ -35,10 +37,14 @@ def _information(policy: "Policy") -> x509.PolicyInformation:
     return x509.PolicyInformation(x509.ObjectIdentifier(policy.oid), [policy.cps] if policy.cps else None)
 
 
-def pointers(profile: "Profile", authority_id: str, base: str) -> Extensions:
-    """Where status and issuer are found (RFC 5280 4.2.1.13, 4.2.2.1): the profile's addresses, or those at ``base``."""
+def pointers(profile: "Profile", scope: Scope, base: str) -> Extensions:
+    """Where status and issuer are found (RFC 5280 4.2.1.13, 4.2.1.15, 4.2.2.1): the profile's addresses, or those at ``base``.
+
+    The deltas of lists that are kept elsewhere are not ours to name.
+    """
+    authority_id = scope.authority
     own = {
-        "crl": (f"{base}/crl/{authority_id}.crl",),
+        "crl": (base + scope.path(ListKind.FULL),),
         "ocsp": (f"{base}/ocsp",) if profile.usage is Usage.SUBJECT else (),
         "issuer": (f"{base}/ca/{authority_id}.cer",),
     }
@@ -53,6 +59,8 @@ def pointers(profile: "Profile", authority_id: str, base: str) -> Extensions:
     extensions: Extensions = []
     if crls:
         extensions.append((x509.CRLDistributionPoints(crls), False))
+    if crls and "crl" not in given:
+        extensions.append((freshest_crl(base + scope.path(ListKind.DELTA)), False))
     if accesses:
         extensions.append((x509.AuthorityInformationAccess(accesses), False))
     return extensions

@@ -1,26 +1,20 @@
-"""The CA's authorities and their CRLs."""
+"""The CA's authorities."""
 
 from datetime import datetime
 from typing import Any
 
-from ca.model import AuthorityStatus, CrlStatus
-from ca.resources.labels import (
-    CERTIFICATE_STATES,
-    FRESHNESS,
-)
+from ca.model import AuthorityStatus
+from ca.resources.labels import CERTIFICATE_STATES
 from kernel.edges.resources import (
     Cell,
     Column,
-    Done,
     Download,
     File,
     Filter,
-    FilterKind,
     Link,
     Record,
     Related,
     Resource,
-    Verb,
 )
 from kernel.i18n import N_
 from kernel.identity.model import Principal
@@ -107,86 +101,9 @@ AUTHORITIES = Resource(
     ),
     related=(
         Related(N_("Proposed revocations"), "ca.revocations", lambda record: {"serial": record.serial}),
-        Related(N_("Newest CRL"), "ca.crls", lambda record: {"authority": record.id}),
+        Related(N_("Newest CRLs"), "ca.crls", lambda record: {"authority": record.id}),
         Related(N_("Issued certificates"), "ca.certificates", lambda record: {"authority": record.id}),
     ),
     sort="rank",
-    empty=N_("There is no CA yet. One officer proposes a ceremony, another performs it."),
-)
-
-
-# --- CRLs
-class CrlRecord(Record):
-    authority: str
-    name: str
-    state: str
-    number: int | None
-    this_update: datetime | None
-    next_update: datetime | None
-    entries: int
-    size: int
-
-
-def crl_record(found: CrlStatus) -> CrlRecord:
-    return CrlRecord(**vars(found) | {"state": str(found.state)})
-
-
-def _crls(app: Any, principal: Principal, ask: Ask) -> Page[CrlRecord]:
-    return app.ca.overview.crls(principal, ask).map(crl_record)  # type: ignore[no-any-return]
-
-
-def _crl(app: Any, principal: Principal, authority_id: str) -> CrlRecord:
-    return crl_record(app.ca.overview.crl(principal, authority_id))
-
-
-def _publish(app: Any, principal: Principal, authority_id: str, _given: Any) -> Done:
-    app.ca.publication.publish(authority_id, principal)
-    record = _crl(app, principal, authority_id)
-    return Done(
-        N_("CRL number %(number)s is published."), {"number": record.number}, record=record, id=authority_id
-    )
-
-
-def _crl_der(app: Any, _principal: Principal, authority_id: str) -> File:
-    return File(f"{authority_id}.crl", "application/pkix-crl", app.ca.publication.crl(authority_id))
-
-
-CRLS = Resource(
-    name="ca.crls",
-    title=N_("Certificate revocation lists"),
-    one=N_("Certificate revocation list"),
-    permission=_P.CA_READ,
-    record=CrlRecord,
-    page=_crls,
-    item=_crl,
-    key="authority",
-    headline="name",
-    columns=(
-        Column("name", N_("Issuing CA"), link=Link("ca.authorities", "authority")),
-        Column("state", N_("State"), Cell.STATE, FRESHNESS),
-        Column("number", N_("CRL number"), Cell.NUMBER),
-        Column("this_update", N_("Signed (thisUpdate)"), Cell.TIME),
-        Column("next_update", N_("Next by (nextUpdate)"), Cell.TIME),
-        Column("entries", N_("Entries on the list"), Cell.NUMBER),
-        Column("size", N_("Size of the list"), Cell.OCTETS),
-        Column("authority", N_("Short name"), Cell.CODE, shown=False),
-    ),
-    filters=(
-        Filter("state", N_("State"), labels=FRESHNESS),
-        Filter("authority", N_("Short name"), FilterKind.TEXT),
-    ),
-    verbs=(
-        Verb(
-            "publish",
-            N_("Publish a new one now"),
-            _P.CA_CRL_PUBLISH,
-            _publish,
-            bulk=True,
-            explain=N_("A list of all that is revoked now is signed under the next number."),
-        ),
-    ),
-    downloads=(
-        Download("crl", N_("CRL (DER)"), _P.CA_READ, _crl_der, lambda record: record.number is not None),
-    ),
     empty=N_("There is no CA yet. One officer proposes a ceremony, another performs it."),
 )

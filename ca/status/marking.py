@@ -3,13 +3,15 @@
 What Lifecycle and Revocations are made of; they check permissions before they call it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from ca import store
 from ca.encoding import crl as encoding
 from ca.model import Certificate, Reason, State, move
 from ca.ports import Evidence
+from ca.status import store as lists
+from ca.status.model import URGENT
 from ca.status.publication import Publication
 from ca.transparency.model import EntryType
 from ca.transparency.queueing import tell
@@ -70,36 +72,38 @@ class Marking:
         )
 
     def published(self, found: Certificate) -> Certificate:
-        """Publish the CRL that bears the change; the certificate as it is now. PARTIAL when only the list is missing."""
-        missing = self.publish({found.authority})
-        if missing:
-            raise _partly(found.serial, missing[found.authority])
-        return self.current(found.serial)
+        """Have the lists tell of the change; the certificate as it is now. PARTIAL when only the list is missing."""
+        told = self.all_published([found])[found.serial]
+        if isinstance(told, WeichengError):
+            raise told
+        return told
 
     def all_published(self, changed: Iterable[Certificate]) -> dict[str, Certificate | WeichengError]:
-        """One CRL of each CA for all that was changed; by serial, the certificate as it is now or why its list is missing."""
-        found = list(changed)
-        missing = self.publish({one.authority for one in found})
+        """One list of each scope for all of them; by serial, the certificate as it is now or why its list is missing."""
+        current = {one.serial: self._placed(one.serial) for one in changed}
+        urgent = {place: False for _, place in current.values()}
+        for now, place in current.values():
+            urgent[place] |= now.reason in URGENT
+        missing = self._tell_all(urgent)
         return {
-            one.serial: _partly(one.serial, missing[one.authority])
-            if one.authority in missing
-            else self.current(one.serial)
-            for one in found
+            serial: _partly(serial, missing[place]) if place in missing else now
+            for serial, (now, place) in current.items()
         }
 
-    def publish(self, authorities: Iterable[str]) -> dict[str, Unavailable]:
-        """Publish the CRLs; which are missing, and why."""
-        missing = {}
-        for authority in sorted(authorities):
-            try:
-                self._publication.publish(authority, Principal.system("ca"))
-            except Unavailable as error:
-                missing[authority] = error
-        return missing
-
-    def current(self, serial: str) -> Certificate:
+    def _placed(self, serial: str) -> tuple[Certificate, tuple[str, int]]:
+        """The certificate as it is now, and the CA and shard whose lists tell of it."""
         with self._database.read() as connection:
-            return store.read_certificate(connection, serial)
+            now = store.read_certificate(connection, serial)
+            return now, (now.authority, lists.shard_of(connection, now.serial))
+
+    def _tell_all(self, urgent: Mapping[tuple[str, int], bool]) -> dict[tuple[str, int], Unavailable]:
+        missing = {}
+        for (authority, shard), at_once in sorted(urgent.items()):
+            try:
+                self._publication.tell(authority, shard, urgent=at_once)
+            except Unavailable as error:
+                missing[authority, shard] = error
+        return missing
 
     def now(self) -> datetime:
         return self._clock.now().replace(microsecond=0)
@@ -115,8 +119,8 @@ class Marking:
         issuer = store.read_authority(uow.connection, found.authority)
         tell(uow, self._clock, what, found, issuer.spki, reason)
 
-    @staticmethod
     def _set(
+        self,
         uow: UnitOfWork,
         found: Certificate,
         wanted: State,
@@ -126,7 +130,9 @@ class Marking:
     ) -> None:
         current = store.read_certificate(uow.connection, found.serial, lock=True)
         move(current.serial, current.state, wanted)
-        store.set_status(uow.connection, current.serial, wanted, at, reason, entry)
+        store.set_status(uow.connection, current.serial, wanted, at, reason)
+        shard = lists.shard_of(uow.connection, current.serial)
+        lists.add_change(uow.connection, current, shard, entry, reason in URGENT, self.now())
 
 
 def _partly(serial: str, cause: Unavailable) -> WeichengError:

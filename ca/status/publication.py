@@ -1,112 +1,125 @@
-"""Full CRLs (CA-6): numbered, never an older one after a newer one."""
+"""When revocation lists are made (CA-6): full, delta, in shards; never an older one after a newer one."""
 
-from datetime import timedelta
-from typing import Any
+from sqlalchemy import Connection
 
-from sqlalchemy.exc import IntegrityError
-
-from ca import store
-from ca.encoding import crl as encoding
-from ca.encoding.certificate import signed
-from ca.ports import Signer
-from ca.signer.model import Purpose
-from kernel.audit.model import AuditAction
+from ca import store as core
+from ca.model import Authority
+from ca.status import store
+from ca.status.files import ListFile, ListFiles
+from ca.status.making import ListMaker
+from ca.status.model import (
+    AHEAD,
+    AT_ONCE,
+    ListKind,
+    ListRules,
+    RevocationList,
+    Scope,
+)
 from kernel.clock import Clock
-from kernel.errors import Conflict, NotFound, Unavailable
-from kernel.events import Event, EventKind
+from kernel.errors import NotFound
 from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
-from kernel.pki.algorithms import algorithm, verify
 from kernel.store import Database
-
-VALIDITY = timedelta(days=7)
-_ATTEMPTS = 20
-RENEW_BEFORE = timedelta(days=6)  # a day's list is always fresh; a week's outage of the CA breaks nobody
 
 
 class Publication:
-    """Makes and serves CRLs."""
+    """Decides which lists are due, and gives out the newest."""
 
-    def __init__(self, database: Database, clock: Clock, access: Access, signer: Signer) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        access: Access,
+        maker: ListMaker,
+        files: ListFiles,
+        rules: ListRules,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._access = access
-        self._signer = signer
+        self._maker = maker
+        self._files = files
+        self._rules = rules
 
-    def publish(self, authority_id: str, by: Principal) -> bytes:
-        """Sign and store a new CRL of all that is revoked now; returns its DER."""
+    def publish(self, authority_id: str, by: Principal) -> list[RevocationList]:
+        """Sign and publish full lists and deltas of all that is revoked now, of every shard; an officer's act."""
         self._access.require(by, Permission.CA_CRL_PUBLISH)
-        for _ in range(_ATTEMPTS):
-            made = self._try_publish(authority_id, by)
-            if made is not None:
-                return made
-        raise Conflict(N_("Others are publishing this CRL; try again."), place=authority_id)
+        with self._database.read() as connection:
+            authority = core.read_authority(connection, authority_id)
+            wanted = self._scopes(connection, authority)
+        return [one for scope in wanted for one in self._maker.make(authority, scope, ListKind.FULL, by)]
+
+    def tell(self, authority_id: str, shard: int, *, urgent: bool) -> None:
+        """After a change: have it on the lists at once if it is urgent or they are short; the worker does the rest."""
+        with self._database.read() as connection:
+            authority = core.read_authority(connection, authority_id)
+            affected = {Scope(authority_id), Scope(authority_id, shard)}
+            long = {scope: store.entry_count(connection, scope) > AT_ONCE for scope in affected}
+        for scope in sorted(affected):
+            if urgent or not long[scope]:
+                kind = ListKind.DELTA if long[scope] else ListKind.FULL
+                self._maker.make(authority, scope, kind, Principal.system("ca"))
 
     def refresh(self) -> int:
-        """Publish every CRL that ends soon or lacks a change (a crash, a signer away); returns how many."""
+        """Publish what ends soon, lacks a change or is missing; returns how many lists that were."""
+        self._files.clean()
         with self._database.read() as connection:
-            authorities = store.read_authorities(connection)
-            stale = [one.id for one in authorities if one.signs_here and self._stale(connection, one.id)]
-        for authority_id in stale:
-            self.publish(authority_id, Principal.system("ca"))
-        return len(stale)
+            ours = [one for one in core.read_authorities(connection) if one.signs_here]
+            due = [
+                (authority, scope, kind)
+                for authority in ours
+                for scope in self._scopes(connection, authority)
+                if (kind := self._due(connection, scope)) is not None
+            ]
+        made = [self._maker.make(*one, Principal.system("ca")) for one in due]
+        for authority in {one[0].id for one in due}:
+            self._prune(authority)
+        return sum(map(len, made))
+
+    def newest(self, scope: Scope, kind: ListKind = ListKind.FULL) -> ListFile:
+        """The newest list; NotFound before the first."""
+        found = self._files.newest(scope, kind)
+        if found is None:
+            raise NotFound(N_("There is no CRL of %(id)s."), id=scope.name(kind)[:60])
+        return found
 
     def crl(self, authority_id: str) -> bytes:
-        """The newest CRL (DER); NotFound before the first."""
-        with self._database.read() as connection:
-            row = store.newest_crl(connection, authority_id)
-        if row is None:
-            raise NotFound(N_("There is no CRL of %(id)s."), id=authority_id[:60])
-        return bytes(row.der)
+        """The newest full list of a CA (DER); NotFound before the first."""
+        return self.newest(Scope(authority_id)).path.read_bytes()
 
-    def _stale(self, connection: Any, authority_id: str) -> bool:
-        newest = store.newest_crl(connection, authority_id)
-        if newest is None or newest.next_update < self._clock.now() + RENEW_BEFORE:
+    def _scopes(self, connection: Connection, authority: Authority) -> list[Scope]:
+        """All of the CA, and each shard that is set or that a certificate names."""
+        set_now = self._rules.shards.get(authority.id, 0)
+        used = store.shards_in_use(connection, [authority]).get(authority.id, 0)
+        return [Scope(authority.id, shard) for shard in range(max(set_now, used) + 1)]
+
+    def _due(self, connection: Connection, scope: Scope) -> ListKind | None:
+        """A full list, a delta alone, or nothing."""
+        full = store.newest_list(connection, scope, ListKind.FULL)
+        delta = store.newest_list(connection, scope, ListKind.DELTA)
+        if full is None or delta is None or self._ending(full) or not self._files.holds(full):
+            return ListKind.FULL
+        changed, urgent = store.changed_since(connection, scope, full.version)
+        if changed and (urgent or self._full_now(connection, full)):
+            return ListKind.FULL
+        behind, _ = store.changed_since(connection, scope, delta.version)
+        return ListKind.DELTA if behind or self._ending(delta) or not self._files.holds(delta) else None
+
+    def _full_now(self, connection: Connection, full: RevocationList) -> bool:
+        """Whether an ordinary change is told by a full list now: a short one always, a long one every few minutes."""
+        if store.entry_count(connection, full.scope) <= AT_ONCE:
             return True
-        entries = store.crl_entries(connection, authority_id, newest.this_update)
-        return len(entries) != newest.entries or b"".join(entries) not in bytes(newest.der)
+        return self._clock.now() >= full.this_update + self._rules.full_every
 
-    def _try_publish(self, authority_id: str, by: Principal) -> bytes | None:
-        """None when another process published the same number first: then its list may lack what ours has."""
-        now = self._clock.now().replace(microsecond=0)
-        with self._database.read() as connection:
-            authority = store.read_authority(connection, authority_id)
-            newest = store.newest_crl(connection, authority_id)
-            if newest is not None and now < newest.this_update:
-                raise Unavailable(
-                    N_("The clock is behind the newest CRL."),
-                    mend=N_("Set the clock right."),
-                    place=authority_id,
-                )
-            entries = store.crl_entries(connection, authority_id, newest.this_update if newest else now)
-        number = newest.number + 1 if newest else 1
-        row = algorithm(authority.algorithm)
-        tbs = encoding.tbs_cert_list(
-            row,
-            authority.subject,
-            authority.spki,
-            number=number,
-            this_update=now,
-            next_update=now + VALIDITY,
-            entries=entries,
-        )
-        signature = self._signer.sign(authority.key, Purpose.CRL, tbs)
-        verify(authority.spki, row.digest, signature, tbs)
-        der = signed(tbs, row.identifier, signature)
-        stored = {
-            "authority": authority_id,
-            "number": number,
-            "this_update": now,
-            "next_update": now + VALIDITY,
-        }
-        try:
-            with self._database.begin() as uow:
-                store.add_crl(uow.connection, {**stored, "entries": len(entries), "der": der})
-                details = {"number": number, "entries": len(entries)}
-                uow.audit(by, AuditAction.CA_CRL_PUBLISH, f"authority:{authority_id}", details=details)
-                uow.emit(Event(EventKind.CRL_PUBLISHED, f"authority:{authority_id}", details))
-        except IntegrityError:
-            return None
-        return der
+    def _ending(self, one: RevocationList) -> bool:
+        return one.next_update < self._clock.now() + AHEAD[one.kind]
+
+    def _prune(self, authority_id: str) -> None:
+        """Forget what no list of the CA needs any more."""
+        with self._database.begin() as uow:
+            newest = [one for one in store.newest_lists(uow.connection) if one.authority == authority_id]
+            version = min(one.version for one in newest if one.kind is ListKind.FULL)
+            since = min(one.since for one in newest if one.kind is ListKind.FULL)
+            store.prune(uow.connection, authority_id, version, since)

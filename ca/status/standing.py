@@ -6,10 +6,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from sqlalchemy import Row
 
 from ca import store
 from ca.model import Standing
+from ca.status.files import ListFile, ListFiles
+from ca.status.model import ListKind, Scope
 from ca.status.responder import Responder
 from kernel.errors import NotFound
 from kernel.i18n import N_
@@ -22,10 +23,11 @@ from kernel.store import Database
 class RelyingParty:
     """Asks as a relying party would."""
 
-    def __init__(self, database: Database, access: Access, responder: Responder) -> None:
+    def __init__(self, database: Database, access: Access, responder: Responder, files: ListFiles) -> None:
         self._database = database
         self._access = access
         self._responder = responder
+        self._files = files
 
     def standing(self, principal: Principal, serial: str) -> Standing:
         """The OCSP answer and the entry of the newest CRL; one of a unit the principal does not see is NotFound."""
@@ -35,7 +37,7 @@ class RelyingParty:
             if not self._access.covers(principal, found.unit):
                 raise NotFound(N_("There is no certificate %(serial)s."), serial=serial[:60])
             issuer = store.read_authority(connection, found.authority).certificate
-            newest = store.newest_crl(connection, found.authority)
+        newest = self._files.newest(Scope(found.authority), ListKind.FULL)
         return Standing(**self._ocsp(found.der, issuer), **_crl(newest, int(found.serial, 16)))
 
     def _ocsp(self, der: bytes, issuer: bytes) -> dict[str, Any]:
@@ -56,10 +58,10 @@ class RelyingParty:
         }
 
 
-def _crl(newest: Row[Any] | None, serial: int) -> dict[str, Any]:
+def _crl(newest: ListFile | None, serial: int) -> dict[str, Any]:
     if newest is None:
         return {}
-    listed = x509.load_der_x509_crl(bytes(newest.der))
+    listed = x509.load_der_x509_crl(newest.path.read_bytes())
     return {
         "crl": listed.get_revoked_certificate_by_serial_number(serial) is not None,
         "crl_number": newest.number,

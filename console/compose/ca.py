@@ -42,7 +42,7 @@ def build(floor: Floor) -> CaService:
         database, clock, (document.value for document in load(part="cert_profiles").documents)
     )
     hierarchies = Hierarchies(document.value for document in load(part="hierarchies").documents)
-    rules = _list_rules(floor.settings.status)
+    rules = _list_rules(floor.settings)
     files = ListFiles(floor.settings.crl_folder)
     maker = ListMaker(database, clock, signer, files, rules)
     issuance = Issuance(database, clock, signer, profiles, floor.evidence, rules)
@@ -102,10 +102,7 @@ def _stamping(settings: Settings) -> Rules:
     return Rules(given.accuracy_seconds, given.synchronised, keep, given.per_minute)
 
 
-def _list_rules(settings: Status) -> ListRules:
-    return ListRules(
-        settings.public_url,
-        settings.crl_shards,
-        timedelta(minutes=settings.crl_full_minutes),
-        settings.crl_history,
-    )
+def _list_rules(settings: Settings) -> ListRules:
+    given = settings.status
+    every = timedelta(minutes=given.crl_full_minutes)
+    return ListRules(given.public_url, given.crl_shards, every, given.crl_history)

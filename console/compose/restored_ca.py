@@ -14,6 +14,7 @@ from ca.registration.service import Registration
 from ca.signer.guard import Guarded
 from ca.signer.keyfile import KeyFileSigner
 from ca.signer.warrant import Credential
+from ca.status.model import ListRules
 from kernel.blobs import MemoryBlobs
 from kernel.clock import Clock
 from kernel.errors import IntegrityFailed
@@ -74,7 +75,7 @@ def restored_ca(database: Database, clock: Clock, keys: Path, passphrase: str, s
     )
     secret = token_bytes(32)
     signer = Guarded(KeyFileSigner(keys, passphrase), Credential(lambda: secret))
-    issuance = Issuance(database, clock, signer, profiles, evidence, "http://drill.invalid")
+    issuance = Issuance(database, clock, signer, profiles, evidence, ListRules("http://drill.invalid"))
     box = SecretBox(scratch / "drill-box" / "key")
     blocklists = Blocklists(scratch / "blocklists", database, access)
     return RestoredCa(

@@ -136,6 +136,20 @@ def verify(spki: bytes, digest_name: str, signature: bytes, data: bytes) -> None
         raise SignatureInvalid(N_("The signature does not belong to the data.")) from error
 
 
+def verify_digest(spki: bytes, row: Algorithm, signature: bytes, hashed: bytes) -> None:
+    """As ``verify``, of data whose digest (by ``row.digest``) is given; not for Ed25519, which has no such form."""
+    key, prehashed = load_der_public_key(spki), Prehashed(_HASHES[row.digest]())
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, hashed, padding.PKCS1v15(), prehashed)
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            key.verify(signature, hashed, ec.ECDSA(prehashed))
+        else:
+            raise UnknownAlgorithm(N_("The public key is of no supported kind."))
+    except InvalidSignature as error:
+        raise SignatureInvalid(N_("The signature does not belong to the data.")) from error
+
+
 def digest(name: str, data: bytes) -> bytes:
     """Digest by name (sha256, sha384, sha512)."""
     return hashlib.new(name, data).digest()

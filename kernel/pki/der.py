@@ -27,11 +27,15 @@ def malformed(place: str) -> MalformedDer:
 # --- writing
 def tlv(tag: int, content: bytes) -> bytes:
     """One element: tag (a single octet), length, content."""
-    size = len(content)
+    return opening(tag, len(content)) + content
+
+
+def opening(tag: int, size: int) -> bytes:
+    """Tag and length of an element whose ``size`` octets of content follow."""
     if size < 0x80:
-        return bytes((tag, size)) + content
+        return bytes((tag, size))
     length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(length))) + length + content
+    return bytes((tag, 0x80 | len(length))) + length
 
 
 def sequence(*parts: bytes) -> bytes:

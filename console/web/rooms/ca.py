@@ -13,7 +13,6 @@ from werkzeug.wrappers import Response
 from ca.encoding.decoded import decode
 from ca.model import ChainLink
 from ca.resources.certificates import CertificateRecord
-from ca.resources.hierarchy import crl_record
 from ca.resources.labels import (
     CERTIFICATE_STATES,
     FRESHNESS,
@@ -24,6 +23,7 @@ from ca.resources.labels import (
     TOLD,
     common_name_of,
 )
+from ca.resources.lists import KINDS, crl_record
 from ca.resources.services import service_record
 from console.compose.app import App
 from console.web.context import the_app, the_principal
@@ -51,13 +51,14 @@ def status() -> ResponseReturnValue:
     return render_template(
         "ca/status.html",
         as_of=app.clock.now(),
-        crls=[_with_url("ca.crls", crl_record(one), "authority") for one in _crls(app, principal)],
+        crls=[_with_url("ca.crls", crl_record(one), "id") for one in _crls(app, principal)],
         services=[_with_url("ca.services", service_record(one), "id") for one in _services(app, principal)],
         counts=_counts(app, principal),
         soon=_soon(app, principal),
         picture=picture,
         svg_url=url_for("ca.ending_svg"),
         freshness=FRESHNESS,
+        kinds=KINDS,
         roles=ROLES,
     )
 
@@ -69,7 +70,7 @@ def ending_svg() -> ResponseReturnValue:
 
 
 def _crls(app: App, principal: Principal) -> Sequence[Any]:
-    return app.ca.overview.crls(principal, Ask()).items
+    return app.ca.lists.page(principal, Ask()).items
 
 
 def _services(app: App, principal: Principal) -> Sequence[Any]:

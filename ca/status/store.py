@@ -1,0 +1,191 @@
+"""The statements on the tables of status (ca.status.tables)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, literal, select, update
+
+from ca.model import Authority, Certificate
+from ca.status.model import AT_ONCE, ListKind, RevocationList, Scope
+from ca.status.tables import changes, entries, lists, scopes, versions
+from ca.tables import certificates
+from kernel.store import insert_if_absent
+
+_PIECES = 256  # parts of serial space that a long list is read in
+
+
+# --- what changed
+def add_change(
+    connection: Connection, found: Certificate, shard: int, entry: bytes | None, urgent: bool, at: datetime
+) -> int:
+    """Record a new status of a certificate: its entry on the lists, or None for none; returns the CA's new version.
+
+    The version's row is locked until the commit, so that versions are in the order of commits.
+    """
+    version = _next_version(connection, found.authority)
+    row = {"authority": found.authority, "serial": found.serial, "shard": shard}
+    connection.execute(insert(changes).values(**row, version=version, urgent=urgent, at=at))
+    mine = (entries.c.authority == found.authority) & (entries.c.serial == found.serial)
+    connection.execute(delete(entries).where(mine))
+    if entry is not None:
+        connection.execute(insert(entries).values(**row, not_after=found.not_after, entry=entry))
+    return version
+
+
+def _next_version(connection: Connection, authority: str) -> int:
+    insert_if_absent(connection, versions, {"authority": authority, "version": 0})
+    raised = update(versions).where(versions.c.authority == authority).values(version=versions.c.version + 1)
+    version: int = connection.execute(raised.returning(versions.c.version)).scalar_one()
+    return version
+
+
+def version_of(connection: Connection, authority: str) -> int:
+    """How often the CA's statuses have changed."""
+    found = connection.execute(select(versions.c.version).where(versions.c.authority == authority))
+    return found.scalar_one_or_none() or 0
+
+
+def all_versions(connection: Connection) -> dict[str, int]:
+    return {row.authority: row.version for row in connection.execute(select(versions))}
+
+
+def shard_of(connection: Connection, serial: str) -> int:
+    shard: int = connection.execute(
+        select(certificates.c.crl_shard).where(certificates.c.serial == serial)
+    ).scalar_one()
+    return shard
+
+
+def changed_since(connection: Connection, scope: Scope, version: int) -> tuple[bool, bool]:
+    """Whether anything of the scope changed after that version, and whether anything urgent did."""
+    after = _of(scope, changes) & (changes.c.version > version)
+    first = connection.execute(select(changes.c.version).where(after).limit(1)).first()
+    urgent = after & changes.c.urgent
+    return first is not None, connection.execute(
+        select(changes.c.version).where(urgent).limit(1)
+    ).first() is not None
+
+
+def prune(connection: Connection, authority: str, version: int, since: datetime) -> None:
+    """Forget changes that every list of the CA has borne, and entries that ended before what any list still names."""
+    old = (changes.c.authority == authority) & (changes.c.version <= version)
+    connection.execute(delete(changes).where(old))
+    ended = (entries.c.authority == authority) & (entries.c.not_after <= since)
+    connection.execute(delete(entries).where(ended))
+
+
+# --- what lists are made of
+def entry_count(connection: Connection, scope: Scope) -> int:
+    """Entries of the scope, counted no further than matters: AT_ONCE and one."""
+    some = select(literal(1)).select_from(entries).where(_of(scope, entries)).limit(AT_ONCE + 1)
+    return connection.execute(select(func.count()).select_from(some.subquery())).scalar_one()
+
+
+def entry_pieces(connection: Connection, scope: Scope, since: datetime) -> Iterator[tuple[int, bytes]]:
+    """(number, joined octets) of the entries whose certificates end after ``since``, in the order of serials.
+
+    The database joins them: a row each would cost twice as much as all the rest.
+    """
+    postgres = connection.dialect.name == "postgresql"
+    text = func.encode(entries.c.entry, "hex") if postgres else func.hex(entries.c.entry)
+    wanted = _of(scope, entries) & (entries.c.not_after > since)
+    joined = select(func.count(), func.aggregate_strings(text, "")).where(wanted)
+    long = entry_count(connection, scope) > AT_ONCE
+    for bounds in _ranges() if long else [()]:
+        number, octets = connection.execute(joined.where(*bounds)).one()
+        if number:
+            yield number, bytes.fromhex(octets)
+
+
+def _ranges() -> Iterator[tuple[ColumnElement[bool], ...]]:
+    """Conditions that part the serials (hex) by their first two digits."""
+    digits = [f"{number:02x}" for number in range(_PIECES)]
+    for start, end in pairwise([*digits, "g"]):
+        yield entries.c.serial >= start, entries.c.serial < end
+
+
+def delta_rows(connection: Connection, base: RevocationList) -> Sequence[Row[Any]]:
+    """Serial, entry (None: on the lists no more) and time of what changed after the full list ``base``.
+
+    With those whose certificates ended before it: it still names them, the next one does not.
+    """
+    scope = base.scope
+    after = _of(scope, changes) & (changes.c.version > base.version)
+    told = select(changes.c.serial, func.max(changes.c.at).label("at")).where(after)
+    changed = told.group_by(changes.c.serial).subquery()
+    mine = (entries.c.authority == scope.authority) & (entries.c.serial == changed.c.serial)
+    now = select(changed, entries.c.entry, entries.c.not_after).outerjoin_from(changed, entries, mine)
+    over = (entries.c.not_after > base.since) & (entries.c.not_after <= base.this_update)
+    gone = select(entries.c.serial, entries.c.not_after.label("at"), literal(None).label("entry"))
+    rows = {row.serial: row for row in connection.execute(gone.where(_of(scope, entries), over))}
+    rows |= {row.serial: row for row in connection.execute(now)}
+    return [rows[serial] for serial in sorted(rows)]
+
+
+# --- what was published
+def number_of(connection: Connection, scope: Scope) -> int:
+    """The newest number of the scope's lists; 0 before the first."""
+    found = connection.execute(select(scopes.c.number).where(_of(scope, scopes))).scalar_one_or_none()
+    return found or 0
+
+
+def raise_number(connection: Connection, scope: Scope, old: int, new: int) -> bool:
+    """Take the next number; False when another publisher was first."""
+    if not old:
+        row = {"authority": scope.authority, "shard": scope.shard, "number": new}
+        return insert_if_absent(connection, scopes, row)
+    mine = _of(scope, scopes) & (scopes.c.number == old)
+    return connection.execute(update(scopes).where(mine).values(number=new)).rowcount == 1
+
+
+def add_list(connection: Connection, one: RevocationList) -> None:
+    row = {name: getattr(one, name) for name in one.__dataclass_fields__}
+    connection.execute(insert(lists).values(row | {"kind": str(one.kind)}))
+
+
+def newest_list(connection: Connection, scope: Scope, kind: ListKind) -> RevocationList | None:
+    mine = _of(scope, lists) & (lists.c.kind == str(kind))
+    row = connection.execute(select(lists).where(mine).order_by(lists.c.number.desc()).limit(1)).one_or_none()
+    return None if row is None else _list(row)
+
+
+def newest_lists(connection: Connection) -> list[RevocationList]:
+    """The newest list of each scope and kind."""
+    last = select(lists.c.authority, lists.c.shard, lists.c.kind, func.max(lists.c.number).label("number"))
+    newest = last.group_by(lists.c.authority, lists.c.shard, lists.c.kind).subquery()
+    same = and_(*(lists.c[name] == newest.c[name] for name in ("authority", "shard", "kind", "number")))
+    return [_list(row) for row in connection.execute(select(lists).select_from(lists.join(newest, same)))]
+
+
+def take_old(connection: Connection, scope: Scope, kind: ListKind, keep: int) -> list[RevocationList]:
+    """Remove the record of all but the newest lists; returns what was removed."""
+    mine = _of(scope, lists) & (lists.c.kind == str(kind))
+    old = connection.execute(select(lists).where(mine).order_by(lists.c.number.desc()).offset(keep)).all()
+    if old:
+        connection.execute(delete(lists).where(mine, lists.c.number <= old[0].number))
+    return [_list(row) for row in old]
+
+
+def shards_in_use(connection: Connection, authorities: Iterable[Authority]) -> dict[str, int]:
+    """The highest shard that a certificate of each CA names, for those that have any."""
+    known = [one.id for one in authorities]
+    highest = select(certificates.c.authority, func.max(certificates.c.crl_shard))
+    found = connection.execute(
+        highest.where(certificates.c.authority.in_(known)).group_by(certificates.c.authority)
+    )
+    return {row[0]: row[1] for row in found if row[1]}
+
+
+def _of(scope: Scope, table: Any) -> ColumnElement[bool]:
+    """Rows of the scope; shard 0 is all of the CA's for what is told, and itself for what was published."""
+    mine: ColumnElement[bool] = table.c.authority == scope.authority
+    if scope.shard or table in (lists, scopes):
+        mine = mine & (table.c.shard == scope.shard)
+    return mine
+
+
+def _list(row: Row[Any]) -> RevocationList:
+    values = {name: getattr(row, name) for name in RevocationList.__dataclass_fields__}
+    return RevocationList(**values | {"kind": ListKind(row.kind)})
