@@ -1,21 +1,25 @@
-"""The public status service: CRLs, issuing certificates, OCSP, time-stamps. No session, no secret; answers are signed."""
+"""The public status service: CRLs, issuing certificates, OCSP, time-stamps, the log. No session, no secret, all signed."""
 
 import base64
 import binascii
+import json
+import math
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from ca.encoding import ocsp
 from kernel.edges.public import Answer, Asked, text
-from kernel.errors import NotFound, WeichengError
+from kernel.errors import Invalid, NotFound, WeichengError
 
 if TYPE_CHECKING:
     from ca.service import CaService
 
 _CACHED_SECONDS = 60  # a revocation is seen through every cache within a minute
 _OCSP = "application/ocsp-response"
+_QUERY = "application/timestamp-query"
 Route = Callable[["CaService", Asked, "re.Match[str]"], Answer]
 
 
@@ -42,7 +46,25 @@ def _ocsp_get(service: "CaService", _asked: Asked, found: "re.Match[str]") -> An
 
 
 def _stamp(service: "CaService", asked: Asked, _found: "re.Match[str]") -> Answer:
+    wait = service.timestamps.buckets.wait(asked.origin)
+    if wait:
+        headers = {"Retry-After": str(math.ceil(wait))}
+        return replace(text(429, "Too many time-stamps were asked for from this address."), headers=headers)
+    if asked.headers.get("content-type", _QUERY).partition(";")[0].strip().lower() != _QUERY:
+        return text(415, f"A request for a time-stamp is {_QUERY} (RFC 3161 section 3.4).")
     return Answer(200, "application/timestamp-reply", service.timestamps.answer(asked.body))
+
+
+def _log(service: "CaService", asked: Asked, found: "re.Match[str]") -> Answer:
+    from ca.transparency import public
+
+    try:
+        given = dict(parse_qsl(asked.query, max_num_fields=10))
+        value = public.answer(service.log, found["what"], given)
+    except (Invalid, ValueError) as error:
+        return text(400, error.text("en") if isinstance(error, Invalid) else "The query can not be read.")
+    kept = 0 if found["what"] == "sth" else _CACHED_SECONDS
+    return Answer(200, "application/json", json.dumps(value, ensure_ascii=False).encode(), max_age=kept)
 
 
 def _healthy(_service: "CaService", _asked: Asked, _found: "re.Match[str]") -> Answer:
@@ -57,12 +79,13 @@ ROUTES: Sequence[tuple[str, "re.Pattern[str]", Route]] = (
     ("POST", re.compile(r"/ocsp/?"), _ocsp_post),
     ("GET", re.compile(r"/ocsp/(?P<encoded>.+)", re.DOTALL), _ocsp_get),
     ("POST", re.compile(r"/tsa/?"), _stamp),
+    ("GET", re.compile(r"/log/v1/(?P<what>[a-z/]{1,40})"), _log),
     ("GET", re.compile(r"/healthz"), _healthy),
 )
 
 
 class StatusSite:
-    """GET /crl/ID.crl, GET /ca/ID.cer (AIA), GET and POST /ocsp, POST /tsa: what ROUTES names."""
+    """GET /crl/ID.crl, GET /ca/ID.cer (AIA), GET and POST /ocsp, POST /tsa, GET /log/v1/…: what ROUTES names."""
 
     def __init__(self, service: "CaService") -> None:
         self._service = service

@@ -56,7 +56,7 @@ def authorities(app: Any, pem: Path | None) -> None:
 
 
 @commands.command("provision", help=N_("Give a service of the suite a new key and certificate."))
-@click.argument("service", type=click.Choice(["ocsp", "timestamp", "evidence"]))
+@click.argument("service", type=click.Choice(["ocsp", "timestamp", "evidence", "log"]))
 @click.option("--authority", default="", help=N_("Only the OCSP responder of this CA."))
 @pass_app
 def provision(app: Any, service: str, authority: str) -> None:

@@ -6,7 +6,7 @@ anybody holds can be found in it; one whose entry can not be stored is thrown aw
 """
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -22,6 +22,7 @@ from ca.timestamps.model import Stamped
 from ca.timestamps.store import newest_signature
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
+from kernel.edges.limits import Buckets
 from kernel.errors import Unavailable, WeichengError
 from kernel.i18n import N_
 from kernel.identity.access import Access
@@ -36,11 +37,12 @@ POLICY = "2.25.301762117450198243360527214361182402410"  # what the tokens promi
 
 @dataclass(frozen=True)
 class Rules:
-    """What the authority promises (seconds) and demands, and how many days its register is kept."""
+    """What the authority promises (seconds) and demands, how long its register is kept, how often one address may ask."""
 
     accuracy: int = 1
     synchronised: bool = False
     keep: timedelta = timedelta(days=3660)
+    per_minute: int = 600
 
 
 class Timestamps:
@@ -59,6 +61,7 @@ class Timestamps:
         self._access = access
         self._services = services
         self._rules = rules or Rules()
+        self.buckets = Buckets(self._rules.per_minute)
         self.guard = ClockGuard(
             clock, timedelta(seconds=self._rules.accuracy), synchronised=self._rules.synchronised
         )
@@ -105,8 +108,9 @@ class Timestamps:
     def page(self, principal: Principal, ask: Ask) -> Page[Stamped]:
         """Stamps given, newest first. Filters: digest, imprint, since, until. Quick find: a serial number or an imprint."""
         self._access.require(principal, Permission.TIMESTAMP_READ)
+        text = ask.text.strip().lower().replace(":", "")
         with self._database.read() as connection:
-            return store.STAMPS.page(connection, ask)
+            return store.STAMPS.page(connection, replace(ask, text=""), *store.found_by(text))
 
     def show(self, principal: Principal, serial: str) -> Stamped:
         self._access.require(principal, Permission.TIMESTAMP_READ)

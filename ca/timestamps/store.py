@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select
 
 from ca.store import newest_list_time
 from ca.timestamps.model import Stamped
@@ -38,6 +38,11 @@ def newest_signature(connection: Connection) -> datetime | None:
 def prune(connection: Connection, before: datetime) -> int:
     """Remove what was given before; returns how many."""
     return connection.execute(delete(timestamps).where(timestamps.c.at < before)).rowcount
+
+
+def found_by(text: str) -> tuple[ColumnElement[bool], ...]:
+    """The condition for a whole serial number or imprint; none for no text."""
+    return ((timestamps.c.serial == text) | (timestamps.c.imprint == text),) if text else ()
 
 
 def stamped_of(row: Row[Any]) -> Stamped:

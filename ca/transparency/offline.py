@@ -46,6 +46,7 @@ def read_head_file(data: bytes) -> HeadFile:
     """The head in the JSON that /log/v1/sth answers; Invalid for anything else."""
     try:
         values = _json(data)
+        values = values.get("head", values)  # a proof of inclusion brings its head with it
         certificates = tuple(certificate_der(one.encode()) for one in values["certificates"])
         signature = base64.b64decode(values["signature"], validate=True)
         return HeadFile(values["tree_head"].encode(), signature, certificates)
@@ -64,6 +65,15 @@ def read_proof(data: bytes) -> Proof:
         return Proof(first, second, tuple(bytes.fromhex(one) for one in values["path"]))
     except (ValueError, KeyError, TypeError) as error:
         raise Invalid(N_("This is no proof of the log."), place="proof") from error
+
+
+def read_inclusion(data: bytes) -> tuple[bytes, Proof]:
+    """Leaf and proof in the JSON of an entry's proof; Invalid for anything else."""
+    try:
+        leaf = _json(data)["leaf"].encode()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Invalid(N_("This is no proof of the log."), place="proof") from error
+    return leaf, read_proof(data)
 
 
 def verify_head(file: HeadFile, anchors: Sequence[bytes]) -> TreeHead:

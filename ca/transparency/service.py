@@ -1,6 +1,7 @@
 """The log as those see it who look into it: everybody (heads, entries, proofs), auditors and officers (lists, checks)."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ca import store as register
@@ -123,7 +124,7 @@ class TransparencyLog:
         """Entries, newest first. Filters: type, serial, since, until. The quick find looks for a serial number."""
         self._access.require(principal, Permission.LOG_READ)
         wanted = ask.text.strip().lower().replace(":", "")
-        narrowed = ask.narrowed(serial=wanted) if wanted else ask
+        narrowed = replace(ask, text="").narrowed(serial=wanted) if wanted else ask
         with self._database.read() as connection:
             return store.ENTRIES.page(connection, narrowed)
 

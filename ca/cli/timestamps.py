@@ -1,0 +1,86 @@
+"""`weicheng ca timestamp`: stamp a file, check a stamp, look through the register."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ca.cli.base import NEW_FILE, OLD_FILE, commands, cursor_option, given, limit_option, tell_more
+from kernel.edges.cli import pass_app
+from kernel.i18n import N_
+
+_DIGESTS = ("sha256", "sha384", "sha512", "sm3")
+
+
+@commands.group("timestamp", help=N_("Time-stamps (RFC 3161): give, check, list."))
+def timestamp() -> None:
+    """Giving and checking."""
+
+
+@timestamp.command("stamp", help=N_("Stamp a file; the answer is what /tsa would send (RFC 3161)."))
+@click.argument("file", type=OLD_FILE)
+@click.option("--out", type=NEW_FILE, required=True, help=N_("Where the answer is written (.tsr)."))
+@click.option("--digest", type=click.Choice(_DIGESTS), default="sha256", help=N_("Digest that is stamped."))
+@pass_app
+def stamp(app: Any, file: Path, out: Path, digest: str) -> None:
+    import secrets
+
+    from ca.timestamps.digests import digest_of
+    from kernel.pki import tsp
+
+    with file.open("rb") as stream:
+        imprint = digest_of(stream, digest)
+    answer = app.ca.timestamps.answer(tsp.request(imprint, digest=digest, nonce=secrets.randbits(63)))
+    said = tsp.read_token(tsp.token_of(answer))
+    out.write_bytes(answer)
+    app.out.record({"file": str(out), "at": said.at, "serial": f"{said.serial:032x}", "policy": said.policy})
+
+
+@timestamp.command(
+    "verify", help=N_("Check that an answer (.tsr) stamps this file and was given by this CA.")
+)
+@click.argument("file", type=OLD_FILE)
+@click.argument("answer", type=OLD_FILE)
+@pass_app
+def verify(app: Any, file: Path, answer: Path) -> None:
+    from ca.timestamps.digests import digest_of
+    from kernel.pki import tsp
+
+    anchors, intermediates = app.ca.seal_certificates()
+    token = tsp.token_of(answer.read_bytes())
+    said = tsp.read_token(token)
+    with file.open("rb") as stream:
+        imprint = digest_of(stream, said.digest)
+    proven = tsp.verify_token(
+        token, imprint, anchors=anchors, intermediates=intermediates, digest=said.digest
+    )
+    app.out.record(
+        {"at": proven.at, "serial": f"{proven.serial:032x}", "digest": proven.digest, "policy": proven.policy}
+    )
+
+
+@timestamp.command("list", help=N_("The register of the time-stamps given, newest first."))
+@click.option("--imprint", help=N_("Only those over this digest (hex)."))
+@limit_option
+@cursor_option
+@pass_app
+def list_stamps(app: Any, imprint: str | None, limit: int, cursor: str) -> None:
+    from dataclasses import asdict
+
+    from kernel.store.listing import Ask
+
+    ask = Ask(filters=given(imprint=imprint), cursor=cursor, limit=limit)
+    page = app.ca.timestamps.page(app.principal, ask)
+    columns = (N_("at"), N_("serial"), N_("digest"), N_("imprint"))
+    app.out.rows([asdict(one) for one in page.items], columns)
+    tell_more(app, page)
+
+
+@timestamp.command("clock", help=N_("What the system says of the clock that is signed for."))
+@pass_app
+def clock(app: Any) -> None:
+    told = app.ca.timestamps.clock_state(app.principal)
+    known = (
+        {"synchronised": told.synchronised, "error_seconds": told.error} if told else {"synchronised": None}
+    )
+    app.out.record(known)

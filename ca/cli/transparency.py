@@ -1,0 +1,173 @@
+"""`weicheng ca log`: what the transparency log publishes, and its check, which needs neither database nor network."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ca.cli.base import NEW_FILE, OLD_FILE, commands, cursor_option, given, limit_option, tell_more
+from kernel.edges.cli import pass_app, reason_option
+from kernel.i18n import N_
+
+_TYPES = ("issued", "held", "released", "revoked")
+out_option = click.option("--out", type=NEW_FILE, help=N_("Write it to this file."))
+
+
+@commands.group("log", help=N_("The transparency log: heads, entries, proofs, checks."))
+def log() -> None:
+    """What is published, and its check."""
+
+
+@log.command("head", help=N_("The newest signed tree head; auditors keep it."))
+@out_option
+@pass_app
+def head(app: Any, out: Path | None) -> None:
+    from ca.transparency import public
+
+    signed = app.ca.log.head()
+    _write(out, public.head_json(app.ca.log, signed))
+    app.out.record(_head_row(signed))
+
+
+@log.command("heads", help=N_("Signed tree heads, newest first."))
+@limit_option
+@cursor_option
+@pass_app
+def heads(app: Any, limit: int, cursor: str) -> None:
+    from kernel.store.listing import Ask
+
+    page = app.ca.log.heads(app.principal, Ask(cursor=cursor, limit=limit))
+    columns = (N_("number"), N_("at"), N_("size"), N_("root"), N_("log"))
+    app.out.rows([_head_row(one) for one in page.items], columns)
+    tell_more(app, page)
+
+
+@log.command("entries", help=N_("Entries of the log, newest first."))
+@click.option("--serial", help=N_("Only those of this certificate."))
+@click.option("--type", "kind", type=click.Choice(_TYPES), help=N_("Only those of this kind."))
+@limit_option
+@cursor_option
+@pass_app
+def entries(app: Any, serial: str | None, kind: str | None, limit: int, cursor: str) -> None:
+    from kernel.store.listing import Ask
+
+    ask = Ask(filters=given(serial=serial, type=kind), cursor=cursor, limit=limit)
+    page = app.ca.log.page(app.principal, ask)
+    rows = [
+        {"number": one.number, "type": str(one.type), "serial": one.serial, "at": one.at}
+        for one in page.items
+    ]
+    app.out.rows(rows, (N_("number"), N_("type"), N_("serial"), N_("at")))
+    tell_more(app, page)
+
+
+@log.command("download", help=N_("Write all entries that the newest head covers to a file, one a line."))
+@click.argument("file", type=NEW_FILE)
+@pass_app
+def download(app: Any, file: Path) -> None:
+    count = 0
+    with file.open("wb") as stream:
+        for line in app.ca.log.everything():
+            stream.write(line)
+            count += 1
+    app.out.record({"file": str(file), "entries": count})
+
+
+@log.command("proof", help=N_("Write the proof that an entry is in the log, with the head that covers it."))
+@click.argument("number", type=click.IntRange(0))
+@click.option("--out", type=NEW_FILE, required=True, help=N_("Write it to this file."))
+@pass_app
+def proof(app: Any, number: int, out: Path) -> None:
+    from ca.resources.transparency import proof_json
+
+    found = app.ca.log.prove(app.principal, number)
+    _write(out, proof_json(app, found))
+    app.out.record({"file": str(out), "number": number, "size": found.head.head.size})
+
+
+@log.command("consistency", help=N_("Write the proof that the log only grew since it had this size."))
+@click.argument("size", type=click.IntRange(1))
+@click.option("--out", type=NEW_FILE, required=True, help=N_("Write it to this file."))
+@pass_app
+def consistency(app: Any, size: int, out: Path) -> None:
+    second = app.ca.log.head().head.size
+    path = app.ca.log.consistency(size, second)
+    _write(out, {"first": size, "second": second, "path": [one.hex() for one in path]})
+    app.out.record({"file": str(out), "first": size, "second": second})
+
+
+@log.command("state", help=N_("How the log stands: its entries, and whether something is wrong with it."))
+@pass_app
+def state(app: Any) -> None:
+    found = app.ca.log.state(app.principal)
+    row = {"log": found.log, "entries": found.size, "fault": str(found.fault), "since": found.fault_at}
+    app.out.record(row)
+
+
+@log.command("check", help=N_("Have the worker compare the log with itself and with the register."))
+@pass_app
+def check(app: Any) -> None:
+    app.out.record({"job": app.ca.log.queue_check(app.principal)})
+
+
+@log.command("restart", help=N_("Begin the log anew after a fault whose cause is known."))
+@reason_option
+@pass_app
+def restart(app: Any, reason: str) -> None:
+    found = app.ca.log.restart(app.principal, reason)
+    app.out.record({"log": found.log, "entries": found.size})
+
+
+@log.command("verify", help=N_("Check a downloaded head (and entries, proofs) without database or network."))
+@click.argument("head_file", metavar="HEAD", type=OLD_FILE)
+@click.option(
+    "--root", type=OLD_FILE, required=True, help=N_("The CA's root certificates (PEM), obtained otherwise.")
+)
+@click.option("--entries", "entries_file", type=OLD_FILE, help=N_("All entries, one a line."))
+@click.option("--earlier", type=OLD_FILE, help=N_("A head that was kept earlier."))
+@click.option(
+    "--consistency", "consistency_file", type=OLD_FILE, help=N_("Proof from the earlier head to this one.")
+)
+@click.option("--proof", "proof_file", type=OLD_FILE, help=N_("Proof that an entry is in the log."))
+@pass_app
+def verify(
+    app: Any,
+    head_file: Path,
+    root: Path,
+    entries_file: Path | None,
+    earlier: Path | None,
+    consistency_file: Path | None,
+    proof_file: Path | None,
+) -> None:
+    from ca.transparency import offline
+    from kernel.pki.pem import certificates_der
+
+    if earlier is not None and entries_file is None and consistency_file is None:
+        raise click.UsageError("--earlier: --entries | --consistency")
+    anchors = certificates_der(root.read_bytes(), str(root))
+    found = offline.verify_head(offline.read_head_file(head_file.read_bytes()), anchors)
+    known = None
+    if earlier is not None:
+        known = offline.verify_head(offline.read_head_file(earlier.read_bytes()), anchors)
+    if entries_file is not None:
+        with entries_file.open("rb") as lines:
+            offline.verify_entries(lines, found, known)
+    if consistency_file is not None and known is not None:
+        offline.verify_consistency(known, found, offline.read_proof(consistency_file.read_bytes()))
+    if proof_file is not None:
+        leaf, path = offline.read_inclusion(proof_file.read_bytes())
+        offline.verify_inclusion(leaf, found, path)
+    app.out.record(
+        {"log": found.log, "size": found.size, "root": found.root, "at": found.at, "verdict": "intact"}
+    )
+
+
+def _head_row(signed: Any) -> dict[str, Any]:
+    head = signed.head
+    return {"number": signed.number, "at": head.at, "size": head.size, "root": head.root, "log": head.log}
+
+
+def _write(out: Path | None, value: Any) -> None:
+    if out is not None:
+        out.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
