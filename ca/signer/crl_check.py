@@ -121,6 +121,8 @@ def _entry(data: bytes, at: int, end: int) -> int:
     if end - at < 6:
         return 0
     start, length = _opening(data, at, der.SEQUENCE)
+    if length > _LONGEST:
+        raise der.malformed(_PLACE)
     if start + length > end:
         return 0
     fields = der.Reader(data, _PLACE, start, start + length)

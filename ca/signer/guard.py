@@ -66,14 +66,14 @@ class Guarded:
         """
         name, purpose = str(header["name"]), Purpose(header["purpose"])
         if purpose in PUBLIC:
-            return self._keys.sign(name, purpose, b"".join(pieces))
+            return self._keys.sign(name, purpose, _joined(pieces))
         self._credential.check(header)
         key = self._key(name)
         check_role(key, purpose)
         row = algorithm(key.algorithm)
         if purpose is Purpose.CRL and row.family != "ed25519":  # which signs the whole, not a digest
             return self._keys.sign_digest(name, purpose, _list_digest(key, row, header, pieces))
-        tbs = b"".join(pieces)
+        tbs = _joined(pieces)
         check_digest(header, digest_of(tbs))
         if purpose is Purpose.CERTIFICATE:
             self._check_certificate(key, row, header, tbs)
@@ -107,6 +107,14 @@ class Guarded:
                 place=key.name,
                 serial=f"{serial:032x}",
             )
+
+
+def _joined(pieces: Iterable[Octets]) -> bytes:
+    """The whole; each piece is copied before the next, which may take its place, is asked for."""
+    whole = bytearray()
+    for piece in pieces:
+        whole += piece
+    return bytes(whole)
 
 
 def _list_digest(key: KeyInfo, row: Algorithm, header: Mapping[str, Any], pieces: Iterable[Octets]) -> bytes:

@@ -9,8 +9,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ca.signer.checks import check_signable
 from ca.signer.guard import Guarded
-from ca.signer.model import KeyInfo, KeyRole, Purpose, check_role
+from ca.signer.model import KeyInfo, KeyRole, Purpose, Signing, check_role
 from ca.signer.warrant import Credential
+from kernel.clock import Clock
 from kernel.errors import Conflict, Invalid, NotFound
 from kernel.i18n import N_
 from kernel.pki import algorithms
@@ -69,6 +70,6 @@ class MemoryKeys:
 class MemorySigner(Guarded):
     """Signer over keys in memory, with a secret of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, signing: Signing = Signing.WHERE_POSSIBLE, clock: Clock | None = None) -> None:
         secret = secrets.token_bytes(32)
-        super().__init__(MemoryKeys(), Credential(lambda: secret))
+        super().__init__(MemoryKeys(), Credential(lambda: secret), signing, clock)

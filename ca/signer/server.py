@@ -148,7 +148,7 @@ class SignerServer:
             return _listed([made])
         if operation == "keys" or self._control is None:
             return _listed(self._keys.keys())
-        body = b"".join(channel.pieces())
+        body = channel.body()
         if not is_open(header):
             check_digest(header, digest_of(body))
         return self._control.answer(header, body)

@@ -15,14 +15,20 @@ from ca.registration.blocklists import Blocklists
 from ca.registration.phrases import Phrases
 from ca.registration.service import Registration
 from ca.service import CaService
+from ca.signer.control import SignerControl
+from ca.signer.custody import Custody
 from ca.signer.memory import MemorySigner
 from ca.signer.model import KeyRole
+from ca.status.files import ListFiles
 from ca.status.lifecycle import Lifecycle
+from ca.status.making import ListMaker
 from ca.status.marking import Marking
+from ca.status.model import ListRules
 from ca.status.publication import Publication
 from ca.status.responder import Responder
 from ca.status.revocations import Revocations
 from ca.status.services import Services
+from ca.status.shown import Lists
 from ca.status.standing import RelyingParty
 from ca.timestamps.service import Timestamps
 from ca.transparency.service import TransparencyLog
@@ -70,7 +76,11 @@ class World:
 
 
 def build(
-    database: Database, clock: FixedClock, signer: MemorySigner, folder: Path
+    database: Database,
+    clock: FixedClock,
+    signer: MemorySigner,
+    folder: Path,
+    rules: ListRules = ListRules("http://127.0.0.1:8080"),  # noqa: B008 - never changed
 ) -> tuple[CaService, EvidenceService]:
     access = Access(database)
     box = SecretBox(folder / "box.key")
@@ -80,9 +90,11 @@ def build(
         database, clock, (document.value for document in load(part="cert_profiles").documents)
     )
     hierarchies = Hierarchies(document.value for document in load(part="hierarchies").documents)
-    issuance = Issuance(database, clock, signer, profiles, evidence, "http://127.0.0.1:8080")
+    issuance = Issuance(database, clock, signer, profiles, evidence, rules)
     blocklists = Blocklists(folder / "blocklists", database, access)
-    publication = Publication(database, clock, access, signer)
+    files = ListFiles(folder / "crl")
+    maker = ListMaker(database, clock, signer, files, rules)
+    publication = Publication(database, clock, access, maker, files, rules)
     responder = Responder(database, clock, signer)
     marking = Marking(database, clock, publication, evidence)
     services = Services(database, clock, access, signer, profiles, issuance)
@@ -97,13 +109,15 @@ def build(
         Lifecycle(database, clock, access, marking),
         Revocations(database, access, approvals, marking),
         publication,
+        Lists(database, clock, access, files, rules),
         responder,
         services,
-        RelyingParty(database, access, responder),
+        RelyingParty(database, access, responder, files),
         Overview(database, clock, access, profiles),
         issuance,
         Timestamps(database, clock, access, services),
         TransparencyLog(database, clock, access, services, folder / "transparency"),
+        Custody(database, access, SignerControl(signer)),
     )
     return service, evidence
 
@@ -125,7 +139,7 @@ def world(
 ) -> World:
     grown = getattr(request, "param", "sqlite") == "postgresql"
     database: Database = request.getfixturevalue("postgres_database" if grown else "database")
-    signer = MemorySigner()
+    signer = MemorySigner(clock=clock)
     service, evidence = build(database, clock, signer, tmp_path_factory.mktemp("ca"))
     service.ceremonies.perform(second_officer, service.ceremonies.propose(officer, PLAN))
     for role in (KeyRole.OCSP, KeyRole.TIMESTAMP, KeyRole.EVIDENCE, KeyRole.LOG):
