@@ -195,7 +195,6 @@ SIGNERS = Resource(
         ),
     ),
     related=(Related(N_("Keys of the signer"), "ca.keys", lambda _record: {}),),
-    empty=N_("There is nothing here yet."),
 )
 
 

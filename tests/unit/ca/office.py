@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from ca.model import Certificate, Request
-from ca.signer.memory import MemorySigner
 from ca.signer.model import KeyRole
 from console.compose import ca as composition
 from console.compose.app import App
@@ -18,6 +17,7 @@ from kernel.clock import FixedClock
 from kernel.identity.model import Principal, Role
 from kernel.identity.service import NewAccount
 from tests.support.hierarchy import one_ca
+from tests.support.signer import ControlledSigner
 from tests.unit.console.conftest import START, Issued, _app, make_accounts
 
 HOSTILE = "<img src=x onerror=alert(1)>'\"&"
@@ -55,7 +55,7 @@ def opened(folder: Path) -> Iterator[Office]:
     app, issued = _app(folder, clock)
     app.floor.database.create_all()
     accounts = make_accounts(app)
-    signer = MemorySigner()
+    signer = ControlledSigner(folder / "signer.activation")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(composition, "SocketSigner", lambda *_: signer)
         found(app)

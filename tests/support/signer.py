@@ -1,0 +1,31 @@
+"""A signer in the test's own process that can be asked and steered as the process behind the socket can."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ca.signer.activation import Activation
+from ca.signer.backends import Backend, Backends, Place, Secrets
+from ca.signer.control import Control
+from ca.signer.guard import Guarded
+from ca.signer.hardening import Protection
+from ca.signer.memory import MemoryKeys
+from ca.signer.warrant import Credential
+
+
+class ControlledSigner(Guarded):
+    """Signer over keys in memory; officers can hold shares of it. ``record`` is its activation file."""
+
+    def __init__(self, record: Path) -> None:
+        self.memory = MemoryKeys()
+        self.activation = Activation(record, self._opened, Secrets("given by the settings"))
+        self.control = Control(self.activation, Protection(no_core_dump=True, memory_locked=False))
+        super().__init__(self.activation, Credential(lambda: b"the secret of one process" * 2))
+
+    def call(self, header: Mapping[str, Any], body: bytes = b"") -> bytes:
+        """As SocketSigner.call."""
+        return self.control.answer(header, body)
+
+    def _opened(self, _secrets: Secrets) -> Backends:
+        place = Backend(self.memory, "memory", self.memory.keys, str, lambda: None)
+        return Backends({Place.FILE: place}, frozenset())
