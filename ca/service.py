@@ -22,6 +22,8 @@ from ca.status.shown import Lists
 from ca.status.standing import RelyingParty
 from ca.timestamps.service import Timestamps
 from ca.transparency.service import TransparencyLog
+from ca.validation.anchors import Anchors
+from ca.validation.service import Validations
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
 from kernel.store import Database
@@ -46,6 +48,8 @@ class CaService:
     services: Services
     relying_party: RelyingParty
     overview: Overview
+    validations: Validations
+    anchors: Anchors
     issuance: Issuance
     timestamps: Timestamps
     log: TransparencyLog

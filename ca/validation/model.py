@@ -81,6 +81,16 @@ class Why(StrEnum):
     TOO_MANY = "too_many"
     UNREADABLE = "unreadable"
     OTHER = "other"
+    # of documents
+    ALTERED = "altered"
+    BAD_DOCUMENT_SIGNATURE = "bad_document_signature"
+    NO_SIGNER = "no_signer"
+    MALFORMED = "malformed"
+    UNSUPPORTED = "unsupported"
+    CHANGED_AFTER = "changed_after"
+    NOT_COVERED = "not_covered"
+    BAD_STAMP = "bad_stamp"
+    OTHER_IMPRINT = "other_imprint"
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,7 @@ class Question:
     inhibit_mapping: bool = False
     inhibit_any: bool = False
     revocation: bool = True
+    later_lists: bool = False  # CRLs made after ``at`` speak too: of a document that was signed then
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,6 @@ from ca.validation.model import (
 )
 from ca.validation.refusals import refusal_of
 from ca.validation.revocation import Standing, anchor_of, relevant, status_of
-from kernel.canonical import iso_utc
 
 logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)  # what it has to say is in the report
 MOST_PATHS = 50
@@ -133,7 +132,7 @@ class _Contexts:
             certificate_registry=self.registry,
             moment=self.question.at,
             crls=list(crls),
-            revinfo_policy=CertRevTrustPolicy(revocation),
+            revinfo_policy=CertRevTrustPolicy(revocation, retroactive_revinfo=self.question.later_lists),
             algorithm_usage_policy=self.algorithms,
             time_tolerance=timedelta(0),
         )
@@ -298,12 +297,4 @@ def _revocation(place: int, best: _Tried, question: Question) -> Check:
 
 
 def _shown(one: x509.Certificate, checks: tuple[Check, ...]) -> Shown:
-    return Shown(
-        subject=one.subject.human_friendly,
-        issuer=one.issuer.human_friendly,
-        serial=f"{one.serial_number:x}",
-        sha256=one.sha256.hex(),
-        not_before=iso_utc(one.not_valid_before),
-        not_after=iso_utc(one.not_valid_after),
-        checks=checks,
-    )
+    return replace(reading.about(one.dump()), checks=checks)

@@ -1,12 +1,16 @@
 """Certificates and CRLs out of what people hand in: PEM with many blocks, DER, PKCS#7. All of it is bounded."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from asn1crypto import cms, crl, pem, x509
 
+from ca.validation.model import Shown
+from kernel.canonical import iso_utc
 from kernel.errors import Invalid, LimitExceeded
 from kernel.i18n import N_
 
+T = TypeVar("T")
 MOST_CERTIFICATES = 500
 MOST_OCTETS = 64 * 2**20
 # what asn1crypto raises over octets that are no such structure
@@ -47,6 +51,32 @@ def crls(data: bytes, place: str = "") -> list[bytes]:
 def certificate(der: bytes, place: str = "") -> x509.Certificate:
     """The parsed certificate, every field of it read."""
     return _checked(_touch, der, N_("This is no certificate."), place)
+
+
+def about(der: bytes) -> Shown:
+    """Subject, issuer, serial, digest and time of a certificate, as reports show them."""
+    one = certificate(der)
+    return Shown(
+        subject=one.subject.human_friendly,
+        issuer=one.issuer.human_friendly,
+        serial=f"{one.serial_number:x}",
+        sha256=one.sha256.hex(),
+        not_before=iso_utc(one.not_valid_before),
+        not_after=iso_utc(one.not_valid_after),
+    )
+
+
+def about_crl(der: bytes) -> dict[str, Any]:
+    """Issuer, number and times of a CRL."""
+    parsed = _checked(_touch_crl, der, N_("This is no CRL."), "")
+    inner = parsed["tbs_cert_list"]
+    number = parsed.crl_number_value
+    return {
+        "issuer": parsed.issuer.human_friendly[:1000],
+        "number": str(number.native)[:60] if number is not None else "",
+        "this_update": inner["this_update"].native,
+        "next_update": inner["next_update"].native,
+    }
 
 
 def _parts(data: bytes, place: str) -> Iterator[tuple[str, bytes]]:
@@ -91,7 +121,7 @@ def _bundled(der: bytes, place: str) -> list[bytes]:
     return [certificate(one, place).dump() for one in inside]
 
 
-def _checked(touch, der: bytes, message: str, place: str):  # type: ignore[no-untyped-def]
+def _checked(touch: Callable[[bytes], T], der: bytes, message: str, place: str) -> T:
     try:
         return touch(der)
     except BROKEN as error:

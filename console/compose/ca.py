@@ -28,6 +28,8 @@ from ca.status.shown import Lists
 from ca.status.standing import RelyingParty
 from ca.timestamps.service import Rules, Timestamps
 from ca.transparency.service import TransparencyLog
+from ca.validation.anchors import Anchors
+from ca.validation.service import Validations
 from console.compose.credential import signer_credential
 from console.compose.floor import Floor
 from kernel.config import Settings
@@ -88,6 +90,8 @@ def build(floor: Floor) -> CaService:
         services=services,
         relying_party=RelyingParty(database, access, responder, files),
         overview=Overview(database, clock, access, profiles),
+        validations=Validations(database, clock, access, floor.evidence),
+        anchors=Anchors(database, clock, access, floor.approvals),
         issuance=issuance,
         timestamps=Timestamps(database, clock, access, services, _stamping(floor.settings)),
         log=TransparencyLog(database, clock, access, services, floor.settings.data_dir / "transparency"),

@@ -250,12 +250,14 @@ KINDS: Labels = {
     "ca:batch": Label(N_("Batch of certificate requests")),
     "ca:ceremony": Label(N_("Key ceremony")),
     "ca:revocation": Label(N_("Revocation of a CA's certificate")),
+    "ca:anchor": Label(N_("Trust anchor")),
 }
 OBJECTS: Mapping[str, str] = {
     "request": "ca.requests",
     "batch": "ca.batches",
     "ceremony": "ca.ceremonies",
     "revocation": "ca.revocations",
+    "anchor": "ca.anchors",
 }
 APPROVAL_STATES: Labels = {
     "pending": Label(N_("waits for a decision"), Tone.WARN),

@@ -56,6 +56,9 @@ class Permission(StrEnum):
     CA_CEREMONY_APPROVE = "ca:ceremony:approve"
     CA_PROVISION = "ca:service:provision"
     CA_CRL_PUBLISH = "ca:crl:publish"
+    CA_VALIDATE = "ca:validation:ask"
+    CA_ANCHOR_PROPOSE = "ca:anchor:propose"
+    CA_ANCHOR_APPROVE = "ca:anchor:approve"
     CA_SIGNER_READ = "ca:signer:read"
     CA_SIGNER_OPERATE = "ca:signer:operate"
     LOG_READ = "ca:log:read"
@@ -94,6 +97,7 @@ APPROVING: frozenset[Permission] = frozenset(
         Permission.IDENTITY_ROLE_GRANT,
         Permission.CA_REQUEST_APPROVE,
         Permission.CA_CEREMONY_APPROVE,
+        Permission.CA_ANCHOR_APPROVE,
         Permission.CA_SIGNER_OPERATE,
         Permission.CA_PROFILE_APPROVE,
     }
@@ -197,6 +201,8 @@ _CA: dict[Role, frozenset[Permission]] = {
             _P.CA_CEREMONY_APPROVE,
             _P.CA_PROVISION,
             _P.CA_CRL_PUBLISH,
+            _P.CA_ANCHOR_PROPOSE,
+            _P.CA_ANCHOR_APPROVE,
             _P.CA_SIGNER_READ,
             _P.CA_SIGNER_OPERATE,
             _P.LOG_READ,
@@ -213,6 +219,10 @@ _CA: dict[Role, frozenset[Permission]] = {
 }
 for _role, _held in _CA.items():
     ROLE_PERMISSIONS[_role] |= _held
+
+# Everybody relies on certificates and signed papers, so everybody may ask what they are worth.
+for _role in Role:
+    ROLE_PERMISSIONS[_role] |= {_P.CA_VALIDATE}
 
 # Disaster recovery: the DR administrator works with it; who assesses or answers for the machines may look.
 _BACKUP: dict[Role, frozenset[Permission]] = {

@@ -32,6 +32,8 @@ from ca.status.shown import Lists
 from ca.status.standing import RelyingParty
 from ca.timestamps.service import Timestamps
 from ca.transparency.service import TransparencyLog
+from ca.validation.anchors import Anchors
+from ca.validation.service import Validations
 from kernel.blobs import MemoryBlobs
 from kernel.clock import FixedClock
 from kernel.evidence.ports import NullSealer
@@ -114,6 +116,8 @@ def build(
         services,
         RelyingParty(database, access, responder, files),
         Overview(database, clock, access, profiles),
+        Validations(database, clock, access, evidence),
+        Anchors(database, clock, access, approvals),
         issuance,
         Timestamps(database, clock, access, services),
         TransparencyLog(database, clock, access, services, folder / "transparency"),
