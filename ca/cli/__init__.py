@@ -1,6 +1,7 @@
 """`weicheng ca`: the CA for security officers and registrars. Each module adds its commands to the group."""
 
 from ca.cli import (
+    approving,
     hierarchy,
     keys,
     lifecycle,
@@ -13,6 +14,7 @@ from ca.cli import (
 from ca.cli.base import commands
 
 __all__ = [
+    "approving",
     "commands",
     "hierarchy",
     "keys",

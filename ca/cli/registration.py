@@ -106,17 +106,6 @@ def requests(app: Any, find: str, state: str | None, waiting: bool, limit: int, 
     tell_more(app, page)
 
 
-@commands.command("approve", help=N_("Approve a request; the certificate is issued when enough people have."))
-@click.argument("request_id")
-@click.option("--reason", default="", help=N_("Remark for the audit trail."))
-@pass_app
-def approve(app: Any, request_id: str, reason: str) -> None:
-    from ca.model import Certificate
-
-    result = app.ca.registration.approve(app.principal, request_id, reason)
-    app.out.record(certificate_row(result) if isinstance(result, Certificate) else request_row(result))
-
-
 @commands.command("reject", help=N_("Turn a request down."))
 @click.argument("request_id")
 @reason_option

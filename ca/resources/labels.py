@@ -10,6 +10,7 @@ from pydantic import Field
 from ca.model import Freshness, Reason, RevocationState, State
 from ca.overview import title
 from ca.profiles import Usage
+from ca.registration.signatures import LARGEST
 from ca.status.lifecycle import REASONS
 from kernel.edges.resources import Filter, Label, Labels, Tone
 from kernel.edges.shared import texts
@@ -122,6 +123,20 @@ def csr_field() -> Any:
         None,
         title=N_("Signing request (PKCS#10)"),
         description=N_("In PEM or DER. Without it a key is made here and handed over once."),
+        json_schema_extra={"widget": "file"},
+    )
+
+
+def signature_field() -> Any:
+    """An officer's signature over what is approved (detached CMS, RFC 5652)."""
+    return Field(
+        None,
+        max_length=LARGEST,
+        title=N_("Signature of your officer's certificate (.p7s)"),
+        description=N_(
+            "Needed where you have such a certificate: take what you approve from this page, sign it (CMS, detached, DER), "
+            "give the signature here."
+        ),
         json_schema_extra={"widget": "file"},
     )
 

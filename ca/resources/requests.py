@@ -15,11 +15,14 @@ from ca.resources.labels import (
     REQUEST_STATES,
     applicants_profiles,
     profile_titles,
+    signature_field,
 )
 from kernel.edges.resources import (
     Cell,
     Column,
     Done,
+    Download,
+    File,
     Filter,
     FilterKind,
     HandedOver,
@@ -60,10 +63,11 @@ class RequestRecord(Record):
     approval: str
 
 
-class Remark(Input):
+class Approve(Input):
     reason: str = Field(
         "", max_length=500, title=N_("Remark for the audit trail"), json_schema_extra={"widget": "area"}
     )
+    signature: Base64Bytes | None = signature_field()
 
 
 class Attach(Input):
@@ -163,8 +167,8 @@ def _initial(app: Any, principal: Principal, _id: str) -> Mapping[str, Any]:
     return {"unit": principal.unit, "organisation": app.settings.organisation}
 
 
-def _approve(app: Any, principal: Principal, request_id: str, given: Remark) -> Done:
-    result = app.ca.registration.approve(principal, request_id, given.reason)
+def _approve(app: Any, principal: Principal, request_id: str, given: Approve) -> Done:
+    result = app.ca.registration.approve(principal, request_id, given.reason, given.signature)
     record = _item(app, principal, request_id)
     if isinstance(result, Certificate):
         return Done(
@@ -187,7 +191,16 @@ def _approved(app: Any, principal: Principal, request_id: str) -> list[str]:
         lines.append(translate(N_("Alternative names: %(names)s"), names=", ".join(record.names)))
     checked = {"requester": record.requester, "evidence": record.evidence}
     lines.append(translate(N_("%(requester)s has checked the identity: %(evidence)s"), **checked))
+    if app.ca.registration.signature_wanted(principal):
+        lines.append(
+            translate(N_("You have an officer's certificate: this approval has to bear its signature."))
+        )
     return lines
+
+
+def _document(app: Any, principal: Principal, request_id: str) -> File:
+    document = app.ca.registration.approval_document(principal, request_id)
+    return File(f"{request_id}.json", "application/json", document)
 
 
 def _reject(app: Any, principal: Principal, request_id: str, given: Reason) -> Done:
@@ -293,7 +306,7 @@ REQUESTS = Resource(
             N_("Approve and issue"),
             Permission.CA_REQUEST_APPROVE,
             _approve,
-            Remark,
+            Approve,
             when=lambda record: record.state == "requested",
             bulk=True,
             key="a",
@@ -338,6 +351,15 @@ REQUESTS = Resource(
             _phrase,
             Phrase,
             when=lambda record: record.state in ("requested", "approved", "issued"),
+        ),
+    ),
+    downloads=(
+        Download(
+            "approval",
+            N_("What you sign to approve (JSON)"),
+            Permission.CA_REQUEST_APPROVE,
+            _document,
+            lambda record: record.state == "requested",
         ),
     ),
     related=(

@@ -196,6 +196,13 @@ def _offers(offered: Mapping[int, Any], row: Algorithm) -> bool:
     return row.family == "ed25519" or sizes.min_key_length <= row.size <= sizes.max_key_length
 
 
+def signature(key: Any, row: Algorithm, message: bytes) -> bytes:
+    """The signature of a key on a token over a message."""
+    return _signature(
+        key, row, message if row.family == "ed25519" else algorithms.digest(row.digest, message)
+    )
+
+
 def _signature(key: Any, row: Algorithm, data: bytes) -> bytes:
     """Sign a digest, or for Ed25519 the whole: of other keys a list of 50 MB need not pass through the HSM."""
     if row.family == "ed25519":
@@ -214,9 +221,8 @@ def _signature(key: Any, row: Algorithm, data: bytes) -> bytes:
 def _prove(key: Any, row: Algorithm, spki: bytes) -> None:
     """IntegrityFailed unless the private key belongs to ``spki``: it signs a random challenge that means nothing else."""
     challenge = b"weicheng: is this the key of the index? " + os.urandom(32)
-    data = challenge if row.family == "ed25519" else algorithms.digest(row.digest, challenge)
     try:
-        algorithms.verify(spki, row.digest, _signature(key, row, data), challenge)
+        algorithms.verify(spki, row.digest, signature(key, row, challenge), challenge)
     except SignatureInvalid as error:
         raise IntegrityFailed(
             N_("A key on the token is not the one of the index: it was replaced."),

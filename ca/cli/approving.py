@@ -1,0 +1,76 @@
+"""`weicheng ca approve`: deciding on requests, with the officer's own key where there is one."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ca.cli.base import NEW_FILE, OLD_FILE, certificate_row, commands, request_row
+from kernel.edges.cli import pass_app
+from kernel.i18n import N_, translate
+
+
+@commands.command("approve", help=N_("Approve a request; the certificate is issued when enough people have."))
+@click.argument("request_id")
+@click.option("--reason", default="", help=N_("Remark for the audit trail."))
+@click.option(
+    "--signature", type=OLD_FILE, help=N_("Your signature over what you approve: detached CMS, DER.")
+)
+@click.option("--sign-with", "key", type=OLD_FILE, help=N_("Your private key (PEM), which signs it now."))
+@click.option("--token", metavar="PKCS11-URI", help=N_("Your key on a token, which signs it now (RFC 7512)."))
+@click.option(
+    "--certificate", type=OLD_FILE, help=N_("Your officer's certificate, with --sign-with or --token.")
+)
+@pass_app
+def approve(
+    app: Any,
+    request_id: str,
+    reason: str,
+    signature: Path | None,
+    key: Path | None,
+    token: str | None,
+    certificate: Path | None,
+) -> None:
+    from ca.model import Certificate
+
+    if sum(one is not None for one in (signature, key, token)) > 1:
+        raise click.UsageError(translate(N_("Give one of --signature, --sign-with and --token.")))
+    if (certificate is None) == bool(key or token):
+        raise click.UsageError(translate(N_("Give --certificate with --sign-with or --token.")))
+    signed = signature.read_bytes() if signature else None
+    if certificate is not None:
+        signed = _signed(app, request_id, certificate, key, token)
+    result = app.ca.registration.approve(app.principal, request_id, reason, signed)
+    app.out.record(certificate_row(result) if isinstance(result, Certificate) else request_row(result))
+
+
+@commands.command("approval-document", help=N_("What you sign to approve a request, in a file."))
+@click.argument("request_id")
+@click.argument("file", type=NEW_FILE)
+@pass_app
+def approval_document(app: Any, request_id: str, file: Path) -> None:
+    file.write_bytes(app.ca.registration.approval_document(app.principal, request_id))
+    app.out.note(
+        N_("Sign it: openssl cms -sign -binary -outform DER -in %(file)s -signer CERTIFICATE -inkey KEY"),
+        file=str(file),
+    )
+
+
+def _signed(app: Any, request_id: str, certificate: Path, key: Path | None, token: str | None) -> bytes:
+    """The officer's signature, made here; a pass-phrase or PIN is asked for, never given on the command line."""
+    from ca.registration.officer_key import TokenUri, key_in_file, key_on_token
+    from kernel.pki.pem import certificate_der
+
+    document: bytes = app.ca.registration.approval_document(app.principal, request_id)
+    der = certificate_der(certificate.read_bytes(), "--certificate")
+    if key is not None:
+        octets = key.read_bytes()
+        passphrase = _ask(N_("Pass-phrase of your key")) if b"ENCRYPTED" in octets else None
+        own = key_in_file(der, octets, passphrase)
+    else:
+        own = key_on_token(der, TokenUri.parse(token or ""), _ask(N_("PIN of your token")))
+    return own.approve(document, app.clock.now())
+
+
+def _ask(prompt: str) -> str:
+    return str(click.prompt(translate(prompt), hide_input=True, err=True))
