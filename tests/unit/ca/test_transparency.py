@@ -3,6 +3,10 @@
 import json
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import delete, select, update
 
 from ca.model import Reason
@@ -181,7 +185,7 @@ def test_a_certificate_issued_beside_the_log_is_found(world: World) -> None:
                 _relog(world, uow.connection, one)
     world.ca.log.sequencer.run()
     report = world.ca.log.check.run()
-    assert report.findings == ((Finding.UNLOGGED, issued.serial), (Finding.STATUS_DIFFERS, issued.serial))
+    assert report.findings == ((Finding.UNLOGGED, issued.serial),)
     assert len(alarms(world)) == 1
     assert world.ca.log.state(AUDITOR).fault is Fault.NONE  # the log itself is sound: it goes on
 
@@ -307,53 +311,48 @@ def test_a_forged_head_is_refused(world: World) -> None:
             offline.read_head_file(json.dumps({**value, "tree_head": larger}).encode()), anchors
         )
     with pytest.raises(ChainRefused):
-        offline.verify_head(offline.read_head_file(json.dumps(value).encode()), [make_root("Other").certificate_der])
+        offline.verify_head(
+            offline.read_head_file(json.dumps(value).encode()), [make_root("Other").certificate_der]
+        )
 
 
 def test_no_other_certificate_of_the_ca_signs_heads(world: World) -> None:
-    """A service with a certificate of the same CA signs what looks like a head."""
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    from ca.signer.model import KeyRole
-
+    """A person with a certificate of the same CA signs what looks like a head."""
     world.ca.log.sequencer.run()
-    anchors, _ = world.ca.seal_certificates()
+    anchors, issuing = world.ca.seal_certificates()
+    own = ec.generate_private_key(ec.SECP256R1())
+    asked = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(own, hashes.SHA256())
+    holder = world.issue(csr=asked.public_bytes(Encoding.DER))
     text = world.ca.log.head().text
-    seal = world.ca.services.key(KeyRole.EVIDENCE)
-    private = world.signer._held[seal.name][1]
-    assert isinstance(private, ec.EllipticCurvePrivateKey)
-    signature = private.sign(text, ec.ECDSA(hashes.SHA256()))
-    forged = offline.HeadFile(text, signature, (seal.certificate_der, *seal.chain_der))
+    signature = own.sign(text, ec.ECDSA(hashes.SHA256()))
+    forged = offline.HeadFile(text, signature, (holder.der, *issuing))
     with pytest.raises(IntegrityFailed, match="transparency log"):
         offline.verify_head(forged, anchors)
 
 
-@pytest.mark.parametrize(
-    ("what", "asked", "refused"),
-    [
-        ("entries", {}, Invalid),
-        ("entries", {"start": "0", "end": "-1"}, Invalid),
-        ("entries", {"start": "9" * 15, "end": "9" * 15}, Invalid),
-        ("entries", {"start": "5", "end": "1"}, Invalid),
-        ("entries", {"start": "９", "end": "9"}, Invalid),
-        ("proof/inclusion", {"hash": "00", "size": "1"}, Invalid),
-        ("proof/inclusion", {"hash": "00" * 32, "size": "1"}, NotFound),
-        ("proof/inclusion", {"hash": "00" * 32, "size": "0"}, Invalid),
-        ("proof/inclusion", {"hash": " 0" * 32, "size": "1"}, Invalid),
-        ("proof/consistency", {"first": "0", "second": "1"}, Invalid),
-        ("proof/consistency", {"first": "2", "second": "1"}, Invalid),
-        ("proof/consistency", {"first": "1", "second": "9" * 40}, Invalid),
-        ("sth/", {}, NotFound),
-        ("proof", {}, NotFound),
-    ],
+HOSTILE: tuple[tuple[str, dict[str, str], type[Exception]], ...] = (
+    ("entries", {}, Invalid),
+    ("entries", {"start": "0", "end": "-1"}, Invalid),
+    ("entries", {"start": "9" * 15, "end": "9" * 15}, Invalid),
+    ("entries", {"start": "5", "end": "1"}, Invalid),
+    ("entries", {"start": "\uff19", "end": "9"}, Invalid),
+    ("proof/inclusion", {"hash": "00", "size": "1"}, Invalid),
+    ("proof/inclusion", {"hash": "00" * 32, "size": "1"}, NotFound),
+    ("proof/inclusion", {"hash": "00" * 32, "size": "0"}, Invalid),
+    ("proof/inclusion", {"hash": " 0" * 32, "size": "1"}, Invalid),
+    ("proof/consistency", {"first": "0", "second": "1"}, Invalid),
+    ("proof/consistency", {"first": "2", "second": "1"}, Invalid),
+    ("proof/consistency", {"first": "1", "second": "9" * 40}, Invalid),
+    ("sth/", {}, NotFound),
+    ("proof", {}, NotFound),
 )
-def test_hostile_questions_are_refused(
-    world: World, what: str, asked: dict[str, str], refused: type[Exception]
-) -> None:
+
+
+def test_hostile_questions_are_refused(world: World) -> None:
     world.ca.log.sequencer.run()
-    with pytest.raises(refused):
-        public.answer(world.ca.log, what, asked)
+    for what, asked, refused in HOSTILE:
+        with pytest.raises(refused):
+            public.answer(world.ca.log, what, asked)
 
 
 @pytest.mark.parametrize(
