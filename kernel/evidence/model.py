@@ -117,6 +117,15 @@ class EvidenceRecord:
 
 
 @dataclass(frozen=True)
+class Statement:
+    """What one of several records that are made together says: of which subject, what, and whose it is."""
+
+    subject: str
+    summary: Mapping[str, Any]
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
 class Seal:
     """Proof of origin and time: a detached CMS SignedData over the record's canonical bytes, and an RFC 3161 token
     over that CMS structure (all DER), so that the stamp proves both record and signature."""

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +28,7 @@ from kernel.evidence.model import (
     Listed,
     Proof,
     Seal,
+    Statement,
     attachment_ref,
     parse_record,
     validity_end,
@@ -82,25 +84,38 @@ class EvidenceService:
         _check_names([attachment.name for attachment in attachments])
         for attachment, _ in kept:
             self._blobs.put(attachment.data)
-        now = self._clock.now()
-        collected = collected_at or now
-        seq, previous = store.lock_head(uow.connection)
-        record = EvidenceRecord(
-            id=new_id("evd"),
-            seq=seq + 1,
-            previous=previous,
-            kind=kind,
-            subject=subject,
-            source=source,
-            summary=summary,
-            attachments=tuple(reference for _, reference in kept),
-            collected_at=collected,
-            recorded_at=now,
-            effective_until=effective_until or validity_end(kind, collected),
-            unit=unit,
+        record = self._new(kind, source, Statement(subject, summary, unit), collected_at or self._clock.now())
+        references = tuple(reference for _, reference in kept)
+        record = replace(
+            record, attachments=references, effective_until=effective_until or record.effective_until
         )
-        store.insert_record(uow.connection, record)
+        store.append_records(uow.connection, [record])
         return record.id
+
+    def record_all(
+        self, uow: UnitOfWork, *, kind: EvidenceKind, source: str, statements: Sequence[Statement]
+    ) -> list[str]:
+        """As ``record`` for statements of one kind that are made together, with one look at the end of the chain for all."""
+        now = self._clock.now()
+        records = [self._new(kind, source, statement, now) for statement in statements]
+        store.append_records(uow.connection, records)
+        return [record.id for record in records]
+
+    def _new(self, kind: EvidenceKind, source: str, said: Statement, collected: datetime) -> EvidenceRecord:
+        return EvidenceRecord(
+            id=new_id("evd"),
+            seq=0,  # its place in the chain is found when it is stored
+            previous="",
+            kind=kind,
+            subject=said.subject,
+            source=source,
+            summary=said.summary,
+            attachments=(),
+            collected_at=collected,
+            recorded_at=self._clock.now(),
+            effective_until=validity_end(kind, collected),
+            unit=said.unit,
+        )
 
     def get(self, evidence_id: str, *, by: Principal = SUITE) -> EvidenceRecord:
         """The record; NotFound when absent or of a unit the asker does not see, IntegrityFailed when unreadable."""

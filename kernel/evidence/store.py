@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -106,11 +107,23 @@ def head(connection: Connection) -> tuple[int, str]:
     return (row.seq, row.sha256) if row else (0, GENESIS)
 
 
-def insert_record(connection: Connection, record: EvidenceRecord) -> None:
-    """Add a record whose place ``lock_head`` gave."""
+def append_records(connection: Connection, records: Sequence[EvidenceRecord]) -> None:
+    """Add records at the end of the chain, in their order; ``seq`` and ``previous`` are filled in here."""
+    seq, previous = lock_head(connection)
+    rows = []
+    for record in records:
+        seq += 1
+        row = _row(replace(record, seq=seq, previous=previous))
+        previous = row["sha256"]
+        rows.append(row)
+    if rows:
+        connection.execute(evidence_records.insert(), rows)
+        connection.execute(evidence_head.update().values(seq=seq, sha256=previous))
+
+
+def _row(record: EvidenceRecord) -> dict[str, Any]:
     body = canonical_record(record)
-    digest = sha256_hex(body)
-    row = {
+    return {
         "seq": record.seq,
         "id": record.id,
         "kind": str(record.kind),
@@ -118,11 +131,9 @@ def insert_record(connection: Connection, record: EvidenceRecord) -> None:
         "unit": record.unit,
         "collected_at": record.collected_at,
         "body": body.decode(),
-        "sha256": digest,
+        "sha256": sha256_hex(body),
         "sm3": sm3_hex(body),
     }
-    connection.execute(evidence_records.insert().values(row))
-    connection.execute(evidence_head.update().values(seq=record.seq, sha256=digest))
 
 
 def fetch(connection: Connection, evidence_id: str) -> Any:
