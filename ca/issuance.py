@@ -5,24 +5,19 @@
 very same bytes, by ``recover``: no serial ever exists without an owner.
 """
 
-import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
-from ca import store, warrants
+from ca import figures, store, warrants
 from ca.encoding import certificate as encoding
-from ca.encoding import names as naming
 from ca.model import TRANSITIONS, Authority, Certificate, State
 from ca.ports import Evidence, Signer
-from ca.profiles import Profile, Profiles, Usage
+from ca.profiles import Profiles
+from ca.profiles.store import units_for
 from ca.signer.model import Purpose
+from ca.status.model import ListRules
 from ca.transparency.model import EntryType
 from ca.transparency.queueing import tell
+from ca.writing import Draft, Wanted, Writer, expiry
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
@@ -31,11 +26,10 @@ from kernel.events import Event, EventKind
 from kernel.evidence.model import EvidenceKind
 from kernel.i18n import N_
 from kernel.identity.model import Principal
-from kernel.pki.algorithms import algorithm, verify
+from kernel.pki.algorithms import algorithm, algorithm_of, verify
 from kernel.store import Database, UnitOfWork
 
-# clocks of relying parties may be a little behind ours
-_BACKDATE = timedelta(minutes=1)
+__all__ = ["Issuance", "Token", "Wanted"]
 
 
 @dataclass(frozen=True)
@@ -50,30 +44,6 @@ class Token:
     warrant: str
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What a certificate shall hold. ``subject`` is complete; ``names`` are texts such as ``dns:host``.
-
-    For certificates of CAs: ``called`` is the Name where it is not made of ``subject``, ``period`` the first and last moment
-    in place of the profile's validity from now, ``more`` extensions beyond the profile's, such as name constraints.
-    """
-
-    profile: Profile
-    subject: Mapping[str, str]
-    names: Sequence[str]
-    spki: bytes
-    unit: str
-    request: str | None = None
-    called: x509.Name | None = None
-    period: tuple[datetime, datetime] | None = None
-    more: tuple[tuple[x509.ExtensionType, bool], ...] = ()
-
-    @property
-    def name(self) -> x509.Name:
-        """The subject; a foreign one as it is."""
-        return self.called or naming.name(self.subject)
-
-
 class Issuance:
     """Prepares, signs and stores certificates of subordinate CAs, services and subjects."""
 
@@ -84,79 +54,40 @@ class Issuance:
         signer: Signer,
         profiles: Profiles,
         evidence: Evidence,
-        public_url: str,
+        rules: ListRules,
     ) -> None:
         self._database = database
         self._clock = clock
         self._signer = signer
         self._profiles = profiles
         self._evidence = evidence
-        self._public_url = public_url.rstrip("/")
-        self._template = lru_cache(maxsize=256)(self._compile)
+        self._writer = Writer(rules)
 
     def prepare(self, uow: UnitOfWork, by: Principal, authority: Authority, wanted: Wanted) -> Token:
-        """Build, check and store the intent in the caller's transaction; Conflict when the CA itself may not sign now."""
-        self._check_authority(uow, authority)
+        """Build, check and store the intent in the caller's transaction.
+
+        Conflict when the CA or the profile's version is no longer in force; ProfileViolation; LintFailed.
+        """
+        self._require_living(uow, authority)
         self._profiles.require_current(uow, by, wanted.profile)
-        now = self._clock.now().replace(microsecond=0)
-        serial = (
-            secrets.randbits(126) | 1 << 126
-        )  # 127 bits, positive, 16 octets (RFC 5280 4.1.2.2 allows 20)
-        not_before, not_after = wanted.period or (now - _BACKDATE, now - _BACKDATE + wanted.profile.validity)
-        not_after = min(not_after, _expiry(authority))
-        subject = wanted.name
-        tbs = encoding.tbs_certificate(
-            self._template(authority, wanted.profile.id),
-            serial=serial,
-            subject=subject.public_bytes(),
-            spki=wanted.spki,
-            not_before=not_before,
-            not_after=not_after,
-            names=naming.alternative_names(wanted.names),
-            more=wanted.more,
-        )
-        _check(tbs, authority, wanted, serial, not_before, not_after)
-        warrant = self._signer.warrant(
-            authority.key,
-            Purpose.CERTIFICATE,
-            tbs,
-            serial=f"{serial:032x}",
-            profile=wanted.profile.id,
-            version=wanted.profile.version,
-            request=wanted.request or "",
-        )
-        token = Token(f"{serial:032x}", authority, tbs, wanted.unit, wanted.profile.id, warrant)
-        row = {
-            "serial": token.serial,
-            "authority": authority.id,
-            "request": wanted.request,
-            "profile": wanted.profile.id,
-            "profile_version": wanted.profile.version,
-            "subject": subject.rfc4514_string(),
-            "unit": wanted.unit,
-            "spki_digest": sha256_hex(wanted.spki),
-            "not_before": not_before,
-            "not_after": not_after,
-            "state": str(State.APPROVED),
-            "tbs": tbs,
-            "der": b"",
-            "fingerprint": "",
-            "intent_at": now,
-        }
-        store.add_intent(uow.connection, row, [*wanted.subject.values(), *wanted.names])
-        warrants.add(uow.connection, token.serial, warrant)
-        details = {"profile": wanted.profile.id, "version": wanted.profile.version, "tbs": sha256_hex(tbs)}
-        uow.audit(
-            by, AuditAction.CA_SIGN_INTENT, f"certificate:{token.serial}", unit=wanted.unit, details=details
-        )
+        self._require_allowed(uow, wanted)
+        draft = self._writer.draft(authority, wanted, self._clock.now())
+        token = self._token(authority, wanted, draft)
+        self._intend(uow, by, wanted, draft, token)
         return token
 
-    def _check_authority(self, uow: UnitOfWork, authority: Authority) -> None:
-        own = store.certificate_by_fingerprint(uow.connection, sha256_hex(authority.certificate))
-        state = (
-            own.state if own is not None else State.ISSUED
-        )  # a root's certificate is its own, not in the register
-        if self._clock.now() >= _expiry(authority):
+    def rehearse(self, authority: Authority, wanted: Wanted) -> None:
+        """Whether the certificate could be made now, without making it: LintFailed when its profile's rules forbid it.
+
+        For who files: the lint may take a second at its first use, and must not do so within a transaction.
+        """
+        self._writer.draft(authority, wanted, self._clock.now())
+
+    def _require_living(self, uow: UnitOfWork, authority: Authority) -> None:
+        """A root's certificate is its own, not in the register."""
+        fingerprint = sha256_hex(authority.certificate)
+        state = figures.states_of(uow.connection, [fingerprint]).get(fingerprint, State.ISSUED)
+        if self._clock.now() >= expiry(authority.certificate):
             state = State.EXPIRED
         if state is not State.ISSUED:
             raise Conflict(
@@ -166,6 +97,56 @@ class Issuance:
                 id=authority.id,
                 state=str(state),
             )
+
+    @staticmethod
+    def _require_allowed(uow: UnitOfWork, wanted: Wanted) -> None:
+        """The rules once more, whichever door the request came through."""
+        profile = wanted.profile
+        profile.check_key(algorithm_of(wanted.spki))
+        if wanted.called is None and profile.complete_subject(wanted.subject) != wanted.subject:
+            raise IntegrityFailed(N_("The subject is not complete."), place=profile.id)
+        profile.check_names(wanted.names, units_for(uow.connection, profile, wanted.unit))
+
+    def _token(self, authority: Authority, wanted: Wanted, draft: Draft) -> Token:
+        serial = f"{draft.serial:032x}"
+        warrant = self._signer.warrant(
+            authority.key,
+            Purpose.CERTIFICATE,
+            draft.tbs,
+            serial=serial,
+            profile=wanted.profile.id,
+            version=wanted.profile.version,
+            request=wanted.request or "",
+            approvals=list(wanted.approvals),
+        )
+        return Token(serial, authority, draft.tbs, wanted.unit, wanted.profile.id, warrant)
+
+    def _intend(self, uow: UnitOfWork, by: Principal, wanted: Wanted, draft: Draft, token: Token) -> None:
+        profile = wanted.profile
+        row = {
+            "serial": token.serial,
+            "authority": token.authority.id,
+            "request": wanted.request,
+            "profile": profile.id,
+            "profile_version": profile.version,
+            "crl_shard": draft.shard,
+            "subject": draft.name.rfc4514_string(),
+            "unit": wanted.unit,
+            "spki_digest": sha256_hex(wanted.spki),
+            "not_before": draft.not_before,
+            "not_after": draft.not_after,
+            "state": str(State.APPROVED),
+            "tbs": draft.tbs,
+            "der": b"",
+            "fingerprint": "",
+            "intent_at": self._clock.now().replace(microsecond=0),
+        }
+        store.add_intent(uow.connection, row, [*wanted.subject.values(), *wanted.names])
+        warrants.add(uow.connection, token.serial, token.warrant)
+        details: dict[str, object] = {"profile": profile.id, "version": profile.version}
+        details |= {"tbs": sha256_hex(draft.tbs), **({"lint": list(draft.warnings)} if draft.warnings else {})}
+        target = f"certificate:{token.serial}"
+        uow.audit(by, AuditAction.CA_SIGN_INTENT, target, unit=wanted.unit, details=details)
 
     def sign(self, token: Token, by: Principal) -> Certificate:
         """Have the token signed and store the certificate with its audit record, event and evidence."""
@@ -208,12 +189,11 @@ class Issuance:
         current = store.read_certificate(uow.connection, token.serial, lock=True)
         if current.state is not State.APPROVED:  # another process has recovered it meanwhile
             return current
-        store.store_signed(uow.connection, token.serial, der, sha256_hex(der), self._clock.now())
+        issued = replace(current, der=der, fingerprint=sha256_hex(der), state=State.ISSUED)
+        store.store_signed(uow.connection, token.serial, der, issued.fingerprint, self._clock.now())
         warrants.remove(uow.connection, token.serial)
-        if current.request is not None:
-            store.set_request_state(uow.connection, current.request, State.ISSUED)
-            self._supersede(uow, current.request, by)
-        issued = store.read_certificate(uow.connection, token.serial)
+        if issued.request is not None:
+            self._supersede(uow, store.fulfil_request(uow.connection, issued.request), by)
         target = f"certificate:{token.serial}"
         about = {"serial": token.serial, "profile": token.profile, "subject": issued.subject}
         tell(uow, self._clock, EntryType.ISSUED, issued, token.authority.spki)
@@ -230,70 +210,11 @@ class Issuance:
         return issued
 
     @staticmethod
-    def _supersede(uow: UnitOfWork, request_id: str, by: Principal) -> None:
+    def _supersede(uow: UnitOfWork, replaced: str | None, by: Principal) -> None:
         """The certificate that the new one renews is superseded, unless it was revoked or ended meanwhile."""
-        replaced = store.read_request(uow.connection, request_id).replaces
         if replaced is None:
             return
         old = store.read_certificate(uow.connection, replaced, lock=True)
         if State.SUPERSEDED in TRANSITIONS[old.state]:
             store.set_status(uow.connection, old.serial, State.SUPERSEDED)
             uow.audit(by, AuditAction.CA_SUPERSEDE, f"certificate:{old.serial}", unit=old.unit)
-
-    def _compile(self, authority: Authority, profile_id: str) -> encoding.Template:
-        profile = self._profiles.get(profile_id)
-        extensions = [*profile.extensions(), *self._pointers(authority, profile)]
-        return encoding.compile_template(
-            algorithm(authority.algorithm), authority.subject, authority.spki, extensions
-        )
-
-    def _pointers(self, authority: Authority, profile: Profile) -> list[tuple[x509.ExtensionType, bool]]:
-        """Where status and issuer are found (RFC 5280 4.2.1.13, 4.2.2.1)."""
-        crl = x509.UniformResourceIdentifier(f"{self._public_url}/crl/{authority.id}.crl")
-        issuer = x509.UniformResourceIdentifier(f"{self._public_url}/ca/{authority.id}.cer")
-        accesses = [x509.AccessDescription(x509.oid.AuthorityInformationAccessOID.CA_ISSUERS, issuer)]
-        if profile.usage is Usage.SUBJECT:
-            responder = x509.UniformResourceIdentifier(f"{self._public_url}/ocsp")
-            accesses.insert(0, x509.AccessDescription(x509.oid.AuthorityInformationAccessOID.OCSP, responder))
-        point = x509.DistributionPoint([crl], None, None, None)
-        return [
-            (x509.CRLDistributionPoints([point]), False),
-            (x509.AuthorityInformationAccess(accesses), False),
-        ]
-
-
-def _expiry(authority: Authority) -> datetime:
-    return x509.load_der_x509_certificate(authority.certificate).not_valid_after_utc
-
-
-def _check(
-    tbs: bytes, authority: Authority, wanted: Wanted, serial: int, not_before: datetime, not_after: datetime
-) -> None:
-    """Read the bytes back with a parser that is not ours and compare with what was asked for; IntegrityFailed otherwise."""
-    row = algorithm(authority.algorithm)
-    parsed = x509.load_der_x509_certificate(encoding.signed(tbs, row.identifier, b""))
-    present = {(found.oid, found.critical, found.value.public_bytes()) for found in parsed.extensions}
-    own = [(encoding.subject_key_id(wanted.spki), False), (encoding.authority_key_id(authority.spki), False)]
-    alternative = naming.alternative_names(wanted.names)
-    named = [(alternative, False)] if alternative is not None else []
-    expected = {
-        (value.oid, critical, value.public_bytes())
-        for value, critical in (*wanted.profile.extensions(), *wanted.more, *own, *named)
-    }
-    # nothing beyond the profile but the pointers to status and issuer
-    surplus = {oid for oid, _, _ in present - expected}
-    same = (
-        parsed.serial_number == serial
-        and parsed.subject == wanted.name
-        and parsed.issuer.public_bytes() == authority.subject
-        and parsed.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) == wanted.spki
-        and (parsed.not_valid_before_utc, parsed.not_valid_after_utc) == (not_before, not_after)
-        and timedelta() < not_after - not_before
-        and (wanted.period is not None or not_after - not_before <= wanted.profile.validity)
-        and expected <= present
-        and surplus <= {x509.CRLDistributionPoints.oid, x509.AuthorityInformationAccess.oid}
-    )
-    if not same:
-        raise IntegrityFailed(
-            N_("The certificate to be signed is not what was asked for."), place=f"{serial:032x}"
-        )

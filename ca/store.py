@@ -12,7 +12,6 @@ from ca.model import (
     AuthorityKind,
     AuthorityState,
     Certificate,
-    CertificateStatus,
     Reason,
     Request,
     Revocation,
@@ -187,17 +186,6 @@ def set_status(
     connection.execute(update(certificates).where(certificates.c.serial == serial).values(values))
 
 
-def status_of(connection: Connection, authority: str, serial: str) -> CertificateStatus:
-    """What OCSP says. A serial of intent that is not signed yet is unknown to relying parties."""
-    columns = (certificates.c.state, certificates.c.revoked_at, certificates.c.reason)
-    query = select(*columns).where(certificates.c.serial == serial, certificates.c.authority == authority)
-    row = connection.execute(query).one_or_none()
-    if row is None or row.state == State.APPROVED:
-        return CertificateStatus(known=False)
-    reason = None if row.reason is None else Reason(row.reason)
-    return CertificateStatus(True, row.revoked_at, reason)
-
-
 def expire(connection: Connection, now: datetime) -> int:
     """Move every certificate whose time is over to EXPIRED; returns how many."""
     over = certificates.c.state.in_([str(state) for state in State if State.EXPIRED in TRANSITIONS[state]])
@@ -260,6 +248,12 @@ def read_service(connection: Connection, role: str, authority: str = "") -> Row[
     if authority:
         query = query.where(services.c.authority == authority)
     return connection.execute(query).one_or_none()
+
+
+def read_services_of(connection: Connection, role: str) -> Sequence[Row[Any]]:
+    """The keys of one service, by the CA whose they are."""
+    query = select(services).where(services.c.role == role)
+    return connection.execute(query.order_by(services.c.authority)).all()
 
 
 def read_services(connection: Connection) -> Sequence[Row[Any]]:

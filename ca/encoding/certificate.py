@@ -32,13 +32,12 @@ class Template:
 def compile_template(
     signature: Algorithm,
     issuer: bytes,
-    issuer_spki: bytes | None,
+    issuer_key_id: bytes,
     extensions: Sequence[tuple[x509.ExtensionType, bool]],
 ) -> Template:
-    """Encode what never changes. ``issuer_spki`` is None for a root, which has no authority key identifier of another."""
-    parts = [encode_extension(value, critical) for value, critical in extensions]
-    if issuer_spki is not None:
-        parts.insert(0, encode_extension(authority_key_id(issuer_spki), False))
+    """Encode what never changes. ``issuer_key_id`` is what the CA's own certificate calls its key."""
+    named = x509.AuthorityKeyIdentifier(issuer_key_id, None, None)
+    parts = [encode_extension(value, critical) for value, critical in ((named, False), *extensions)]
     return Template(signature.identifier, issuer, b"".join(parts))
 
 

@@ -14,7 +14,6 @@ from sqlalchemy import Row
 
 from ca import store
 from ca.encoding import certificate as encoding
-from ca.encoding import names as naming
 from ca.hierarchy import store as hierarchy_store
 from ca.hierarchy.model import Ceremony
 from ca.hierarchy.plan import CeremonyPlan, Hierarchies, PlannedAuthority, plan_from_file, plan_of
@@ -23,6 +22,7 @@ from ca.model import Authority, AuthorityKind
 from ca.ports import Evidence, Signer
 from ca.profiles import Profile, Profiles
 from ca.signer.model import KeyInfo, KeyRole, Purpose
+from ca.writing import BACKDATE, self_signed
 from kernel.audit.model import AuditAction
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.clock import Clock
@@ -242,17 +242,10 @@ class Ceremonies:
 
     def _self_signed(self, profile: Profile, key: KeyInfo, subject: Mapping[str, str], years: int) -> bytes:
         row = algorithm(key.algorithm)
-        name = naming.name(subject).public_bytes()
-        template = encoding.compile_template(row, name, None, profile.extensions())
         now = self._clock.now().replace(microsecond=0)
-        tbs = encoding.tbs_certificate(
-            template,
-            serial=int(new_id("x")[2:], 16) >> 1,
-            subject=name,
-            spki=key.spki,
-            not_before=now - timedelta(minutes=1),
-            not_after=now + timedelta(days=365.25 * years),
-        )
+        period = (now - BACKDATE, now + timedelta(days=365.25 * years))
+        wanted = Wanted(profile, subject, (), key.spki, "", period=period)
+        tbs = self_signed(wanted, row, now).tbs
         return encoding.signed(tbs, row.identifier, self._signer.sign(key.name, Purpose.CERTIFICATE, tbs))
 
 

@@ -14,6 +14,14 @@ from kernel.canonical import canonical_json, sha256_hex
 from kernel.errors import Invalid
 from kernel.i18n import N_
 
+_NEVER = {
+    "rsa": ({"key_agreement"}, "RSA keys agree on nothing (RFC 3279 section 2.3.1)"),
+    "p": ({"key_encipherment", "data_encipherment"}, "EC keys encipher nothing (RFC 5480 section 3)"),
+    "ed": (
+        {"key_encipherment", "data_encipherment", "key_agreement"},
+        "Ed25519 keys only sign (RFC 8410 section 5)",
+    ),
+}
 _SIGNS_FOR_OTHERS = {"key_cert_sign", "crl_sign"}
 
 
@@ -53,6 +61,9 @@ def _fault(profile: Profile) -> str:
         return "approvals, own_key: applicants' certificates need a second person and a source of the key"
     if profile.renewal >= profile.validity:
         return "renewal_days: less than validity_days"
+    for family, (usages, why) in _NEVER.items():
+        if usages & set(profile.key_usage) and any(key.startswith(family) for key in profile.keys):
+            return f"key_usage: {why}"
     strangers = profile.subject.keys() - ATTRIBUTES.keys()
     return f"subject: unknown attribute {sorted(strangers)[0]}" if strangers else ""
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select,
 
 from ca.model import State
 from ca.profiles.model import ProfileVersion, VersionState
+from ca.profiles.profile import Profile
 from ca.profiles.tables import profile_versions as table
 from ca.store import name_of
 from ca.tables import requests
@@ -114,8 +115,10 @@ def waiting(connection: Connection, profile_id: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def units_above(connection: Connection, unit: str) -> tuple[str, ...]:
-    """The unit's id and the ids of those above it, nearest first."""
+def units_for(connection: Connection, profile: Profile, unit: str) -> tuple[str, ...]:
+    """What ``Profile.check_names`` wants: the unit's id and those of the units above it, nearest first."""
+    if not profile.names.by_unit:
+        return (unit,)
     return tuple(connection.execute(_ABOVE, {"unit": unit}).scalars())
 
 
