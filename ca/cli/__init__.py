@@ -10,6 +10,7 @@ from ca.cli import (
     status,
     timestamps,
     transparency,
+    validation,
 )
 from ca.cli.base import commands
 
@@ -24,4 +25,5 @@ __all__ = [
     "status",
     "timestamps",
     "transparency",
+    "validation",
 ]

@@ -1,5 +1,7 @@
 """What console and API show of the certificate authority."""
 
+from ca.resources.anchors import ANCHORS, FOREIGN_CRLS
+from ca.resources.batches import BATCHES
 from ca.resources.ceremonies import CEREMONIES
 from ca.resources.certificates import CERTIFICATES
 from ca.resources.hierarchy import AUTHORITIES
@@ -11,10 +13,12 @@ from ca.resources.requests import REQUESTS
 from ca.resources.services import SERVICES
 from ca.resources.signer import KEYS, SIGNERS
 from ca.resources.transparency import LOG_ENTRIES, TIMESTAMPS, TREE_HEADS
+from ca.resources.validations import VALIDATIONS
 
 RESOURCES = (
     REQUESTS,
     PAPERS,
+    BATCHES,
     CERTIFICATES,
     CRLS,
     SERVICES,
@@ -27,4 +31,7 @@ RESOURCES = (
     TREE_HEADS,
     LOG_ENTRIES,
     TIMESTAMPS,
+    VALIDATIONS,
+    ANCHORS,
+    FOREIGN_CRLS,
 )

@@ -71,7 +71,7 @@ def _doubtful_since(connection: Connection, serial: str) -> datetime | None:
     if entry is None:
         return None
     found = crl.RevokedCertificate.load(bytes(entry)).invalidity_date_value
-    return None if found is None else found.native  # type: ignore[no-any-return]
+    return None if found is None else found.native
 
 
 def _before(connection: Connection, row: Row[Any], at: datetime) -> Status:

@@ -100,16 +100,9 @@ class Validations:
         return self._kept(principal, "certificate", data, asked, (report.verdict, reason, told))
 
     def document(
-        self, principal: Principal, data: bytes, asked: Asked, *, signature: bytes = b""
-    ) -> Validation:
-        """Whether the signatures of a PDF or CMS file, or the detached ``signature`` of any file, are to be believed."""
-        self._access.require(principal, Permission.CA_VALIDATE)
-        return self.content(principal, Content.of(data), asked, signature=signature)
-
-    def content(
         self, principal: Principal, content: Content, asked: Asked, *, signature: bytes = b""
     ) -> Validation:
-        """As ``document`` for a file that is read piece by piece, of any size when the signature is detached."""
+        """Whether the signatures in a PDF or CMS file, or a detached ``signature`` of any file, are to be believed."""
         from ca.validation import documents
 
         self._access.require(principal, Permission.CA_VALIDATE)

@@ -1,12 +1,12 @@
 """The statements on the tables of validation, and its lists."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
 
 from ca.store import name_of
 from ca.validation.tables import anchors, foreign_crls, validations
@@ -81,20 +81,20 @@ class Validation:
     unit_name: str = ""
 
 
-def _row_of(kind: type, left_out: Sequence[str]) -> tuple[str, ...]:
-    return tuple(name for name in kind.__dataclass_fields__ if name not in left_out)
+def _row_of(kind: type[Any], left_out: Sequence[str]) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind) if one.name not in left_out)
 
 
 _ANCHOR = _row_of(TrustAnchor, ("proposer",))
 _CRL = _row_of(ForeignCrl, ("giver",))
 _VALIDATION = _row_of(Validation, ("asker", "unit_name"))
-_anchors = select(
+_anchors: Select[Any] = select(
     *(anchors.c[name] for name in _ANCHOR), name_of(users, anchors.c.proposed_by).label("proposer")
 )
-_crls = select(
+_crls: Select[Any] = select(
     *(foreign_crls.c[name] for name in _CRL), name_of(users, foreign_crls.c.given_by).label("giver")
 )
-_validations = select(
+_validations: Select[Any] = select(
     *(validations.c[name] for name in _VALIDATION),
     name_of(users, validations.c.asked_by).label("asker"),
     name_of(units, validations.c.unit).label("unit_name"),

@@ -102,3 +102,21 @@ def place_text(refusal: Mapping[str, Any], path: list[Mapping[str, Any]]) -> str
             extension=extension,
         )
     return translate(N_("Certificate %(number)s of the path (%(subject)s)"), number=number, subject=subject)
+
+
+def summary(report: Mapping[str, Any]) -> str:
+    """Why a report says no, with the place; "" when it says yes."""
+    for label, one in _parts(report):
+        if one["refusal"] is not None and one["verdict"] == report["verdict"]:
+            path = one.get("path") or []
+            place = place_text(one["refusal"], path["path"] if isinstance(path, dict) else path)
+            return ": ".join(part for part in (label, place, reason_text(one["refusal"])) if part)
+    return ""
+
+
+def _parts(report: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """What may have been refused: the path, or each signature and time-stamp with its name."""
+    if report["kind"] == "certificate":
+        return [("", report)]
+    named = [(translate(N_("Signature %(name)s"), name=one["label"]), one) for one in report["signatures"]]
+    return named or [("", one) for one in report["timestamps"]]

@@ -61,7 +61,7 @@ def upgrade() -> None:
         sa.Column("asked_by", sa.String(80), nullable=False),
         sa.Column("unit", sa.String(80), nullable=False),
         sa.Column("asked_at", UtcDateTime(), nullable=False),
-        sa.Column("report", Json(), nullable=False),
+        sa.Column("report", Json, nullable=False),
         sa.Column("evidence", sa.String(60), nullable=False),
     )
     for name, table, columns in INDICES:

@@ -30,6 +30,7 @@ from console.web.context import the_app, the_principal
 from console.web.engine.links import item_url, list_url
 from console.web.panels import Entry, Panel
 from console.web.pictures import Bar, Bars, Edge, Graph, Node
+from console.web.rooms.ca_validation import report
 from kernel.canonical import iso_utc
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
@@ -182,6 +183,7 @@ def _standing(app: App, principal: Principal, record: CertificateRecord) -> Mapp
 
 
 PANELS: Mapping[str, tuple[Panel, ...]] = {
+    "ca.validations": (Panel(N_("Report"), "ca/report.html", report),),
     "ca.certificates": (
         Panel(N_("What relying parties are told now"), "ca/standing.html", _standing),
         Panel(N_("Chain of certificates"), "ca/chain.html", _chain),
