@@ -68,11 +68,9 @@ class Signer(Section):
 
     hsm: Hsm = Hsm()
     active_hours: float | None = Field(default=None, gt=0)  # how long officers' shares keep it active
-
     socket: Path | None = None
     keys: Path | None = None
     passphrase: SecretStr | None = None
-    approvals: Literal["off", "where-possible", "required"] = "where-possible"  # signed by officers
     approvals: Literal["off", "where-possible", "required"] = "where-possible"  # signed by officers' own keys
     token_key: SecretStr | None = None  # of the processes that prepare; made below data_dir unless set
 
