@@ -1,16 +1,16 @@
 """The public status service: CRLs, issuing certificates, OCSP, time-stamps, the log. No session, no secret, all signed."""
 
-import base64
-import binascii
 import json
 import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
-from ca.encoding import ocsp
+from ca.status.desk import Desk
+from ca.status.model import ListKind, Scope
 from kernel.edges.public import Answer, Asked, text
 from kernel.errors import Invalid, NotFound, WeichengError
 
@@ -18,31 +18,24 @@ if TYPE_CHECKING:
     from ca.service import CaService
 
 _CACHED_SECONDS = 60  # a revocation is seen through every cache within a minute
-_OCSP = "application/ocsp-response"
+_OCSP = "/ocsp"
+_LIST_SECONDS = {ListKind.FULL: 300, ListKind.DELTA: 60}
 _QUERY = "application/timestamp-query"
 Route = Callable[["CaService", Asked, "re.Match[str]"], Answer]
 
 
 def _crl(service: "CaService", _asked: Asked, found: "re.Match[str]") -> Answer:
-    return Answer(200, "application/pkix-crl", service.publication.crl(found["authority"]), max_age=300)
+    kind = ListKind.DELTA if found["delta"] else ListKind.FULL
+    newest = service.publication.newest(Scope(found["authority"], int(found["shard"] or 0)), kind)
+    left = int((newest.next_update - service.clock.now()).total_seconds())
+    headers = {"Last-Modified": format_datetime(newest.this_update, usegmt=True)}
+    age = max(0, min(_LIST_SECONDS[kind], left))
+    return Answer(200, "application/pkix-crl", newest.path, age, f'"{newest.number}"', headers)
 
 
 def _certificate(service: "CaService", _asked: Asked, found: "re.Match[str]") -> Answer:
     certificate = service.authority(found["authority"]).certificate
     return Answer(200, "application/pkix-cert", certificate, max_age=86400)
-
-
-def _ocsp_post(service: "CaService", asked: Asked, _found: "re.Match[str]") -> Answer:
-    return Answer(200, _OCSP, service.responder.answer(asked.body))
-
-
-def _ocsp_get(service: "CaService", _asked: Asked, found: "re.Match[str]") -> Answer:
-    # RFC 6960 appendix A.1: base64, percent-encoded; some clients double the slashes of the path
-    try:
-        request = base64.b64decode(unquote(found["encoded"]), validate=True)
-    except (binascii.Error, ValueError):
-        return Answer(200, _OCSP, ocsp.failure(ocsp.MALFORMED_REQUEST))
-    return Answer(200, _OCSP, service.responder.answer(request), max_age=_CACHED_SECONDS)
 
 
 def _stamp(service: "CaService", asked: Asked, _found: "re.Match[str]") -> Answer:
@@ -71,13 +64,11 @@ def _healthy(_service: "CaService", _asked: Asked, _found: "re.Match[str]") -> A
     return Answer(200, "application/json", b'{"status": "ok"}')
 
 
-_ID = r"(?P<authority>[A-Za-z0-9._-]{1,60})"
-# method, path as it came (base64 in an OCSP path may hold two slashes in a row), what answers
+_ID = r"(?P<authority>[A-Za-z0-9][A-Za-z0-9._-]{0,59})"
+# method, path as it came, what answers; OCSP has its desk
 ROUTES: Sequence[tuple[str, "re.Pattern[str]", Route]] = (
-    ("GET", re.compile(rf"/crl/{_ID}\.crl"), _crl),
+    ("GET", re.compile(rf"/crl/{_ID}(?:/(?P<shard>[1-9]\d{{0,3}}))?(?P<delta>/delta)?\.crl"), _crl),
     ("GET", re.compile(rf"/ca/{_ID}\.cer"), _certificate),
-    ("POST", re.compile(r"/ocsp/?"), _ocsp_post),
-    ("GET", re.compile(r"/ocsp/(?P<encoded>.+)", re.DOTALL), _ocsp_get),
     ("POST", re.compile(r"/tsa/?"), _stamp),
     ("GET", re.compile(r"/log/v1/(?P<what>[a-z/]{1,40})"), _log),
     ("GET", re.compile(r"/healthz"), _healthy),
@@ -89,14 +80,17 @@ class StatusSite:
 
     def __init__(self, service: "CaService") -> None:
         self._service = service
+        self._desk = Desk(service.responder, service.clock)
 
-    def quick(self, _asked: Asked) -> Answer | None:
-        return None
+    def quick(self, asked: Asked) -> Answer | None:
+        return self._desk.quick(asked) if self.together(asked) else None
 
     def together(self, asked: Asked) -> bool:
-        return asked.path.startswith("/ocsp")
+        return asked.path.startswith(_OCSP)
 
     def answer(self, asked: Sequence[Asked]) -> list[Answer]:
+        if all(self.together(one) for one in asked):
+            return self._desk.answers(asked)
         return [self._one(one) for one in asked]
 
     def _one(self, asked: Asked) -> Answer:

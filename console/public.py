@@ -96,7 +96,10 @@ class Front:
 
     def _answers(self, asked: Sequence[Asked]) -> list[Answer]:
         try:
-            return self.site.answer(asked)
+            answers = self.site.answer(asked)
+            for one in answers:
+                _ = one.head  # made here, not in the loop: a file may have to be asked for its size
+            return answers
         except Exception as error:  # noqa: BLE001 - one bad request must not end the service
             _log.error("answering failed", exc_info=error)
             return [_FAILED] * len(asked)

@@ -13,7 +13,9 @@ MAX_REQUEST = 16384
 MAX_CERTIFICATES = 32
 _BASIC = "1.3.6.1.5.5.7.48.1.1"
 _NONCE = "1.3.6.1.5.5.7.48.1.2"
-_DIGESTS = {der.oid("1.3.14.3.2.26"): "sha1", der.oid("2.16.840.1.101.3.4.2.1"): "sha256"}
+_ARCHIVE_CUTOFF = "1.3.6.1.5.5.7.48.1.6"
+_OIDS = {"sha1": der.oid("1.3.14.3.2.26"), "sha256": der.oid("2.16.840.1.101.3.4.2.1")}
+_DIGESTS = {encoded: name for name, encoded in _OIDS.items()}
 MALFORMED_REQUEST, INTERNAL_ERROR, TRY_LATER, UNAUTHORIZED = 1, 2, 3, 6
 
 
@@ -34,6 +36,14 @@ class OcspRequest:
 
     certificates: tuple[CertId, ...]
     nonce: bytes | None
+
+    @property
+    def issuer(self) -> tuple[str, bytes, bytes] | None:
+        """Digest, name hash and key hash of the CA whose certificates are all asked for; None for several CAs."""
+        first = self.certificates[0]
+        name = (first.digest or "", first.name_hash, first.key_hash)
+        same = all((one.digest, one.name_hash, one.key_hash) == name for one in self.certificates)
+        return name if same else None
 
 
 def parse_request(data: bytes) -> OcspRequest:
@@ -59,26 +69,44 @@ def issuer_hashes(name: bytes, key_bits: bytes) -> dict[str, tuple[bytes, bytes]
     }
 
 
+def cert_id(digest: str, issuer: tuple[bytes, bytes], serial: int) -> bytes:
+    """DER CertID as clients usually write it: the digest's parameters are NULL."""
+    algorithm = der.sequence(_OIDS[digest], b"\x05\x00")
+    return der.sequence(algorithm, *map(der.octet_string, issuer), der.integer(serial))
+
+
+def responder_id(key_bits: bytes) -> bytes:
+    """DER ResponderID: the responder is named by its key's SHA-1 (byKey)."""
+    return der.explicit(2, der.octet_string(hashlib.sha1(key_bits, usedforsecurity=False).digest()))
+
+
+@dataclass(frozen=True)
+class Single:
+    """What is said of one certificate; ``status`` is DER CertStatus.
+
+    ``cutoff`` is set for a certificate that has ended: since when its CA's revocations are kept (RFC 6960 section 4.4.4).
+    """
+
+    certificate: bytes
+    status: bytes
+    cutoff: datetime | None = None
+
+
 def response_data(
-    responder_key_bits: bytes,
-    answers: Sequence[tuple[CertId, CertificateStatus]],
+    responder: bytes,
+    singles: Sequence[Single],
     *,
     produced_at: datetime,
     next_update: datetime,
     nonce: bytes | None,
 ) -> bytes:
-    """DER ResponseData; the responder is named by its key's SHA-1 (byKey)."""
-    key_hash = hashlib.sha1(responder_key_bits, usedforsecurity=False).digest()
-    singles = b"".join(_single(asked, status, produced_at, next_update) for asked, status in answers)
+    """DER ResponseData; ``responder`` is a DER ResponderID."""
+    times = der.generalized_time(produced_at), der.explicit(0, der.generalized_time(next_update))
     extensions = b""
     if nonce is not None:
         extensions = der.explicit(1, der.sequence(der.extension(_NONCE, der.octet_string(nonce))))
-    return der.sequence(
-        der.explicit(2, der.octet_string(key_hash)),
-        der.generalized_time(produced_at),
-        der.sequence(singles),
-        extensions,
-    )
+    answers = b"".join(_single(one, *times) for one in singles)
+    return der.sequence(responder, times[0], der.sequence(answers), extensions)
 
 
 def response(tbs: bytes, algorithm: Algorithm, signature: bytes, certificate: bytes) -> bytes:
@@ -132,16 +160,16 @@ def _nonce(explicit: der.Reader) -> bytes | None:
     return None
 
 
-def _single(asked: CertId, status: CertificateStatus, this_update: datetime, next_update: datetime) -> bytes:
-    return der.sequence(
-        asked.raw,
-        _status(status),
-        der.generalized_time(this_update),
-        der.explicit(0, der.generalized_time(next_update)),
-    )
+def _single(one: Single, this_update: bytes, next_update: bytes) -> bytes:
+    cutoff = b""
+    if one.cutoff is not None:
+        kept = der.extension(_ARCHIVE_CUTOFF, der.generalized_time(one.cutoff))
+        cutoff = der.explicit(1, der.sequence(kept))
+    return der.sequence(one.certificate, one.status, this_update, next_update, cutoff)
 
 
-def _status(status: CertificateStatus) -> bytes:
+def cert_status(status: CertificateStatus) -> bytes:
+    """DER CertStatus."""
     if not status.known:
         return b"\x82\x00"
     if status.revoked_at is None:

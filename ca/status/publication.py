@@ -63,7 +63,7 @@ class Publication:
                 self._maker.make(authority, scope, kind, Principal.system("ca"))
 
     def refresh(self) -> int:
-        """Publish what ends soon, lacks a change or is missing; returns how many lists that were."""
+        """Publish what ends soon, lacks a change or is missing; returns in how many scopes."""
         self._files.clean()
         with self._database.read() as connection:
             ours = [one for one in core.read_authorities(connection) if one.signs_here]
@@ -73,10 +73,11 @@ class Publication:
                 for scope in self._scopes(connection, authority)
                 if (kind := self._due(connection, scope)) is not None
             ]
-        made = [self._maker.make(*one, Principal.system("ca")) for one in due]
-        for authority in {one[0].id for one in due}:
-            self._prune(authority)
-        return sum(map(len, made))
+        for one in due:
+            self._maker.make(*one, Principal.system("ca"))
+        for authority_id in {authority.id for authority, _, _ in due}:
+            self._prune(authority_id)
+        return len(due)
 
     def newest(self, scope: Scope, kind: ListKind = ListKind.FULL) -> ListFile:
         """The newest list; NotFound before the first."""

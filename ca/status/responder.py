@@ -1,87 +1,188 @@
-"""The OCSP responder (RFC 6960): for each issuing CA a delegated, short-lived certificate of that CA."""
+"""The OCSP responder (RFC 6960): for each issuing CA a delegated, short-lived certificate of that CA.
 
-from collections.abc import Iterator, Sequence
-from datetime import timedelta
+What is revoked now is revoked in the next answer: a prepared answer is given only if it says what the register says at this
+moment, and what is kept in memory only as long as no status of its CA has changed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from sqlalchemy import Connection
-
-from ca import store
 from ca.encoding import ocsp
-from ca.hierarchy.authorities import issuing_authorities
-from ca.model import Authority, CertificateStatus
+from ca.model import CertificateStatus
 from ca.ports import Signer
-from ca.signer.model import KeyRole, Purpose
+from ca.signer.model import Purpose
+from ca.status import store
+from ca.status.speakers import Speaker, Speakers, look
 from kernel.clock import Clock
 from kernel.errors import Unavailable
 from kernel.pki import der
-from kernel.pki.algorithms import algorithm
 from kernel.store import Database
 
 VALIDITY = timedelta(hours=12)
+RENEWED = VALIDITY / 2  # a prepared answer that is older is made anew
+PREPARED = "sha1"  # the digest of the CertIDs that answers are prepared for: RFC 5019 section 2.1.1
+
+
+@dataclass(frozen=True)
+class Told:
+    """An answer; whether it is ``keepable``: until ``next_update``, as long as the CA's statuses have this ``version``."""
+
+    octets: bytes
+    authority: str = ""
+    version: int = 0
+    produced_at: datetime | None = None
+    next_update: datetime | None = None
+    keepable: bool = False
+
+
+@dataclass
+class _Open:
+    """A request for which something is still to be signed."""
+
+    place: int
+    speaker: Speaker
+    tbs: bytes
+    told: Told
 
 
 class Responder:
-    """Answers from the register itself: what is revoked now is revoked in the next answer."""
+    """Answers from the register itself."""
 
     def __init__(self, database: Database, clock: Clock, signer: Signer) -> None:
         self._database = database
         self._clock = clock
         self._signer = signer
-        self._issuers: dict[tuple[str, bytes, bytes], str] = {}  # digest, name hash, key hash -> CA
+        self._speakers = Speakers()
 
     def answer(self, request: bytes) -> bytes:
         """A DER OCSPResponse for a DER OCSPRequest; failures are answered as RFC 6960 section 4.2.1 says."""
-        try:
-            asked = ocsp.parse_request(request)
-        except der.MalformedDer:
-            return ocsp.failure(ocsp.MALFORMED_REQUEST)
+        return self.answers([request])[0].octets
+
+    @property
+    def versions(self) -> Mapping[str, int]:
+        """The versions of the CAs' statuses at the last look."""
+        return self._speakers.versions
+
+    def look(self) -> Speakers:
+        """Who speaks, and the versions of the statuses: what kept answers are held against."""
         with self._database.read() as connection:
-            authority = self._spoken_for(connection, asked.certificates)
-            if authority is None:
-                return ocsp.failure(ocsp.UNAUTHORIZED)  # RFC 5019 2.2.3: not ours to speak of
-            service = store.read_service(connection, KeyRole.OCSP, authority)
-            if service is None:
-                return ocsp.failure(ocsp.TRY_LATER)
-            answers = [
-                (wanted, store.status_of(connection, authority, f"{wanted.serial:032x}"))
-                for wanted in asked.certificates
-            ]
-        try:
-            return self._signed(service, answers, asked.nonce)
-        except Unavailable:
-            return ocsp.failure(ocsp.TRY_LATER)
+            self._speakers = look(connection, self._speakers)
+        return self._speakers
 
-    def _signed(
-        self, service: Any, answers: list[tuple[ocsp.CertId, CertificateStatus]], nonce: bytes | None
-    ) -> bytes:
-        certificate = bytes(service.certificate)
-        loaded = x509.load_der_x509_certificate(certificate)
-        now = self._clock.now().replace(microsecond=0)
-        if now >= loaded.not_valid_after_utc:  # an answer that nobody may believe is worse than none
-            return ocsp.failure(ocsp.TRY_LATER)
-        spki = loaded.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        tbs = ocsp.response_data(
-            der.key_bits(spki), answers, produced_at=now, next_update=now + VALIDITY, nonce=nonce
-        )
-        row = algorithm(service.algorithm)
-        signature = self._signer.sign(service.key, Purpose.OCSP, tbs)
-        return ocsp.response(tbs, row, signature, certificate)
+    def answers(self, requests: Sequence[bytes]) -> list[Told]:
+        """The answers to many requests: one look at the register, then the signatures."""
+        told: list[Told] = [_failure(ocsp.TRY_LATER)] * len(requests)
+        parsed: dict[int, ocsp.OcspRequest] = {}
+        for place, request in enumerate(requests):
+            try:
+                parsed[place] = ocsp.parse_request(request)
+            except der.MalformedDer:
+                told[place] = _failure(ocsp.MALFORMED_REQUEST)
+        if parsed:
+            self._sign(self._read(parsed, told), told)
+        return told
 
-    def _spoken_for(self, connection: Connection, wanted: Sequence[ocsp.CertId]) -> str | None:
-        """The one CA of ours whose certificates are all asked for; None when it is another's, or several."""
-        names = {(one.digest or "", one.name_hash, one.key_hash) for one in wanted}
-        if len(names) != 1:
+    def _read(self, parsed: Mapping[int, ocsp.OcspRequest], told: list[Told]) -> list[_Open]:
+        with self._database.read() as connection:
+            self._speakers = speakers = look(connection, self._speakers)
+            if any(
+                one.issuer not in speakers.by_name for one in parsed.values()
+            ):  # founded since, or none of ours
+                self._speakers = speakers = look(connection, speakers, anew=True)
+            serials = {f"{one.serial:032x}" for request in parsed.values() for one in request.certificates}
+            rows = store.statuses(connection, serials)
+        now, waiting = self._clock.now().replace(microsecond=0), []
+        for place, request in parsed.items():
+            speaker = self._speaker(speakers, request, now)
+            if isinstance(speaker, int):
+                told[place] = _failure(speaker)
+                continue
+            version = speakers.versions.get(speaker.authority, 0)
+            kept = self._prepared(speaker, request, rows, version, now)
+            if kept is not None:
+                told[place] = kept
+            else:
+                waiting.append(_Open(place, speaker, *self._made(speaker, request, rows, version, now)))
+        return waiting
+
+    @staticmethod
+    def _speaker(speakers: Speakers, request: ocsp.OcspRequest, now: datetime) -> Speaker | int:
+        """Who answers, or the failure: all certificates asked for are of one CA of ours, whose responder is in its time."""
+        authority = speakers.by_name.get(request.issuer) if request.issuer is not None else None
+        if authority is None:
+            return ocsp.UNAUTHORIZED  # RFC 5019 2.2.3: not ours to speak of
+        speaker = speakers.speakers.get(authority)
+        if speaker is None or now >= speaker.ends:  # an answer that nobody may believe is worse than none
+            return ocsp.TRY_LATER
+        return speaker
+
+    def _prepared(
+        self,
+        speaker: Speaker,
+        request: ocsp.OcspRequest,
+        rows: Mapping[str, Any],
+        version: int,
+        now: datetime,
+    ) -> Told | None:
+        """The prepared answer, if there is one that says what the register says now."""
+        (asked, *more) = request.certificates
+        row = rows.get(f"{asked.serial:032x}")
+        if (
+            more
+            or request.nonce is not None
+            or asked.digest != PREPARED
+            or row is None
+            or row.signature is None
+        ):
             return None
-        (name,) = names
-        if name not in self._issuers:  # a CA founded since this process began, or none of ours
-            found = issuing_authorities(store.read_authorities(connection))
-            self._issuers = {key: one.id for one in found for key in _names_of(one)}
-        return self._issuers.get(name)
+        canonical = ocsp.cert_id(PREPARED, speaker.issuer[PREPARED], asked.serial)
+        produced = datetime.fromtimestamp(row.produced_at, UTC)
+        status = ocsp.cert_status(store.status_in(row, speaker.authority))
+        fits = row.responder == speaker.key and bytes(row.status) == status and asked.raw == canonical
+        if not fits or not produced <= now < produced + VALIDITY or now >= row.not_after:
+            return None
+        tbs = tbs_of(speaker, [ocsp.Single(canonical, status)], produced, None)
+        octets = ocsp.response(tbs, speaker.algorithm, bytes(row.signature), speaker.certificate)
+        return Told(octets, speaker.authority, version, produced, produced + VALIDITY, keepable=True)
+
+    @staticmethod
+    def _made(
+        speaker: Speaker, request: ocsp.OcspRequest, rows: Mapping[str, Any], version: int, now: datetime
+    ) -> tuple[bytes, Told]:
+        """What is to be signed, and the answer without it. Of what was never issued nothing is kept: it may be tomorrow."""
+        found = [rows.get(f"{one.serial:032x}") for one in request.certificates]
+        singles, known = [], True
+        for asked, row in zip(request.certificates, found, strict=True):
+            status = (
+                CertificateStatus(known=False) if row is None else store.status_in(row, speaker.authority)
+            )
+            over = status.known and row is not None and row.not_after <= now
+            singles.append(ocsp.Single(asked.raw, ocsp.cert_status(status), speaker.since if over else None))
+            known &= status.known
+        keepable = known and request.nonce is None
+        told = Told(b"", speaker.authority, version, now, now + VALIDITY, keepable)
+        return tbs_of(speaker, singles, now, request.nonce), told
+
+    def _sign(self, waiting: Sequence[_Open], told: list[Told]) -> None:
+        """Fill in what is signed; without the signer it stays the failure."""
+        for one in waiting:
+            try:
+                signature = self._signer.sign(one.speaker.key, Purpose.OCSP, one.tbs)
+            except Unavailable:
+                return
+            octets = ocsp.response(one.tbs, one.speaker.algorithm, signature, one.speaker.certificate)
+            told[one.place] = replace(one.told, octets=octets)
 
 
-def _names_of(authority: Authority) -> Iterator[tuple[str, bytes, bytes]]:
-    hashes = ocsp.issuer_hashes(authority.subject, der.key_bits(authority.spki))
-    return ((digest, *pair) for digest, pair in hashes.items())
+def tbs_of(
+    speaker: Speaker, singles: Sequence[ocsp.Single], produced: datetime, nonce: bytes | None
+) -> bytes:
+    return ocsp.response_data(
+        speaker.responder_id, singles, produced_at=produced, next_update=produced + VALIDITY, nonce=nonce
+    )
+
+
+def _failure(status: int) -> Told:
+    return Told(ocsp.failure(status))

@@ -84,10 +84,13 @@ class Services:
         ends = x509.load_der_x509_certificate(bytes(row.certificate)).not_valid_after_utc
         return self._clock.now() >= ends - self._profiles.get(PROFILES[KeyRole(row.role)]).renewal
 
-    def provision(self, principal: Principal, role: KeyRole, authority: str = "") -> list[Certificate]:
+    def provision(
+        self, principal: Principal, role: KeyRole, authority: str = "", *, algorithm: str = ""
+    ) -> list[Certificate]:
         """Give the service a new key and certificate; repeated, it renews.
 
-        OCSP responders are one for each issuing CA: of ``authority``, or of all when none is named.
+        OCSP responders are one for each issuing CA: of ``authority``, or of all when none is named. The key is of
+        ``algorithm``, which the service's profile has to allow; without one it is as the key before.
         """
         self._access.require(principal, Permission.CA_PROVISION)
         with self._database.read() as connection:
@@ -97,11 +100,15 @@ class Services:
                 issuers = [store.read_authority(connection, authority)]
             else:
                 issuers = issuing_authorities(store.read_authorities(connection))
-        return [self._provisioned(principal, role, issuer) for issuer in issuers]
+        return [self._provisioned(principal, role, issuer, algorithm) for issuer in issuers]
 
-    def _provisioned(self, principal: Principal, role: KeyRole, authority: Authority) -> Certificate:
-        key = self._signer.generate(f"{role}-{secrets.token_hex(4)}", role, KEY_KIND)
+    def _provisioned(
+        self, principal: Principal, role: KeyRole, authority: Authority, kind: str
+    ) -> Certificate:
         profile = self._profiles.get(PROFILES[role])
+        wanted = algorithm(kind or self._kind(role, authority.id))
+        profile.check_key(wanted)
+        key = self._signer.generate(f"{role}-{secrets.token_hex(4)}", role, wanted.name)
         with self._database.begin() as uow:
             unit = principal.unit or self._unit(uow.connection, role, authority.id)
             subject = profile.complete_subject(_subject(role, authority))
@@ -116,6 +123,12 @@ class Services:
             details = {"serial": issued.serial, "key": sha256_hex(key.spki), "authority": authority.id}
             uow.audit(principal, AuditAction.CA_SERVICE_PROVISION, f"service:{role}", details=details)
         return issued
+
+    def _kind(self, role: KeyRole, authority: str) -> str:
+        """The algorithm of the service's present key."""
+        with self._database.read() as connection:
+            row = store.read_service(connection, role, authority if role is KeyRole.OCSP else "")
+        return KEY_KIND if row is None else str(row.algorithm)
 
     @staticmethod
     def _unit(connection: Connection, role: KeyRole, authority: str) -> str:

@@ -1,15 +1,27 @@
 """The statements on the tables of status (ca.status.tables)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
-from ca.model import Authority, Certificate
+from ca.model import Authority, Certificate, CertificateStatus, Reason, State
 from ca.status.model import AT_ONCE, ListKind, RevocationList, Scope
-from ca.status.tables import changes, entries, lists, scopes, versions
+from ca.status.tables import answers, changes, entries, lists, scopes, versions
 from ca.tables import certificates
 from kernel.store import insert_if_absent
 
@@ -122,6 +134,66 @@ def delta_rows(connection: Connection, base: RevocationList) -> Sequence[Row[Any
     rows = {row.serial: row for row in connection.execute(gone.where(_of(scope, entries), over))}
     rows |= {row.serial: row for row in connection.execute(now)}
     return [rows[serial] for serial in sorted(rows)]
+
+
+# --- what OCSP tells
+_TOLD: Select[Any] = select(
+    certificates.c.serial,
+    certificates.c.authority,
+    certificates.c.state,
+    certificates.c.revoked_at,
+    certificates.c.reason,
+    certificates.c.not_after,
+    answers.c.status,
+    answers.c.produced_at,
+    answers.c.responder,
+    answers.c.signature,
+).outerjoin_from(certificates, answers, answers.c.serial == certificates.c.serial)
+
+
+def statuses(connection: Connection, serials: Iterable[str]) -> dict[str, Row[Any]]:
+    """What is known of serials, with the prepared answer (or None) of each; those never issued are left out."""
+    wanted = _TOLD.where(certificates.c.serial.in_(list(serials)))
+    return {row.serial: row for row in connection.execute(wanted)}
+
+
+def status_in(row: Row[Any], authority: str) -> CertificateStatus:
+    """What the row says of a certificate of that CA. A serial of intent that is not signed yet is unknown."""
+    if row.authority != authority or row.state == State.APPROVED:
+        return CertificateStatus(known=False)
+    return CertificateStatus(True, row.revoked_at, None if row.reason is None else Reason(row.reason))
+
+
+def living_after(
+    connection: Connection, authority: str, serial: str, now: datetime, limit: int
+) -> Sequence[Row[Any]]:
+    """The CA's next certificates in the order of serials that are signed and have not ended, as in ``statuses``."""
+    mine = (certificates.c.authority == authority) & (certificates.c.serial > serial)
+    living = (certificates.c.not_after > now) & (certificates.c.state != str(State.APPROVED))
+    return connection.execute(_TOLD.where(mine, living).order_by(certificates.c.serial).limit(limit)).all()
+
+
+def recently_changed(connection: Connection, after: datetime) -> list[str]:
+    """Serials whose status changed after that moment."""
+    return list(connection.execute(select(changes.c.serial).where(changes.c.at > after).distinct()).scalars())
+
+
+def put_answers(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store prepared answers in place of what was there."""
+    if rows:
+        connection.execute(delete(answers).where(answers.c.serial.in_([row["serial"] for row in rows])))
+        connection.execute(insert(answers), [dict(row) for row in rows])
+
+
+def forget_ended(connection: Connection, before: int) -> int:
+    """Remove prepared answers that were made so long ago (seconds since 1970) that they are over."""
+    return connection.execute(delete(answers).where(answers.c.produced_at < before)).rowcount
+
+
+def prepared(connection: Connection) -> tuple[int, int | None]:
+    """How many answers are prepared, and when the oldest was (seconds since 1970)."""
+    row = connection.execute(select(func.count(), func.min(answers.c.produced_at))).one()
+    return row[0], row[1]
 
 
 # --- what was published
