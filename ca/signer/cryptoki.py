@@ -88,18 +88,21 @@ class Module:
                 place=str(path),
             ) from error
         self._functions = functions.contents
-        self.restart()
 
     def restart(self) -> None:
         """Finalise and initialise: every session ends, and tokens that came or went are seen."""
-        self._functions.finalize(None)
+        self.stop()
         arguments = _InitializeArgs(flags=_OS_LOCKING_OK)
         result = self._functions.initialize(ctypes.byref(arguments))
         if result == _CANT_LOCK:
             self.sessions = 1
             result = self._functions.initialize(None)
         if result:
-            raise Unavailable(N_("The PKCS#11 module does not start (error %(code)s)."), code=f"0x{result:x}")
+            raise faults.GeneralError(f"C_Initialize: 0x{result:x}")
+
+    def stop(self) -> None:
+        """Finalise: every session and log-in of this process ends."""
+        self._functions.finalize(None)
 
     def token(self, label: str) -> pkcs11.Token:
         return self._library.get_token(token_label=label)
@@ -232,7 +235,7 @@ class TokenPool:
     def _log_out(self) -> None:
         if not self._pin and self._out == 0 and self._module is not None:
             self._free.clear()
-            self._module.restart()
+            self._module.stop()
             self._module = None
 
     def _another(self) -> Lease:
@@ -267,9 +270,8 @@ class TokenPool:
     def _opened(self) -> Lease:
         if self._module is None:
             self._module = Module(self._path)
-        else:
-            self._module.restart()
         try:
+            self._module.restart()
             self._token = self._module.token(self.label)
             if self._token.flags & (pkcs11.TokenFlag.USER_PIN_LOCKED | pkcs11.TokenFlag.USER_PIN_FINAL_TRY):
                 raise self._refused()
