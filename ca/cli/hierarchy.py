@@ -58,11 +58,12 @@ def authorities(app: Any, pem: Path | None) -> None:
 @commands.command("provision", help=N_("Give a service of the suite a new key and certificate."))
 @click.argument("service", type=click.Choice(["ocsp", "timestamp", "evidence", "log"]))
 @click.option("--authority", default="", help=N_("Only the OCSP responder of this CA."))
+@click.option("--algorithm", default="", help=N_("Algorithm of the key; as before unless given."))
 @pass_app
-def provision(app: Any, service: str, authority: str) -> None:
+def provision(app: Any, service: str, authority: str, algorithm: str) -> None:
     from ca.signer.model import KeyRole
 
-    made = app.ca.services.provision(app.principal, KeyRole(service), authority)
+    made = app.ca.services.provision(app.principal, KeyRole(service), authority, algorithm=algorithm)
     rows = [{"authority": one.authority, "serial": one.serial, "subject": one.subject} for one in made]
     app.out.rows(rows, (N_("authority"), N_("serial"), N_("subject")))
 

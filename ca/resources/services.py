@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any
 
+from pydantic import Field
+
 from ca.model import ServiceStatus
 from ca.resources.labels import FRESHNESS, ROLES
 from ca.signer.model import KeyRole
@@ -13,6 +15,7 @@ from kernel.edges.resources import (
     Download,
     File,
     Filter,
+    Input,
     Link,
     Record,
     Resource,
@@ -21,6 +24,7 @@ from kernel.edges.resources import (
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
+from kernel.pki.algorithms import ALGORITHMS
 from kernel.store.listing import Ask, Page
 
 _P = Permission
@@ -50,9 +54,23 @@ def _service(app: Any, principal: Principal, service_id: str) -> ServiceRecord:
     return service_record(app.ca.overview.service(principal, service_id))
 
 
-def _provision(app: Any, principal: Principal, service_id: str, _given: Any) -> Done:
+class Provision(Input):
+    algorithm: str | None = Field(
+        None,
+        title=N_("Key algorithm"),
+        description=N_("One that the service's profile allows; empty: as before."),
+    )
+
+
+def _algorithms(_app: Any, _principal: Principal) -> dict[str, str]:
+    return {name: name for name in ALGORITHMS}
+
+
+def _provision(app: Any, principal: Principal, service_id: str, given: Provision) -> Done:
     known = _service(app, principal, service_id)
-    (made,) = app.ca.services.provision(principal, KeyRole(known.role), known.authority)
+    (made,) = app.ca.services.provision(
+        principal, KeyRole(known.role), known.authority, algorithm=given.algorithm or ""
+    )
     return Done(
         N_("The service works with a new key and certificate %(serial)s."),
         {"serial": made.serial},
@@ -91,9 +109,11 @@ SERVICES = Resource(
             N_("Provision anew"),
             _P.CA_PROVISION,
             _provision,
+            Provision,
             explain=N_(
                 "A new key is made in the signer and certified; the service works with it from now on."
             ),
+            choices={"algorithm": _algorithms},
         ),
     ),
     downloads=(
