@@ -5,6 +5,7 @@
 very same bytes, by ``recover``: no serial ever exists without an owner.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ca import figures, store, warrants
@@ -15,15 +16,14 @@ from ca.profiles import Profiles
 from ca.profiles.store import units_for
 from ca.signer.model import Purpose
 from ca.status.model import ListRules
-from ca.transparency.model import EntryType
-from ca.transparency.queueing import tell
+from ca.transparency.queueing import tell_issued
 from ca.writing import Draft, Wanted, Writer, expiry
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
 from kernel.errors import Conflict, IntegrityFailed, WeichengError
 from kernel.events import Event, EventKind
-from kernel.evidence.model import EvidenceKind
+from kernel.evidence.model import EvidenceKind, Statement
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.pki.algorithms import algorithm, algorithm_of, verify
@@ -42,6 +42,9 @@ class Token:
     unit: str
     profile: str
     warrant: str
+
+
+Prepared = tuple[Wanted, Draft, Token]
 
 
 class Issuance:
@@ -68,13 +71,22 @@ class Issuance:
 
         Conflict when the CA or the profile's version is no longer in force; ProfileViolation; LintFailed.
         """
+        return self.prepare_all(uow, by, authority, [wanted])[0]
+
+    def prepare_all(
+        self, uow: UnitOfWork, by: Principal, authority: Authority, wanted: Sequence[Wanted]
+    ) -> list[Token]:
+        """As ``prepare`` for certificates of one CA, all or none, with as many statements as for one."""
         self._require_living(uow, authority)
-        self._profiles.require_current(uow, by, wanted.profile)
-        self._require_allowed(uow, wanted)
-        draft = self._writer.draft(authority, wanted, self._clock.now())
-        token = self._token(authority, wanted, draft)
-        self._intend(uow, by, wanted, draft, token)
-        return token
+        for profile in {one.profile.id: one.profile for one in wanted}.values():
+            self._profiles.require_current(uow, by, profile)
+        prepared = []
+        for one in wanted:
+            self._require_allowed(uow, one)
+            draft = self._writer.draft(authority, one, self._clock.now())
+            prepared.append((one, draft, self._token(authority, one, draft)))
+        self._intend(uow, by, prepared)
+        return [token for _, _, token in prepared]
 
     def rehearse(self, authority: Authority, wanted: Wanted) -> None:
         """Whether the certificate could be made now, without making it: LintFailed when its profile's rules forbid it.
@@ -121,9 +133,22 @@ class Issuance:
         )
         return Token(serial, authority, draft.tbs, wanted.unit, wanted.profile.id, warrant)
 
-    def _intend(self, uow: UnitOfWork, by: Principal, wanted: Wanted, draft: Draft, token: Token) -> None:
+    def _intend(self, uow: UnitOfWork, by: Principal, prepared: Sequence[Prepared]) -> None:
+        store.add_intents(uow.connection, [self._row(*one) for one in prepared])
+        names = {token.serial: [token.serial, *of.subject.values(), *of.names] for of, _, token in prepared}
+        store.add_words(uow.connection, names)
+        warrants.add(uow.connection, {token.serial: token.warrant for _, _, token in prepared})
+        for wanted, draft, token in prepared:
+            details: dict[str, object] = {"profile": wanted.profile.id, "version": wanted.profile.version}
+            details |= {"tbs": sha256_hex(draft.tbs)} | (
+                {"lint": list(draft.warnings)} if draft.warnings else {}
+            )
+            target = f"certificate:{token.serial}"
+            uow.audit(by, AuditAction.CA_SIGN_INTENT, target, unit=wanted.unit, details=details)
+
+    def _row(self, wanted: Wanted, draft: Draft, token: Token) -> dict[str, object]:
         profile = wanted.profile
-        row = {
+        return {
             "serial": token.serial,
             "authority": token.authority.id,
             "request": wanted.request,
@@ -141,25 +166,37 @@ class Issuance:
             "fingerprint": "",
             "intent_at": self._clock.now().replace(microsecond=0),
         }
-        store.add_intent(uow.connection, row, [*wanted.subject.values(), *wanted.names])
-        warrants.add(uow.connection, token.serial, token.warrant)
-        details: dict[str, object] = {"profile": profile.id, "version": profile.version}
-        details |= {"tbs": sha256_hex(draft.tbs), **({"lint": list(draft.warnings)} if draft.warnings else {})}
-        target = f"certificate:{token.serial}"
-        uow.audit(by, AuditAction.CA_SIGN_INTENT, target, unit=wanted.unit, details=details)
 
     def sign(self, token: Token, by: Principal) -> Certificate:
         """Have the token signed and store the certificate with its audit record, event and evidence."""
-        signature = self._signer.sign(token.authority.key, Purpose.CERTIFICATE, token.tbs, token.warrant)
-        return self.complete(token, signature, by)
+        return self.sign_all([token], by)[0]
+
+    def sign_all(self, tokens: Sequence[Token], by: Principal) -> list[Certificate]:
+        """As ``sign`` for several, stored together. What is not signed when the signer goes away stays intended."""
+        sign = self._signer.sign
+        signed = [(one, sign(one.authority.key, Purpose.CERTIFICATE, one.tbs, one.warrant)) for one in tokens]
+        return self._complete(signed, by)
 
     def complete(self, token: Token, signature: bytes, by: Principal) -> Certificate:
-        """Store the certificate with a signature made here or, by an offline CA, elsewhere; an error when it is not right."""
-        row = algorithm(token.authority.algorithm)
-        verify(token.authority.spki, row.digest, signature, token.tbs)
-        der = encoding.signed(token.tbs, row.identifier, signature)
+        """Store the certificate with a signature that an offline CA made elsewhere; an error when it is not right."""
+        return self._complete([(token, signature)], by)[0]
+
+    def _complete(self, signed: Sequence[tuple[Token, bytes]], by: Principal) -> list[Certificate]:
+        made = {}
+        for token, signature in signed:
+            row = algorithm(token.authority.algorithm)
+            verify(token.authority.spki, row.digest, signature, token.tbs)
+            made[token.serial] = (token, encoding.signed(token.tbs, row.identifier, signature))
         with self._database.begin() as uow:
-            return self._store(uow, token, der, by)
+            return self._store(uow, made, by)
+
+    def finish(self, serial: str, signature: bytes, by: Principal) -> Certificate:
+        """As ``complete`` for a stored intent; the certificate as it is when that is done already."""
+        with self._database.read() as connection:
+            row = store.read_intent(connection, serial)
+            authority = store.read_authority(connection, row.authority)
+        token = Token(row.serial, authority, bytes(row.tbs), row.unit, row.profile, "")
+        return self.complete(token, signature, by)
 
     def recover(self) -> int:
         """Finish what a crash left between intent and result; returns how many certificates that were."""
@@ -185,35 +222,43 @@ class Issuance:
             raise faults[0]
         return len(here)
 
-    def _store(self, uow: UnitOfWork, token: Token, der: bytes, by: Principal) -> Certificate:
-        current = store.read_certificate(uow.connection, token.serial, lock=True)
-        if current.state is not State.APPROVED:  # another process has recovered it meanwhile
-            return current
-        issued = replace(current, der=der, fingerprint=sha256_hex(der), state=State.ISSUED)
-        store.store_signed(uow.connection, token.serial, der, issued.fingerprint, self._clock.now())
-        warrants.remove(uow.connection, token.serial)
-        if issued.request is not None:
-            self._supersede(uow, store.fulfil_request(uow.connection, issued.request), by)
-        target = f"certificate:{token.serial}"
-        about = {"serial": token.serial, "profile": token.profile, "subject": issued.subject}
-        tell(uow, self._clock, EntryType.ISSUED, issued, token.authority.spki)
-        uow.audit(by, AuditAction.CA_ISSUE, target, unit=token.unit, details=about)
-        uow.emit(Event(EventKind.CERTIFICATE_ISSUED, target, about, unit=token.unit))
-        self._evidence.record(
-            uow,
-            kind=EvidenceKind.CERTIFICATE_ISSUED,
-            subject=target,
-            source="ca",
-            summary={**about, "not_after": issued.not_after, "profile_version": issued.profile_version},
-            unit=token.unit,
-        )
-        return issued
+    def _store(
+        self, uow: UnitOfWork, made: Mapping[str, tuple[Token, bytes]], by: Principal
+    ) -> list[Certificate]:
+        """``made``: by serial, the token and the certificate (DER). What another process has recovered meanwhile stays."""
+        stored = store.lock_certificates(uow.connection, made)
+        fresh = [
+            replace(one, der=made[serial][1], fingerprint=sha256_hex(made[serial][1]), state=State.ISSUED)
+            for serial, one in stored.items()
+            if one.state is State.APPROVED
+        ]
+        if fresh:
+            store.store_signed(uow.connection, fresh, self._clock.now())
+            warrants.remove(uow.connection, [one.serial for one in fresh])
+            for replaced in store.fulfil_requests(
+                uow.connection, [one.request for one in fresh if one.request]
+            ):
+                self._supersede(uow, replaced, by)
+            tell_issued(uow, self._clock, [(one, made[one.serial][0].authority.spki) for one in fresh])
+            self._tell_of(uow, fresh, by)
+        issued = stored | {one.serial: one for one in fresh}
+        return [issued[serial] for serial in made]
+
+    def _tell_of(self, uow: UnitOfWork, issued: Sequence[Certificate], by: Principal) -> None:
+        statements = []
+        for one in issued:
+            target = f"certificate:{one.serial}"
+            about = {"serial": one.serial, "profile": one.profile, "subject": one.subject}
+            uow.audit(by, AuditAction.CA_ISSUE, target, unit=one.unit, details=about)
+            uow.emit(Event(EventKind.CERTIFICATE_ISSUED, target, about, unit=one.unit))
+            lasting = {"not_after": one.not_after, "profile_version": one.profile_version}
+            statements.append(Statement(target, {**about, **lasting}, one.unit))
+        kind = EvidenceKind.CERTIFICATE_ISSUED
+        self._evidence.record_all(uow, kind=kind, source="ca", statements=statements)
 
     @staticmethod
-    def _supersede(uow: UnitOfWork, replaced: str | None, by: Principal) -> None:
+    def _supersede(uow: UnitOfWork, replaced: str, by: Principal) -> None:
         """The certificate that the new one renews is superseded, unless it was revoked or ended meanwhile."""
-        if replaced is None:
-            return
         old = store.read_certificate(uow.connection, replaced, lock=True)
         if State.SUPERSEDED in TRANSITIONS[old.state]:
             store.set_status(uow.connection, old.serial, State.SUPERSEDED)

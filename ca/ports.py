@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ca.signer.model import KeyInfo, KeyRole, Purpose
-from kernel.evidence.model import Attachment, EvidenceKind
+from kernel.evidence.model import Attachment, EvidenceKind, Statement
 from kernel.store import UnitOfWork
 
 if TYPE_CHECKING:
@@ -70,6 +70,10 @@ class Evidence(Protocol):
         effective_until: datetime | None = None,
         unit: str | None = None,
     ) -> str: ...
+
+    def record_all(
+        self, uow: UnitOfWork, *, kind: EvidenceKind, source: str, statements: Sequence[Statement]
+    ) -> list[str]: ...
 
 
 class Box(Protocol):

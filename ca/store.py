@@ -4,7 +4,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    Select,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from ca.model import (
     TRANSITIONS,
@@ -27,9 +38,13 @@ from kernel.identity.store import units, users
 
 
 # --- quick find
-def add_words(connection: Connection, owner: str, texts: Iterable[str]) -> None:
-    """Have ``owner`` (a request's id, a certificate's serial) found by these texts."""
-    rows = [{"word": word, "owner": owner} for word in sorted(words_of(texts))]
+def add_words(connection: Connection, texts_of: Mapping[str, Iterable[str]]) -> None:
+    """Have each owner (a request's id, a certificate's serial) found by its texts."""
+    rows = [
+        {"word": word, "owner": owner}
+        for owner, texts in texts_of.items()
+        for word in sorted(words_of(texts))
+    ]
     if rows:
         connection.execute(insert(words), rows)
 
@@ -68,7 +83,7 @@ def add_request(
     connection.execute(
         insert(requests).values(**row, csr=csr, spki_digest=spki_digest, sealed_key=sealed_key)
     )
-    add_words(connection, request.id, [request.id, *request.subject.values(), *request.names])
+    add_words(connection, {request.id: [request.id, *request.subject.values(), *request.names]})
 
 
 def read_requests() -> Select[Any]:
@@ -96,10 +111,13 @@ def set_request_state(connection: Connection, request_id: str, state: State) -> 
     connection.execute(update(requests).where(requests.c.id == request_id).values(state=str(state)))
 
 
-def fulfil_request(connection: Connection, request_id: str) -> str | None:
-    """The request's certificate is issued; returns the serial of the one that it replaces, if any."""
-    fulfilled = update(requests).where(requests.c.id == request_id).values(state=str(State.ISSUED))
-    return connection.execute(fulfilled.returning(requests.c.replaces)).scalar_one()  # type: ignore[no-any-return]
+def fulfil_requests(connection: Connection, request_ids: Sequence[str]) -> list[str]:
+    """The requests' certificates are issued; returns the serials of those that they replace."""
+    if not request_ids:
+        return []
+    fulfilled = update(requests).where(requests.c.id.in_(request_ids)).values(state=str(State.ISSUED))
+    replaced = connection.execute(fulfilled.returning(requests.c.replaces)).scalars()
+    return sorted(serial for serial in replaced if serial is not None)
 
 
 def take_sealed_key(connection: Connection, request_id: str) -> str | None:
@@ -124,10 +142,8 @@ def revoked_key(connection: Connection, spki_digest: str) -> bool:
 
 
 # --- certificates
-def add_intent(connection: Connection, row: Mapping[str, Any], names: Iterable[str]) -> None:
-    """``names`` are what it is found by beside its serial."""
-    connection.execute(insert(certificates).values(dict(row)))
-    add_words(connection, row["serial"], [row["serial"], *names])
+def add_intents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    connection.execute(insert(certificates), [dict(row) for row in rows])
 
 
 def pending_intents(connection: Connection) -> Sequence[Row[Any]]:
@@ -136,12 +152,18 @@ def pending_intents(connection: Connection) -> Sequence[Row[Any]]:
     return connection.execute(query.order_by(certificates.c.intent_at)).all()
 
 
-def store_signed(connection: Connection, serial: str, der: bytes, fingerprint: str, now: datetime) -> None:
-    changed = update(certificates).where(certificates.c.serial == serial)
-    connection.execute(
-        changed.values(der=der, fingerprint=fingerprint, state=str(State.ISSUED), issued_at=now)
-    )
-    add_words(connection, serial, [fingerprint])
+def read_intent(connection: Connection, serial: str) -> Row[Any]:
+    """What was to be signed under that serial, signed or not."""
+    return connection.execute(select(certificates).where(certificates.c.serial == serial)).one()
+
+
+def store_signed(connection: Connection, issued: Sequence[Certificate], now: datetime) -> None:
+    """Keep the certificates' bytes and fingerprints."""
+    rows = [
+        {"of": one.serial, "der": one.der, "fingerprint": one.fingerprint, "issued_at": now} for one in issued
+    ]
+    connection.execute(_SIGNED, rows)
+    add_words(connection, {one.serial: [one.fingerprint] for one in issued})
 
 
 def read_certificates() -> Select[Any]:
@@ -157,6 +179,15 @@ def read_certificate(connection: Connection, serial: str, *, lock: bool = False)
     if row is None:
         raise NotFound(N_("There is no certificate %(serial)s."), serial=serial[:60])
     return certificate_of(row)
+
+
+def lock_certificates(connection: Connection, serials: Iterable[str]) -> dict[str, Certificate]:
+    """Several certificates by serial, kept from others until the transaction ends."""
+    query = (
+        read_certificates().where(certificates.c.serial.in_(list(serials))).order_by(certificates.c.serial)
+    )
+    rows = connection.execute(query.with_for_update(of=certificates))
+    return {row.serial: certificate_of(row) for row in rows}
 
 
 def certificate_of_request(connection: Connection, request_id: str) -> Certificate | None:
@@ -268,6 +299,16 @@ def put_service(connection: Connection, row: Mapping[str, Any], *, each_authorit
     connection.execute(insert(services).values(dict(row)))
 
 
+_SIGNED = (
+    update(certificates)
+    .where(certificates.c.serial == bindparam("of"))
+    .values(
+        der=bindparam("der"),
+        fingerprint=bindparam("fingerprint"),
+        issued_at=bindparam("issued_at"),
+        state=str(State.ISSUED),
+    )
+)
 _REVOCATION = (
     "id",
     "serial",

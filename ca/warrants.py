@@ -1,6 +1,6 @@
 """Warrants of what is intended and not signed yet: what the signer is sent, also after a crash (ca.signer.warrant)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Column, Connection, ForeignKey, String, Table, Text, delete, insert, select
 
@@ -14,8 +14,11 @@ warrants = Table(
 )
 
 
-def add(connection: Connection, serial: str, warrant: str) -> None:
-    connection.execute(insert(warrants).values(serial=serial, warrant=warrant))
+def add(connection: Connection, given: Mapping[str, str]) -> None:
+    """Keep warrants by serial."""
+    connection.execute(
+        insert(warrants), [{"serial": serial, "warrant": one} for serial, one in given.items()]
+    )
 
 
 def read(connection: Connection) -> Mapping[str, str]:
@@ -23,6 +26,6 @@ def read(connection: Connection) -> Mapping[str, str]:
     return {row.serial: row.warrant for row in connection.execute(select(warrants))}
 
 
-def remove(connection: Connection, serial: str) -> None:
-    """The certificate is stored; nothing is to be signed any more."""
-    connection.execute(delete(warrants).where(warrants.c.serial == serial))
+def remove(connection: Connection, serials: Iterable[str]) -> None:
+    """The certificates are stored; nothing is to be signed any more."""
+    connection.execute(delete(warrants).where(warrants.c.serial.in_(list(serials))))

@@ -1,5 +1,7 @@
 """Telling the log: what the issuing and marking of certificates call within their own transaction."""
 
+from collections.abc import Iterable
+
 from ca.model import Certificate, Reason
 from ca.transparency import store
 from ca.transparency.model import EntryType, Leaf
@@ -17,7 +19,19 @@ def tell(
     reason: Reason | None = None,
 ) -> None:
     """Queue the leaf: it is logged if, and only if, the transaction is kept. ``issuer_spki`` is the issuing CA's key."""
-    leaf = Leaf(
+    store.enqueue(uow.connection, [_leaf(clock, what, certificate, issuer_spki, reason)])
+
+
+def tell_issued(uow: UnitOfWork, clock: Clock, issued: Iterable[tuple[Certificate, bytes]]) -> None:
+    """As ``tell`` for certificates that were issued together, each with the key of its CA."""
+    leaves = [_leaf(clock, EntryType.ISSUED, certificate, spki) for certificate, spki in issued]
+    store.enqueue(uow.connection, leaves)
+
+
+def _leaf(
+    clock: Clock, what: EntryType, certificate: Certificate, issuer_spki: bytes, reason: Reason | None = None
+) -> Leaf:
+    return Leaf(
         type=what,
         serial=certificate.serial,
         certificate=certificate.fingerprint,
@@ -25,4 +39,3 @@ def tell(
         at=clock.now(),
         reason=None if reason is None else reason.name.lower(),
     )
-    store.enqueue(uow.connection, leaf)

@@ -1,7 +1,7 @@
 """The statements on the log's tables (ca.transparency.tables)."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,9 +25,9 @@ _ONLY = 1  # the state's one row
 
 
 # --- what waits
-def enqueue(connection: Connection, leaf: Leaf) -> None:
-    """Have the leaf logged; in the transaction of the act that it tells of."""
-    connection.execute(insert(queue).values(leaf=leaf.encoded().decode()))
+def enqueue(connection: Connection, leaves: Iterable[Leaf]) -> None:
+    """Have the leaves logged; in the transaction of the act that they tell of."""
+    connection.execute(insert(queue), [{"leaf": leaf.encoded().decode()} for leaf in leaves])
 
 
 def waiting(connection: Connection, most: int) -> Sequence[Row[Any]]:

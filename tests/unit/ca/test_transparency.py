@@ -205,7 +205,7 @@ def test_a_logged_certificate_that_the_register_lost_is_found(world: World) -> N
     world.ca.log.sequencer.run()
     stranger = Leaf(EntryType.ISSUED, "ab" * 16, "cd" * 32, "ef" * 32, world.ca.clock.now())
     with world.ca.database.begin() as uow:
-        store.enqueue(uow.connection, stranger)
+        store.enqueue(uow.connection, [stranger])
     world.ca.log.sequencer.run()
     assert world.ca.log.check.run().findings == ((Finding.UNKNOWN, "ab" * 16),)
 
@@ -417,4 +417,4 @@ def _serials(world: World) -> list[str]:
 def _relog(world: World, connection: object, serial: str) -> None:
     found = connection.execute(select(certificates).where(certificates.c.serial == serial)).one()  # type: ignore[attr-defined]
     leaf = Leaf(EntryType.ISSUED, serial, found.fingerprint, "00" * 32, world.ca.clock.now())
-    store.enqueue(connection, leaf)  # type: ignore[arg-type]
+    store.enqueue(connection, [leaf])  # type: ignore[arg-type]
