@@ -20,6 +20,9 @@ SCHEDULES: Mapping[str, tuple[str, str]] = {
 def handlers(service: CaService) -> dict[str, Handler]:
     """Each is safe to repeat: it looks at what is, not at what it did last time."""
     return {
+        "ca.batch-file": service.registration.work.file,
+        "ca.batch-issue": service.registration.work.issue,
+        "ca.batch-keys": service.registration.work.make_keys,
         "ca.recover": _counting(service.issuance.recover),
         "ca.crl-refresh": _counting(service.publication.refresh),
         "ca.expire": _counting(service.lifecycle.expire),

@@ -5,6 +5,7 @@ from dataclasses import replace
 from sqlalchemy import ColumnElement, Connection, false, select
 
 from ca.model import Certificate, Request, Revocation, State
+from ca.registration.tables import batch_rows
 from ca.store import (
     certificate_of,
     read_certificates,
@@ -32,6 +33,7 @@ CERTIFICATES: Listing[Certificate] = Listing(
     filters={
         "state": equals(certificates.c.state),
         "profile": equals(certificates.c.profile),
+        "profile_version": equals(certificates.c.profile_version),
         "unit": equals(certificates.c.unit),
         "authority": equals(certificates.c.authority),
         "request": equals(certificates.c.request),
@@ -49,6 +51,11 @@ def _filed_by(names: tuple[str, ...]) -> ColumnElement[bool]:
     return requests.c.requested_by.in_(names) | requests.c.requested_by.in_(people)
 
 
+def _filed_in(values: tuple[str, ...]) -> ColumnElement[bool]:
+    """Requests that those batches filed."""
+    return requests.c.id.in_(select(batch_rows.c.request).where(batch_rows.c.batch.in_(values)))
+
+
 REQUESTS: Listing[Request] = Listing(
     query=read_requests(),
     key=requests.c.id,
@@ -60,6 +67,7 @@ REQUESTS: Listing[Request] = Listing(
         "profile": equals(requests.c.profile),
         "unit": equals(requests.c.unit),
         "requested_by": _filed_by,
+        "batch": _filed_in,
     },
     facets={"state": requests.c.state},
 )

@@ -2,6 +2,7 @@
 
 from ca.cli import (
     approving,
+    batch,
     hierarchy,
     keys,
     lifecycle,
@@ -16,6 +17,7 @@ from ca.cli.base import commands
 
 __all__ = [
     "approving",
+    "batch",
     "commands",
     "hierarchy",
     "keys",

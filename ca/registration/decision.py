@@ -9,6 +9,7 @@ from ca.model import Certificate, Request, State, move
 from ca.profiles import Profiles
 from ca.registration.filing import check_key_history, digest_of
 from ca.registration.signatures import Signatures
+from ca.registration.store import batch_decided_as_one
 from kernel.audit.model import AuditAction
 from kernel.errors import Conflict, IntegrityFailed
 from kernel.events import Event, EventKind
@@ -44,6 +45,7 @@ class Decision:
         with self._database.begin() as uow:
             request = store.read_request(uow.connection, request_id, lock=True)
             _require_open(request)
+            _require_single(uow, request)
             signed = self._signatures.check(uow, by, request, signature)
             approval = self._approvals.decide(
                 uow, request.approval, by, approve=True, reason=reason, signed=signed
@@ -79,6 +81,7 @@ class Decision:
         with self._database.begin() as uow:
             request = store.read_request(uow.connection, request_id, lock=True)
             _require_open(request)
+            _require_single(uow, request)
             self._approvals.decide(uow, request.approval, by, approve=False, reason=reason)
             self.refuse(uow, by, request, reason)
             return store.read_request(uow.connection, request_id)
@@ -99,6 +102,18 @@ def changed(place: str) -> IntegrityFailed:
         mend=N_("Reject it, and look for who changed it."),
         place=place,
     )
+
+
+def _require_single(uow: UnitOfWork, request: Request) -> None:
+    """Conflict for a request that is decided with its whole batch."""
+    batch = batch_decided_as_one(uow.connection, request.id)
+    if batch is not None:
+        raise Conflict(
+            N_("This request is decided with its whole batch, %(batch)s."),
+            mend=N_("Decide on the batch."),
+            place=request.id,
+            batch=batch,
+        )
 
 
 def _require_open(request: Request) -> None:

@@ -12,6 +12,7 @@ from ca.encoding import names as naming
 from ca.model import TRANSITIONS, Request, State
 from ca.ports import Box
 from ca.profiles import Profile, Profiles, Usage
+from ca.profiles.store import units_for
 from ca.registration.blocklists import Blocklists
 from ca.registration.csr import spki_of
 from kernel.audit.model import AuditAction
@@ -25,7 +26,7 @@ from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.ids import new_id
 from kernel.pki.algorithms import algorithm, algorithm_of, generate
-from kernel.store import UnitOfWork
+from kernel.store import Database, UnitOfWork
 
 KEY_KIND = "p256"  # of keys made here
 
@@ -58,8 +59,15 @@ class Filing:
     """What filing consists of, whoever files: registrar, batch, holder. They check permissions before they come here."""
 
     def __init__(
-        self, clock: Clock, approvals: Approvals, profiles: Profiles, box: Box, blocklists: Blocklists
+        self,
+        database: Database,
+        clock: Clock,
+        approvals: Approvals,
+        profiles: Profiles,
+        box: Box,
+        blocklists: Blocklists,
     ) -> None:
+        self._database = database
         self._clock = clock
         self._approvals = approvals
         self._profiles = profiles
@@ -72,8 +80,19 @@ class Filing:
         if not asked.evidence.strip():
             raise Invalid(N_("Say how the applicant's identity was checked."), place="evidence")
         complete = profile.complete_subject(asked.subject)
-        profile.check_names(asked.names)
+        profile.check_names(asked.names, self._units(profile, asked.unit))
         return profile, complete
+
+    def rehearse(self, connection: Connection, asked: Application) -> str:
+        """As filing would do, and nothing is kept; the errors of ``draft`` and ``store``. What tells its key from others."""
+        profile, complete = self.check(asked)
+        if asked.csr is None:
+            return ""
+        spki = spki_of(asked.csr)
+        self._blocklists.refuse(spki)
+        profile.check_key(algorithm_of(spki))
+        check_key_history(connection, spki, complete)
+        return sha256_hex(spki)
 
     def draft(self, by: Principal, asked: Application) -> Draft:
         """The checked application with its key. BadCsr, ProfileViolation, Invalid name the place."""
@@ -102,8 +121,7 @@ class Filing:
     def store(self, uow: UnitOfWork, by: Principal, draft: Draft) -> Request:
         """Keep the request and ask for its approval; Conflict for a key of others or what can not be renewed."""
         request = draft.request
-        check_key_history(uow.connection, request.spki, request.subject)
-        _check_replaced(uow.connection, request)
+        self.admit(uow.connection, request)
         target = f"request:{request.id}"
         approval = self._approvals.open(
             uow,
@@ -118,8 +136,18 @@ class Filing:
         )
         return self.keep(uow, by, replace(draft, request=replace(request, approval=approval.id)))
 
+    @staticmethod
+    def admit(connection: Connection, request: Request) -> None:
+        """Conflict for a key of others or what can not be renewed; nothing is written."""
+        check_key_history(connection, request.spki, request.subject)
+        _check_replaced(connection, request)
+
+    def approvals_for(self, profile_id: str) -> int:
+        """How many people have to approve a request of that profile."""
+        return max(1, self._profiles.get(profile_id).approvals)
+
     def keep(self, uow: UnitOfWork, by: Principal, draft: Draft) -> Request:
-        """Keep a request whose approval is asked for elsewhere, as that of a batch."""
+        """Keep an admitted request whose approval is asked for elsewhere, as that of a batch."""
         filed = draft.request
         target = f"request:{filed.id}"
         store.add_request(uow.connection, filed, draft.csr, sha256_hex(filed.spki), draft.sealed_key)
@@ -143,6 +171,12 @@ class Filing:
                 profile=profile_id,
             )
         return profile
+
+    def _units(self, profile: Profile, unit: str) -> tuple[str, ...]:
+        if not profile.names.by_unit:
+            return (unit,)
+        with self._database.read() as connection:
+            return units_for(connection, profile, unit)
 
     def _key(self, request_id: str, csr: bytes | None) -> tuple[bytes, str | None]:
         if csr is not None:

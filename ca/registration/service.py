@@ -7,6 +7,8 @@ from ca.issuance import Issuance
 from ca.model import Certificate, Request
 from ca.ports import Box, Evidence
 from ca.profiles import Profiles
+from ca.registration.batches import Batches
+from ca.registration.batchwork import BatchWork
 from ca.registration.blocklists import Blocklists
 from ca.registration.decision import Decision
 from ca.registration.delivery import Delivery
@@ -47,11 +49,15 @@ class Registration:
         self._database = database
         self._access = access
         self._signatures = Signatures(clock, approvals, signing)
-        self._filing = Filing(clock, approvals, profiles, box, blocklists)
+        self._filing = Filing(database, clock, approvals, profiles, box, blocklists)
         self._decision = Decision(database, approvals, profiles, issuance, self._signatures)
         self._delivery = Delivery(database, clock, box)
         self._clock = clock
         self.papers = Papers(database, clock, access, box, evidence)
+        self.batches = Batches(
+            database, clock, access, approvals, profiles, self._filing, self._signatures, box
+        )
+        self.work = BatchWork(database, approvals, self._filing, self._decision, issuance, box)
 
     def file(
         self,

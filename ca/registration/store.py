@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, insert, literal, select, update
 
 from ca.model import State
-from ca.registration.tables import batch_rows, passwords, phrases, reminders
+from ca.registration.tables import batch_rows, batches, passwords, phrases, reminders
 from ca.tables import certificates, requests
 
 
@@ -86,8 +86,9 @@ def add_reminder(connection: Connection, row: Row[Any], now: datetime) -> None:
 
 
 # --- batches
-def batch_of(connection: Connection, request_id: str) -> str | None:
-    """The batch that a request was filed by."""
-    query = select(batch_rows.c.batch).where(batch_rows.c.request == request_id)
+def batch_decided_as_one(connection: Connection, request_id: str) -> str | None:
+    """The batch with which a request is decided, if it is."""
+    query = select(batch_rows.c.batch).join(batches, batches.c.id == batch_rows.c.batch)
+    query = query.where(batch_rows.c.request == request_id, batches.c.together.is_(True))
     found: str | None = connection.execute(query).scalar_one_or_none()
     return found

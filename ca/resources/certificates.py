@@ -58,6 +58,7 @@ class CertificateRecord(Record):
     profile: str
     profile_title: str
     profile_version: str
+    version_key: str
     authority: str
     authority_name: str
     unit: str
@@ -103,6 +104,7 @@ def certificate_record(found: Certificate, titles: Mapping[str, str]) -> Certifi
         profile=found.profile,
         profile_title=titles.get(found.profile, found.profile),
         profile_version=found.profile_version,
+        version_key=f"{found.profile}@{found.profile_version}",
         authority=found.authority,
         authority_name=found.authority_name,
         unit=found.unit,
@@ -364,7 +366,13 @@ CERTIFICATES = Resource(
         Column("reason", N_("What relying parties are told"), Cell.STATE, REASON_LABELS, shown=False),
         Column("fingerprint", N_("SHA-256"), Cell.CODE, shown=False),
         Column("request", N_("Request number"), Cell.CODE, shown=False, link=Link("ca.requests")),
-        Column("profile_version", N_("Version of the profile"), Cell.CODE, shown=False),
+        Column(
+            "profile_version",
+            N_("Version of the profile"),
+            Cell.CODE,
+            shown=False,
+            link=Link("ca.profile-versions", "version_key"),
+        ),
     ),
     filters=(
         Filter("state", N_("State"), labels=CERTIFICATE_STATES),
@@ -375,6 +383,7 @@ CERTIFICATES = Resource(
         Filter("expires_after", N_("Ends after"), FilterKind.TIME),
         Filter("revoked_since", N_("Revoked since"), FilterKind.TIME),
         Filter("request", N_("Request number"), FilterKind.TEXT),
+        Filter("profile_version", N_("Version of the profile"), FilterKind.TEXT),
     ),
     verbs=_VERBS,
     downloads=_DOWNLOADS,

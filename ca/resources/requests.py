@@ -278,6 +278,7 @@ REQUESTS = Resource(
         PROFILE,
         UNIT,
         Filter("requested_by", N_("Filed by"), FilterKind.TEXT),
+        Filter("batch", N_("Batch of requests"), FilterKind.TEXT),
     ),
     verbs=(
         Verb(

@@ -59,12 +59,13 @@ class TableRow:
 class Columns:
     """What a table may have: field -> accepted heads (any case), the first one written on export; and which must be there.
 
-    A head ``attr:NAME`` (属性:NAME) is the free field NAME when ``free`` is set.
+    A head ``attr:NAME`` (属性:NAME) is the free field NAME when ``free`` is set. ``longest``: characters of a cell.
     """
 
     heads: Mapping[str, tuple[str, ...]]
     required: tuple[str, ...]
     free: bool = False
+    longest: int = MAX_CELL
 
     def field_of(self, head: str) -> str | None:
         plain = head.strip().casefold()
@@ -128,7 +129,7 @@ def _by_field(
         _limit(number, most, N_("The table has more than %(limit)s rows."), file)
         if not any(value.strip() for value in values):
             continue
-        faulty = list(_faulty_cells(number, values, fields))
+        faulty = list(_faulty_cells(number, values, fields, columns.longest))
         faults += faulty
         if not faulty:
             cells = {name: _plain(value) for (name, _), value in zip(fields, values, strict=False) if name}
@@ -164,14 +165,16 @@ def _heads(values: Sequence[str], columns: Columns, file: str) -> list[tuple[str
     return fields
 
 
-def _faulty_cells(number: int, values: Sequence[str], fields: list[tuple[str, str]]) -> Iterator[RowError]:
+def _faulty_cells(
+    number: int, values: Sequence[str], fields: list[tuple[str, str]], longest: int
+) -> Iterator[RowError]:
     for position, value in enumerate(values):
         name, head = fields[position] if position < len(fields) else ("", "")
         if not name and value.strip():
             yield RowError(number, f"#{position + 1}", N_("The cell stands in a column without a head."))
-        elif len(value) > MAX_CELL:
+        elif len(value) > longest:
             yield RowError(
-                number, head, N_("The cell has more than %(limit)s characters."), params={"limit": MAX_CELL}
+                number, head, N_("The cell has more than %(limit)s characters."), params={"limit": longest}
             )
         elif formula_like(value):
             yield RowError(

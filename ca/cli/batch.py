@@ -1,0 +1,169 @@
+"""`weicheng ca batch`: requests from a spreadsheet, and what becomes of them."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ca.cli.base import NEW_FILE, OLD_FILE, commands, cursor_option, given, limit_option, tell_more
+from kernel.edges.cli import group, pass_app, reason_option
+from kernel.i18n import N_, translate
+
+batches = group("batch", N_("Requests of many applicants from one spreadsheet."))
+commands.add_command(batches)
+
+COLUMNS = (
+    N_("id"),
+    N_("name"),
+    N_("profile"),
+    N_("unit"),
+    N_("state"),
+    N_("size"),
+    N_("filed"),
+    N_("faults"),
+)
+_profile = click.argument("profile")
+_table = click.argument("file", type=OLD_FILE)
+_unit = click.option("--unit", required=True, help=N_("Unit of rows that name none."))
+_evidence = click.option("--evidence", required=True, help=N_("How the applicants' identity was checked."))
+
+
+def _asked(profile: str, file: Path, unit: str, evidence: str, together: bool = False) -> Any:
+    from ca.registration import sheets
+    from ca.registration.batches import Asked
+    from kernel.assets.tables import TableFile
+
+    table = TableFile.of(file)
+    return Asked(TableFile(table.name, table.data, sheets.MOST + 1), profile, unit, evidence, together)
+
+
+@batches.command("template", help=N_("Write the empty table of a profile (.xlsx or .csv)."))
+@_profile
+@click.argument("file", type=NEW_FILE)
+@pass_app
+def template(app: Any, profile: str, file: Path) -> None:
+    form = file.suffix.removeprefix(".").lower() or "xlsx"
+    file.write_bytes(app.ca.registration.batches.template(app.principal, profile, form))
+    app.out.record({"file": str(file)})
+
+
+@batches.command("check", help=N_("Try a table: tells every bad row and stores nothing."))
+@_profile
+@_table
+@_unit
+@_evidence
+@pass_app
+def check(app: Any, profile: str, file: Path, unit: str, evidence: str) -> Any:
+    trial = app.ca.registration.batches.check(app.principal, _asked(profile, file, unit, evidence))
+    rows = [
+        {
+            "row": fault.row,
+            "column": fault.column,
+            "fault": translate(fault.message, **fault.params),
+            "mend": translate(fault.mend, **fault.params),
+        }
+        for fault in trial.faults
+    ]
+    app.out.note(N_("%(good)s rows are good, %(bad)s faults."), good=trial.good, bad=len(rows))
+    app.out.rows(rows, (N_("row"), N_("column"), N_("fault"), N_("mend")))
+
+
+@batches.command("file", help=N_("File a table whose rows are all good; the worker files its requests."))
+@_profile
+@_table
+@_unit
+@_evidence
+@click.option("--together", is_flag=True, help=N_("One decision for all of them."))
+@pass_app
+def file_(app: Any, profile: str, file: Path, unit: str, evidence: str, together: bool) -> None:
+    asked = _asked(profile, file, unit, evidence, together)
+    batch, job = app.ca.registration.batches.file(app.principal, asked)
+    app.out.record(_row(batch) | {"job": job})
+
+
+@batches.command("list", help=N_("Batches of your units, newest first."))
+@click.option("--state", help=N_("Only those in this state."))
+@limit_option
+@cursor_option
+@pass_app
+def list_(app: Any, state: str | None, limit: int, cursor: str) -> None:
+    from kernel.store.listing import Ask
+
+    page = app.ca.registration.batches.page(
+        app.principal, Ask(filters=given(state=state), cursor=cursor, limit=limit)
+    )
+    app.out.rows([_row(one) for one in page.items], COLUMNS)
+    tell_more(app, page)
+
+
+@batches.command("show", help=N_("One batch: how far it is, the digest of its requests."))
+@click.argument("batch")
+@pass_app
+def show(app: Any, batch: str) -> None:
+    found = app.ca.registration.batches.get(app.principal, batch)
+    _first, digest = app.ca.registration.batches.sample(app.principal, batch)
+    app.out.record(_row(found) | {"digest": digest})
+
+
+@batches.command("results", help=N_("Write what became of each row (.xlsx or .csv)."))
+@click.argument("batch")
+@click.argument("file", type=NEW_FILE)
+@pass_app
+def results(app: Any, batch: str, file: Path) -> None:
+    from ca.registration import sheets
+    from ca.resources.batches import result_rows
+
+    form = file.suffix.removeprefix(".").lower() or "xlsx"
+    file.write_bytes(sheets.written(form, result_rows(app, app.principal, batch)))
+    app.out.record({"file": str(file)})
+
+
+@batches.command("approve", help=N_("Approve a whole batch; the worker issues its certificates."))
+@click.argument("batch")
+@click.option("--reason", default="", help=N_("Remark for the audit trail."))
+@pass_app
+def approve(app: Any, batch: str, reason: str) -> None:
+    decided, job = app.ca.registration.batches.approve(app.principal, batch, reason)
+    app.out.record(_row(decided) | {"job": job})
+
+
+@batches.command("reject", help=N_("Turn a whole batch down."))
+@click.argument("batch")
+@reason_option
+@pass_app
+def reject(app: Any, batch: str, reason: str) -> None:
+    app.out.record(_row(app.ca.registration.batches.reject(app.principal, batch, reason)))
+
+
+@batches.command("make-keys", help=N_("Have the key files of what is issued made."))
+@click.argument("batch")
+@pass_app
+def make_keys(app: Any, batch: str) -> None:
+    app.out.record({"batch": batch, "job": app.ca.registration.batches.make_keys(app.principal, batch)})
+
+
+@batches.command("take-keys", help=N_("Take the key files as a ZIP archive, once."))
+@click.argument("batch")
+@click.argument("file", type=NEW_FILE)
+@pass_app
+def take_keys(app: Any, batch: str, file: Path) -> None:
+    from kernel.secrets import write_private
+
+    write_private(file, app.ca.registration.batches.take_keys(app.principal, batch))
+    app.out.record({"file": str(file)})
+
+
+@batches.command("take-passwords", help=N_("Take the passwords of the key files as CSV, once."))
+@click.argument("batch")
+@click.argument("file", type=NEW_FILE)
+@pass_app
+def take_passwords(app: Any, batch: str, file: Path) -> None:
+    from kernel.secrets import write_private
+
+    write_private(file, app.ca.registration.batches.take_passwords(app.principal, batch))
+    app.out.record({"file": str(file)})
+
+
+def _row(batch: Any) -> dict[str, Any]:
+    return asdict(batch)
