@@ -17,7 +17,7 @@ from kernel.i18n import N_
 
 def serve(settings: Settings) -> int:
     """Run until told to stop; Unavailable when nothing is set that opens keys, or will by officers' shares."""
-    protection = harden()
+    protection = harden(keep_network=settings.signer.hsm.network)
     keys = activation(settings)
     control = Control(keys, protection)
     signing = Signing(settings.signer.approvals)

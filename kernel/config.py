@@ -61,6 +61,7 @@ class Hsm(Section):
     label: str = ""
     pin: SecretStr | None = None  # needed until officers hold shares
     roles: tuple[str, ...] = ()  # such as root and issuing; none named: all
+    network: bool = False  # the module reaches the HSM over the network, which the signer then does not leave
 
 
 class Signer(Section):

@@ -125,7 +125,7 @@ def _row(found: Any) -> dict[str, Any]:
         "places": [_place(one) for one in found.places],
         "core_dumps": not found.no_core_dump,
         "memory_locked": found.memory_locked,
-        "network": found.network,
+        "network": not found.no_network,
     }
 
 

@@ -70,7 +70,7 @@ def signer_record(found: SignerStatus) -> SignerRecord:
         renewal=_holders(found.new, N_("has confirmed")),
         no_core_dump=found.no_core_dump,
         memory_locked=found.memory_locked,
-        no_network=not found.network,
+        no_network=found.no_network,
     )
 
 

@@ -5,7 +5,7 @@ Shares travel as bodies of messages, never in headers, which are logged when the
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ca.signer.activation import Activation
@@ -74,7 +74,7 @@ class SignerStatus:
     keys: tuple[KeyStatus, ...] = ()
     no_core_dump: bool = False
     memory_locked: bool = False
-    network: bool = True
+    no_network: bool = False
 
     @property
     def state(self) -> str:
@@ -96,7 +96,6 @@ class Control:
 
     activation: Activation
     protection: Protection
-    network: bool = field(default=True)
 
     def answer(self, header: Mapping[str, Any], body: bytes) -> bytes:
         """The body of the answer; Invalid for a request that is none."""
@@ -138,9 +137,7 @@ class Control:
                 {"place": str(one.place), "where": one.where, "fault": _fault(one.fault)} for one, _ in seen
             ],
             "keys": [_key(key, str(one.place)) for one, keys in seen for key in keys],
-            "no_core_dump": self.protection.no_core_dump,
-            "memory_locked": self.protection.memory_locked,
-            "network": self.network,
+            **asdict(self.protection),
         }
 
 

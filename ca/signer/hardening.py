@@ -1,16 +1,20 @@
-"""What keeps secrets in the signer's memory from leaving it: no core dumps, no look from outside, no swap."""
+"""What keeps secrets in the signer's memory from leaving it: no network, no core dumps, no look from outside, no swap."""
 
 import ctypes
 import os
 import resource
 from dataclasses import dataclass
 
+import structlog
+
 from kernel.errors import Invalid
 from kernel.i18n import N_
 
+_CLONE_NEWNET = 0x40000000
 _PR_SET_DUMPABLE = 4
 _MCL_CURRENT, _MCL_FUTURE = 1, 2
 _SECRETS = ("WEICHENG_SIGNER__PASSPHRASE", "WEICHENG_SIGNER__HSM__PIN", "WEICHENG_SIGNER__TOKEN_KEY")
+_log = structlog.get_logger("signer")
 
 
 @dataclass(frozen=True)
@@ -19,10 +23,14 @@ class Protection:
 
     no_core_dump: bool
     memory_locked: bool
+    no_network: bool
 
 
-def harden() -> Protection:
-    """Protect this process as far as the system lets it; Invalid when a secret stands in its environment."""
+def harden(*, keep_network: bool = False) -> Protection:
+    """Protect this process as far as the system lets it; Invalid when a secret stands in its environment.
+
+    ``keep_network``: for an HSM that is reached over the network.
+    """
     given = [name for name in _SECRETS if name in os.environ]
     if given:  # every process of the same user could read it in /proc
         raise Invalid(
@@ -33,7 +41,11 @@ def harden() -> Protection:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     libc = ctypes.CDLL(None, use_errno=True)
     undumpable = libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0
-    return Protection(undumpable, _lock_memory(libc))
+    # an empty network namespace of its own; without the privilege it opens no socket but its Unix one
+    alone = not keep_network and libc.unshare(_CLONE_NEWNET) == 0
+    found = Protection(undumpable, _lock_memory(libc), alone)
+    _log.info("hardened", **vars(found))
+    return found
 
 
 def _lock_memory(libc: ctypes.CDLL) -> bool:

@@ -1,11 +1,10 @@
 """The signer process: the keys, a Unix socket, nothing else.
 
-It takes itself off the network (a network namespace of its own) where the system allows, talks only to processes of its own
+It is off the network and closed to debuggers (ca.signer.hardening), talks only to processes of its own
 user (SO_PEERCRED), wants a MAC with whatever is not for everybody (ca.signer.warrant), and parses whatever it is asked to sign.
 Bounds: message sizes, connections, idle time.
 """
 
-import ctypes
 import json
 import os
 import signal
@@ -27,17 +26,10 @@ from ca.signer.warrant import Credential, check_digest, digest_of, is_open
 from kernel.errors import ErrorCode, Invalid, Unavailable, WeichengError
 from kernel.i18n import N_
 
-_CLONE_NEWNET = 0x40000000
 _IDLE_SECONDS = 300.0
 MAX_CONNECTIONS = 64
 
 _log = structlog.get_logger("signer")
-
-
-def leave_network() -> bool:
-    """Move this process into an empty network namespace; False when the system does not permit it (no privilege)."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    return bool(libc.unshare(_CLONE_NEWNET) == 0)
 
 
 class SignerServer:
@@ -161,13 +153,7 @@ def serve(
     control: Control | None = None,
     signing: Signing = Signing.WHERE_POSSIBLE,
 ) -> int:
-    """Run the signer process until SIGTERM or SIGINT: off the network first, then the socket; 0 at an orderly end."""
-    if leave_network():
-        if control is not None:
-            control.network = False
-        _log.info("left the network")
-    else:
-        _log.warning("network namespace not permitted; the signer opens no socket but its own")
+    """Run the signer process, which was hardened before, until SIGTERM or SIGINT; 0 at an orderly end."""
     server = SignerServer(keys, path, credential, control, signing)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())

@@ -19,7 +19,9 @@ class ControlledSigner(Guarded):
     def __init__(self, record: Path) -> None:
         self.memory = MemoryKeys()
         self.activation = Activation(record, self._opened, Secrets("given by the settings"))
-        self.control = Control(self.activation, Protection(no_core_dump=True, memory_locked=False))
+        self.control = Control(
+            self.activation, Protection(no_core_dump=True, memory_locked=False, no_network=False)
+        )
         super().__init__(self.activation, Credential(lambda: b"the secret of one process" * 2))
 
     def call(self, header: Mapping[str, Any], body: bytes = b"") -> bytes:
