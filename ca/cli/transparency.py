@@ -38,7 +38,7 @@ def heads(app: Any, limit: int, cursor: str) -> None:
     from kernel.store.listing import Ask
 
     page = app.ca.log.heads(app.principal, Ask(cursor=cursor, limit=limit))
-    columns = (N_("number"), N_("at"), N_("size"), N_("root"), N_("log"))
+    columns = (N_("head"), N_("at"), N_("size"), N_("root_hash"), N_("log"))
     app.out.rows([_head_row(one) for one in page.items], columns)
     tell_more(app, page)
 
@@ -55,10 +55,9 @@ def entries(app: Any, serial: str | None, kind: str | None, limit: int, cursor: 
     ask = Ask(filters=given(serial=serial, type=kind), cursor=cursor, limit=limit)
     page = app.ca.log.page(app.principal, ask)
     rows = [
-        {"number": one.number, "type": str(one.type), "serial": one.serial, "at": one.at}
-        for one in page.items
+        {"entry": one.number, "type": str(one.type), "serial": one.serial, "at": one.at} for one in page.items
     ]
-    app.out.rows(rows, (N_("number"), N_("type"), N_("serial"), N_("at")))
+    app.out.rows(rows, (N_("entry"), N_("type"), N_("serial"), N_("at")))
     tell_more(app, page)
 
 
@@ -83,7 +82,7 @@ def proof(app: Any, number: int, out: Path) -> None:
 
     found = app.ca.log.prove(app.principal, number)
     _write(out, proof_json(app, found))
-    app.out.record({"file": str(out), "number": number, "size": found.head.head.size})
+    app.out.record({"file": str(out), "entry": number, "size": found.head.head.size})
 
 
 @log.command("consistency", help=N_("Write the proof that the log only grew since it had this size."))
@@ -159,13 +158,13 @@ def verify(
         leaf, path = offline.read_inclusion(proof_file.read_bytes())
         offline.verify_inclusion(leaf, found, path)
     app.out.record(
-        {"log": found.log, "size": found.size, "root": found.root, "at": found.at, "verdict": "intact"}
+        {"log": found.log, "size": found.size, "root_hash": found.root, "at": found.at, "verdict": "intact"}
     )
 
 
 def _head_row(signed: Any) -> dict[str, Any]:
     head = signed.head
-    return {"number": signed.number, "at": head.at, "size": head.size, "root": head.root, "log": head.log}
+    return {"head": signed.number, "at": head.at, "size": head.size, "root_hash": head.root, "log": head.log}
 
 
 def _write(out: Path | None, value: Any) -> None:

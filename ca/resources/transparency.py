@@ -215,7 +215,7 @@ LOG_ENTRIES = Resource(
     item=_entry,
     columns=(
         Column("number", N_("Number of the entry"), Cell.NUMBER, sort="number"),
-        Column("type", N_("What happened"), Cell.STATE, ENTRY_TYPES),
+        Column("type", N_("Act that is logged"), Cell.STATE, ENTRY_TYPES),
         Column("serial", N_("Serial number"), Cell.CODE, link=Link("ca.certificates")),
         Column("at", N_("At"), Cell.TIME),
         Column("reason", N_("What relying parties are told"), Cell.STATE, REASON_LABELS),
@@ -225,7 +225,7 @@ LOG_ENTRIES = Resource(
         Column("leaf", N_("Leaf as it is hashed"), Cell.CODE, shown=False),
     ),
     filters=(
-        Filter("type", N_("What happened"), labels=ENTRY_TYPES),
+        Filter("type", N_("Act that is logged"), labels=ENTRY_TYPES),
         Filter("serial", N_("Serial number"), FilterKind.TEXT),
         Filter("since", N_("Logged since"), FilterKind.TIME),
         Filter("until", N_("Logged before"), FilterKind.TIME),

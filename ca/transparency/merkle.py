@@ -6,6 +6,7 @@ A tree is given as ``node(level, number)``: the hash of the complete subtree ove
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 Node = Callable[[int, int], bytes]
 HASH_SIZE = 32
@@ -98,22 +99,36 @@ class Frontier:
 
 
 # --- verifying
-def included(leaf: bytes, number: int, size: int, path: Sequence[bytes], tree_root: bytes) -> bool:
-    """Whether ``path`` proves that the leaf with hash ``leaf`` is at ``number`` (RFC 9162 2.1.3.2)."""
+@dataclass(frozen=True)
+class Step:
+    """One step from a leaf to the root: the sibling, whether it stands on the left, and the hash above both."""
+
+    sibling: bytes
+    left: bool
+    above: bytes
+
+
+def climb(leaf: bytes, number: int, size: int, path: Sequence[bytes]) -> list[Step] | None:
+    """The steps from the leaf with that hash and place (RFC 9162 2.1.3.2); None for a path of another length."""
     if not 0 <= number < size:
-        return False
-    at, last, found = number, size - 1, leaf
+        return None
+    at, last, found, steps = number, size - 1, leaf, list[Step]()
     for sibling in path:
         if last == 0:
-            return False
-        if at & 1 or at == last:
-            found = node_hash(sibling, found)
-            while not at & 1 and at:
-                at, last = at >> 1, last >> 1
-        else:
-            found = node_hash(found, sibling)
+            return None
+        left = bool(at & 1) or at == last
+        found = node_hash(sibling, found) if left else node_hash(found, sibling)
+        steps.append(Step(sibling, left, found))
+        while left and at and not at & 1:
+            at, last = at >> 1, last >> 1
         at, last = at >> 1, last >> 1
-    return last == 0 and found == tree_root
+    return steps if last == 0 else None
+
+
+def included(leaf: bytes, number: int, size: int, path: Sequence[bytes], tree_root: bytes) -> bool:
+    """Whether ``path`` proves that the leaf with hash ``leaf`` is at ``number`` in the tree with that root."""
+    steps = climb(leaf, number, size, path)
+    return steps is not None and (steps[-1].above if steps else leaf) == tree_root
 
 
 def consistent(first: int, second: int, first_root: bytes, second_root: bytes, path: Sequence[bytes]) -> bool:

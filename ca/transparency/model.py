@@ -103,6 +103,11 @@ class Inclusion:
     path: tuple[bytes, ...]
 
     @property
+    def steps(self) -> list[merkle.Step]:
+        """From the leaf to the root; empty for a tree of one leaf, and for a path that does not fit."""
+        return merkle.climb(self.entry.hash, self.entry.number, self.head.head.size, self.path) or []
+
+    @property
     def holds(self) -> bool:
         wanted = bytes.fromhex(self.head.head.root)
         return merkle.included(self.entry.hash, self.entry.number, self.head.head.size, self.path, wanted)

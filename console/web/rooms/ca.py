@@ -30,6 +30,7 @@ from console.web.context import the_app, the_principal
 from console.web.engine.links import item_url, list_url
 from console.web.panels import Entry, Panel
 from console.web.pictures import Bar, Bars, Edge, Graph, Node
+from console.web.rooms import ca_log, ca_profiles
 from console.web.rooms.ca_validation import report
 from kernel.canonical import iso_utc
 from kernel.i18n import N_, translate
@@ -188,5 +189,9 @@ PANELS: Mapping[str, tuple[Panel, ...]] = {
         Panel(N_("What relying parties are told now"), "ca/standing.html", _standing),
         Panel(N_("Chain of certificates"), "ca/chain.html", _chain),
         Panel(N_("Fields of the certificate"), "ca/fields.html", _fields),
+        Panel(N_("In the transparency log"), "ca/logged.html", ca_log.of_certificate),
     ),
+    "ca.profile-versions": (Panel(N_("What changes"), "ca/profile_changes.html", ca_profiles.changes),),
+    "ca.log-entries": (Panel(N_("Proof of inclusion"), "ca/logged.html", ca_log.of_entry),),
+    "ca.tree-heads": (Panel(N_("The log now"), "ca/log_state.html", ca_log.of_head),),
 }
