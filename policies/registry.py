@@ -117,6 +117,17 @@ def read_documents(data: bytes, name: str) -> list[Document]:
         raise Invalid(N_("No valid YAML: %(problem)s."), place=name, problem=type(error).__name__) from error
 
 
+def read_one(data: bytes, part: str, schemas: Path = SCHEMAS) -> Any:
+    """The value of the one document of ``part`` that a YAML text holds; Invalid or FaultyData names the line."""
+    documents = read_documents(data, f"{part}/document")
+    if len(documents) != 1 or not isinstance(documents[0].value, dict):
+        raise Invalid(N_("The file holds no single YAML document."), place=part)
+    faults = list(_schema_faults(documents, schemas))
+    if faults:
+        raise FaultyData(faults)
+    return documents[0].value
+
+
 def _documents(text: str, name: str) -> Iterator[tuple[Any, Any]]:
     """Each document's node, which knows its lines, and its value; keys are checked before the value is built."""
     loader = yaml.SafeLoader(text)

@@ -30,6 +30,13 @@ def version_of(document: Mapping[str, Any]) -> str:
     return sha256_hex(canonical_json(document))[:16]
 
 
+def text_of(document: Mapping[str, Any]) -> str:
+    """The document as YAML, the way people write it."""
+    import yaml
+
+    return yaml.safe_dump(dict(document), allow_unicode=True, sort_keys=False, width=110)
+
+
 def profile_of(document: Mapping[str, Any]) -> Profile:
     """The profile; Invalid names the one whose data can not be used, and why."""
     try:

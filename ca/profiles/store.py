@@ -57,8 +57,13 @@ def adopt(connection: Connection, row: Mapping[str, Any]) -> bool:
     return insert_if_absent(connection, table, row)
 
 
-def add(connection: Connection, row: Mapping[str, Any]) -> None:
-    connection.execute(insert(table).values(dict(row)))
+def add(connection: Connection, found: ProfileVersion, approval: str) -> None:
+    """Store a proposed version with the approval that it waits for."""
+    row = {name: getattr(found, name) for name in _COLUMNS} | {
+        "state": str(found.state),
+        "approval": approval,
+    }
+    connection.execute(insert(table).values(row))
 
 
 def decide(connection: Connection, found: ProfileVersion, state: VersionState, now: datetime) -> None:

@@ -249,6 +249,7 @@ KINDS: Labels = {
     "ca:request": Label(N_("Certificate request")),
     "ca:batch": Label(N_("Batch of certificate requests")),
     "ca:ceremony": Label(N_("Key ceremony")),
+    "ca:profile": Label(N_("Version of a certificate profile")),
     "ca:revocation": Label(N_("Revocation of a CA's certificate")),
     "ca:anchor": Label(N_("Trust anchor")),
 }
@@ -257,6 +258,7 @@ OBJECTS: Mapping[str, str] = {
     "batch": "ca.batches",
     "ceremony": "ca.ceremonies",
     "revocation": "ca.revocations",
+    "profile-version": "ca.profile-versions",
     "anchor": "ca.anchors",
 }
 APPROVAL_STATES: Labels = {
