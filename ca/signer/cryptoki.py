@@ -73,20 +73,23 @@ class _FunctionList(ctypes.Structure):
 
 
 class Module:
-    """The module at ``path``. Unavailable when it can not be loaded; ``sessions`` is how many may be used at once."""
+    """The module at ``path``. Unavailable when it is none, PKCS11Error when it does not start.
+
+    ``sessions`` is how many may be used at once.
+    """
 
     def __init__(self, path: Path) -> None:
         self.sessions = MAX_SESSIONS
+        functions = ctypes.POINTER(_FunctionList)()
         try:
-            self._library = pkcs11.lib(str(path))
-            functions = ctypes.POINTER(_FunctionList)()
             ctypes.CDLL(str(path)).C_GetFunctionList(ctypes.byref(functions))
-        except (faults.PKCS11Error, OSError, AttributeError) as error:
+        except (OSError, AttributeError) as error:
             raise Unavailable(
                 N_("The PKCS#11 module can not be loaded."),
                 mend=N_("Correct signer.hsm.module; it is the library of the HSM's maker."),
                 place=str(path),
             ) from error
+        self._library = pkcs11.lib(str(path))
         self._functions = functions.contents
 
     def restart(self) -> None:
@@ -268,9 +271,9 @@ class TokenPool:
         self._fault, self._stale = None, False
 
     def _opened(self) -> Lease:
-        if self._module is None:
-            self._module = Module(self._path)
         try:
+            if self._module is None:
+                self._module = Module(self._path)
             self._module.restart()
             self._token = self._module.token(self.label)
             if self._token.flags & (pkcs11.TokenFlag.USER_PIN_LOCKED | pkcs11.TokenFlag.USER_PIN_FINAL_TRY):
