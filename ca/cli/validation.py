@@ -31,7 +31,7 @@ def _asked(
 ) -> Any:
     from ca.validation.service import Asked
 
-    brought = {
+    brought: dict[str, Any] = {
         "intermediates": intermediates.read_bytes() if intermediates else b"",
         "crls": crls.read_bytes() if crls else b"",
     }

@@ -14,7 +14,7 @@ from typing import Any
 
 from asn1crypto import crl, x509
 from pyhanko_certvalidator._state import ValProcState
-from pyhanko_certvalidator.authority import CertTrustAnchor
+from pyhanko_certvalidator.authority import CertTrustAnchor, derive_quals_from_cert
 from pyhanko_certvalidator.context import ValidationContext
 from pyhanko_certvalidator.errors import PathBuildingError, ValidationError
 from pyhanko_certvalidator.path import ValidationPath
@@ -46,6 +46,7 @@ from ca.validation.model import (
 )
 from ca.validation.refusals import refusal_of
 from ca.validation.revocation import Standing, anchor_of, relevant, status_of
+from kernel.errors import Invalid
 
 logging.getLogger("pyhanko_certvalidator").setLevel(logging.CRITICAL)  # what it has to say is in the report
 MOST_PATHS = 50
@@ -94,10 +95,7 @@ def validate(
     """Whether ``leaf`` (DER) chains to an anchor for what is asked. Bounded whatever the certificates are."""
     certificate = reading.certificate(leaf)
     registry = _registry(material)
-    anchors = [
-        CertTrustAnchor(reading.certificate(one), derive_default_quals_from_cert=True)
-        for one in material.anchors
-    ]
+    anchors = [_anchor(reading.certificate(one)) for one in material.anchors]
     trust = SimpleTrustManager.build(trust_roots=anchors)
     makes = _Contexts(registry, trust, material, question, algorithms)
     try:
@@ -152,8 +150,23 @@ def _registry(material: Material) -> _Registry:
     """Certificates of the same issuer and number stand once, the first of them: ours are given before a stranger's."""
     registry = _Registry()
     for one in (*material.anchors, *material.intermediates):
-        registry.register(reading.certificate(one))
+        try:
+            registry.register(reading.certificate(one))
+        except Invalid:  # something a document brought with it: no path leads through it
+            continue
     return registry
+
+
+def _anchor(certificate: x509.Certificate) -> CertTrustAnchor:
+    """An anchor within what its own certificate says: time, length of path, name constraints (RFC 5937). Policies of the
+    anchor require none; a length of path is of attribute authorities too, whose own the library would leave undefined."""
+    found = derive_quals_from_cert(certificate)
+    rules = found.standard_parameters
+    if rules is not None:
+        any_policy = frozenset(["any_policy"])
+        rules = replace(rules, user_initial_policy_set=any_policy, initial_explicit_policy=False)
+    bounds = replace(found, standard_parameters=rules, max_aa_path_length=found.max_path_length)
+    return CertTrustAnchor(certificate, bounds)
 
 
 async def _all(
@@ -186,6 +199,8 @@ async def _one(path: ValidationPath, context: ValidationContext, makes: _Context
         await intl_validate_path(context, path, parameters=makes.params, proc_state=state)
     except ValidationError as error:
         return _Tried(path, refusal_of(error, state.index, list(_certificates(path))))
+    except reading.BROKEN as error:
+        return _Tried(path, Refusal(Why.UNREADABLE, state.index, params={"detail": str(error)[:200]}))
     refusal = usage.refusal_of(list(_certificates(path)), makes.question)
     found = path.qualified_policies() or frozenset()
     policies = tuple(sorted(str(policy.user_domain_policy_id) for policy in found))
@@ -255,6 +270,7 @@ _STEP_OF = {
     Why.KEY_USAGE: Step.KEY_USAGE,
     Why.CRITICAL_EXTENSION: Step.CRITICAL,
     Why.OTHER: Step.SIGNATURE,
+    Why.UNREADABLE: Step.SIGNATURE,
 }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from asn1crypto import cms, crl, pem, x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from ca.validation.model import Shown
 from kernel.canonical import iso_utc
@@ -13,7 +14,7 @@ from kernel.i18n import N_
 T = TypeVar("T")
 MOST_CERTIFICATES = 500
 MOST_OCTETS = 64 * 2**20
-# what asn1crypto raises over octets that are no such structure
+# what asn1crypto and cryptography raise over octets that are no such structure
 BROKEN = (
     ValueError,
     TypeError,
@@ -23,6 +24,7 @@ BROKEN = (
     OverflowError,
     RecursionError,
     NotImplementedError,
+    UnsupportedAlgorithm,
 )
 
 

@@ -1,6 +1,6 @@
 """One signature of a CMS SignedData (RFC 5652): is it over this content, by whom, when, and is that to be believed?"""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,7 @@ from ca.validation import paths, reading
 from ca.validation.content import digest_of
 from ca.validation.model import Material, PathReport, Purpose, Question, Refusal, Verdict, Why
 from kernel.canonical import iso_utc
+from kernel.errors import Invalid
 
 ACCEPTED = frozenset({"sha256", "sha384", "sha512", "sha3_256", "sha3_384", "sha3_512"})
 _MOST_STAMPS = 10
@@ -210,8 +211,7 @@ def _known(info: cms.SignerInfo) -> bool:
 
 def _signer(info: cms.SignerInfo, candidates: Sequence[bytes]) -> x509.Certificate | None:
     wanted = info["sid"].chosen
-    for der in candidates:
-        one = reading.certificate(der)
+    for one in _readable(candidates):
         if info["sid"].name == "subject_key_identifier":
             found = one.key_identifier == wanted.native
         else:
@@ -220,6 +220,14 @@ def _signer(info: cms.SignerInfo, candidates: Sequence[bytes]) -> x509.Certifica
         if found:
             return one
     return None
+
+
+def _readable(candidates: Sequence[bytes]) -> Iterator[x509.Certificate]:
+    for der in candidates:
+        try:
+            yield reading.certificate(der)
+        except Invalid:  # the file brought something else
+            continue
 
 
 def _claimed(info: cms.SignerInfo) -> str | None:
