@@ -21,6 +21,9 @@ class Keys(Protocol):
     def keys(self) -> Sequence[KeyInfo]:
         """All keys by name, public parts only."""
 
+    def key(self, name: str) -> KeyInfo:
+        """One of them; NotFound when there is none. Asks no other place than the one where it lies."""
+
     def sign(self, name: str, purpose: Purpose, tbs: bytes) -> bytes:
         """Sign ``tbs`` with the key; NotFound without that key, SigningRefused when it may not sign this."""
 

@@ -77,6 +77,9 @@ class Activation:
     def keys(self) -> Sequence[KeyInfo]:
         return self._active().keys()
 
+    def key(self, name: str) -> KeyInfo:
+        return self._active().key(name)
+
     def sign(self, name: str, purpose: Purpose, tbs: bytes) -> bytes:
         return self._active().sign(name, purpose, tbs)
 

@@ -75,6 +75,9 @@ class Backends:
         found = [key for backend in self._backends.values() for key in backend.keys.keys()]
         return sorted(found, key=lambda key: key.name)
 
+    def key(self, name: str) -> KeyInfo:
+        return self._of(name).key(name)
+
     def sign(self, name: str, purpose: Purpose, tbs: bytes) -> bytes:
         return self._of(name).sign(name, purpose, tbs)
 

@@ -15,7 +15,6 @@ from ca.signer.protocol import Octets, Parts, parts_of
 from ca.signer.warrant import Credential, check_digest, digest_of, read_warrant, sign_header
 from kernel.canonical import canonical_json
 from kernel.clock import Clock, SystemClock
-from kernel.errors import NotFound
 from kernel.i18n import N_
 from kernel.pki.algorithms import Algorithm, algorithm
 from kernel.pki.der import MalformedDer
@@ -81,9 +80,7 @@ class Guarded:
 
     def _key(self, name: str) -> KeyInfo:
         if name not in self._known:
-            self._known.update((key.name, key) for key in self._keys.keys())
-        if name not in self._known:
-            raise NotFound(N_("There is no key %(name)s."), name=name[:80])
+            self._known[name] = self._keys.key(name)
         return self._known[name]
 
     def _check_certificate(self, key: KeyInfo, row: Algorithm, header: Mapping[str, Any], tbs: bytes) -> None:
@@ -91,7 +88,7 @@ class Guarded:
             certificate = read_certificate(row, tbs)
         except FAULTS as error:
             raise refused(key, Purpose.CERTIFICATE) from error
-        check_approvals(self._signing, certificate, header, list(self._known.values()), self._clock.now())
+        check_approvals(self._signing, certificate, header, list(self._keys.keys()), self._clock.now())
         self._check_serial(key, certificate.serial_number, tbs)
 
     def _check_serial(self, key: KeyInfo, serial: int, tbs: bytes) -> None:

@@ -50,6 +50,9 @@ class MemoryKeys:
     def keys(self) -> Sequence[KeyInfo]:
         return [info for _, (info, _) in sorted(self._held.items())]
 
+    def key(self, name: str) -> KeyInfo:
+        return self._key(name)[0]
+
     def sign(self, name: str, purpose: Purpose, tbs: bytes) -> bytes:
         info, private = self._key(name)
         row = algorithms.algorithm(info.algorithm)

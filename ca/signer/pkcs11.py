@@ -78,6 +78,9 @@ class TokenKeys:
         with self._lock:
             return [entry.info for entry in self._index.entries()]
 
+    def key(self, name: str) -> KeyInfo:
+        return self._entry(name)[0].info
+
     def sign(self, name: str, purpose: Purpose, tbs: bytes) -> bytes:
         entry, row = self._entry(name)
         check_signable(entry.info, row, purpose, tbs)
