@@ -139,6 +139,9 @@ def _touch(der: bytes) -> x509.Certificate:
         parsed.subject.hashable,
         parsed.issuer.hashable,
         parsed.public_key.algorithm,
+        parsed.public_key.sha1,
+        parsed.key_identifier,
+        parsed.authority_issuer_serial,
         parsed.critical_extensions,
     )
     return parsed
