@@ -4,7 +4,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -71,18 +71,23 @@ class FolderSource:
 
 
 class FileSource:
-    """One file that its application replaces whole, such as the signer's key file: copied into a folder of its own."""
+    """One file that its application replaces whole, such as the signer's key file: copied into a folder of its own.
 
-    def __init__(self, file: Path, clock: Clock) -> None:
+    ``beside`` are files that belong to it and need not be there.
+    """
+
+    def __init__(self, file: Path, clock: Clock, *, beside: Sequence[Path] = ()) -> None:
         self._file = file
         self._clock = clock
+        self._beside = beside
 
     @contextmanager
     def open(self, scratch: Path) -> Iterator[OpenSource]:
         if not self._file.is_file():
             raise _absent(self._file)
         as_of = self._clock.now()
-        write_private(scratch / self._file.name, self._file.read_bytes())
+        for file in (self._file, *(one for one in self._beside if one.is_file())):
+            write_private(scratch / file.name, file.read_bytes())
         yield OpenSource(scratch, as_of)
 
 

@@ -36,6 +36,11 @@ def ask_ca(app: Any, database: Path, keys: Path) -> int:
 
     passphrase = app.settings.signer.passphrase
     try:
+        if (keys / app.settings.signer_activation.name).exists():
+            raise Unavailable(
+                N_("The restored keys are opened by officers' shares, which a drill by itself has not."),
+                mend=N_("Hold it with the officers: docs/operate/hsm.md."),
+            )
         if passphrase is None:
             raise Unavailable(
                 N_("The signer has no pass-phrase for its key file."),
@@ -71,15 +76,23 @@ def ask_restored_ca(
     database and keys belong together shows as well. NotFound when there is no CA in the database.
     """
     from console.compose.restored_ca import restored_ca
-    from console.compose.restored_database import only_file, restored_database
+    from console.compose.restored_database import restored_database
 
     with restored_database(database, clock, server) as opened:
-        ca = restored_ca(opened, clock, only_file(keys), passphrase, keys)
+        ca = restored_ca(opened, clock, _key_file(keys), passphrase, keys)
         authorities = ca.authorities()
         if not any(authority.parent for authority in authorities):
             raise NotFound(N_("The restored database has no issuing CA."), place=str(database))
         before = sum(ca.counts().values())
         return {"authorities": len(authorities), "certificates": before, **_test(ca, authorities)}
+
+
+def _key_file(folder: Path) -> Path:
+    """The key file of the restored set; beside it lies what tells of an HSM's keys."""
+    found = [one for one in folder.iterdir() if one.is_file() and one.suffix not in (".index", ".activation")]
+    if len(found) != 1:
+        raise NotFound(N_("One restored file was expected here."), place=str(folder))
+    return found[0]
 
 
 def _test(ca: "RestoredCa", authorities: "list[Authority]") -> dict[str, str]:
