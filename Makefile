@@ -23,7 +23,7 @@ serve: setup-demo ## 启动控制台（使用演示数据） | the console on th
 	@WEICHENG_CONFIG=$${WEICHENG_CONFIG:-var/demo/weicheng.toml} $(BIN)/weicheng serve
 
 test: setup-test ## 日常测试 | the everyday tests
-	@$(BIN)/pytest -m "not slow"
+	@$(BIN)/pytest -m "not slow" --numprocesses 2
 
 test-slow: setup-test ## 慢测试 | the slow tests
 	@$(BIN)/pytest -m slow

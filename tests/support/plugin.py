@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NoReturn, Protocol, TypeVar
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.elasticsearch import Elasticsearch
 from tests.support.postgres import Postgres
@@ -95,3 +96,19 @@ def chromium() -> "Iterator[Browser]":
         browser = playwright.chromium.launch(executable_path=program, headless=True, args=list(QUIET))
         yield browser
         browser.close()
+
+
+# --- two at a time (pytest-xdist)
+_ONE_NETWORK = ("tests/flow/", "tests/unit/range/", "tests/unit/netops/", "tests/unit/monitor/")
+
+
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """What shares the practice network's addresses or the served demo's port follows one another; the rest file by file."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "the practice network" if file.startswith(_ONE_NETWORK) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
+    return ByFile(config, log)
