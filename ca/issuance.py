@@ -181,14 +181,16 @@ class Issuance:
         """Store the certificate with a signature that an offline CA made elsewhere; an error when it is not right."""
         return self._complete([(token, signature)], by)[0]
 
-    def _complete(self, signed: Sequence[tuple[Token, bytes]], by: Principal) -> list[Certificate]:
+    def _complete(
+        self, signed: Sequence[tuple[Token, bytes]], by: Principal, *, recovered: bool = False
+    ) -> list[Certificate]:
         made = {}
         for token, signature in signed:
             row = algorithm(token.authority.algorithm)
             verify(token.authority.spki, row.digest, signature, token.tbs)
             made[token.serial] = (token, encoding.signed(token.tbs, row.identifier, signature))
         with self._database.begin() as uow:
-            return self._store(uow, made, by)
+            return self._store(uow, made, by, recovered=recovered)
 
     def finish(self, serial: str, signature: bytes, by: Principal) -> Certificate:
         """As ``complete`` for a stored intent; the certificate as it is when that is done already."""
@@ -212,18 +214,16 @@ class Issuance:
             authority, warrant = authorities[row.authority], prepared.get(row.serial, "")
             token = Token(row.serial, authority, bytes(row.tbs), row.unit, row.profile, warrant)
             try:
-                self.sign(token, actor)
+                signature = self._signer.sign(authority.key, Purpose.CERTIFICATE, token.tbs, warrant)
+                self._complete([(token, signature)], actor, recovered=True)
             except WeichengError as error:  # one that can not be signed must not keep the others back
                 faults.append(error)
-                continue
-            with self._database.begin() as uow:
-                uow.audit(actor, AuditAction.CA_RECOVER, f"certificate:{row.serial}", unit=row.unit)
         if faults:
             raise faults[0]
         return len(here)
 
     def _store(
-        self, uow: UnitOfWork, made: Mapping[str, tuple[Token, bytes]], by: Principal
+        self, uow: UnitOfWork, made: Mapping[str, tuple[Token, bytes]], by: Principal, *, recovered: bool
     ) -> list[Certificate]:
         """``made``: by serial, the token and the certificate (DER). What another process has recovered meanwhile stays."""
         stored = store.lock_certificates(uow.connection, made)
@@ -241,6 +241,8 @@ class Issuance:
                 self._supersede(uow, replaced, by)
             tell_issued(uow, self._clock, [(one, made[one.serial][0].authority.spki) for one in fresh])
             self._tell_of(uow, fresh, by)
+            for one in fresh if recovered else ():
+                uow.audit(by, AuditAction.CA_RECOVER, f"certificate:{one.serial}", unit=one.unit)
         issued = stored | {one.serial: one for one in fresh}
         return [issued[serial] for serial in made]
 

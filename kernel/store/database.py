@@ -19,7 +19,7 @@ from sqlalchemy.engine import make_url
 
 from kernel.audit.model import AuditAction, AuditEntry
 from kernel.clock import Clock
-from kernel.errors import Invalid, NotPermitted
+from kernel.errors import Invalid, NotPermitted, Unavailable
 from kernel.i18n import N_
 from kernel.ids import new_id
 from kernel.store.base import metadata, storable
@@ -127,6 +127,7 @@ class Database:
                 uow = UnitOfWork(connection, self.clock)
                 yield uow
                 uow.flush()
+                self._check_file(connection)
         except NotPermitted as error:
             denied = error
             raise
@@ -134,6 +135,18 @@ class Database:
             _active.reset(token)
             if denied is not None:
                 self.record_denial(denied)
+
+    def _check_file(self, connection: Connection) -> None:
+        """Unavailable when the database's file is gone: SQLite writes on into what nobody will ever open again."""
+        path = self.engine.url.database
+        opened = connection.info.get("file")
+        if opened is not None and path is not None and opened != _file_of(path):
+            connection.invalidate()
+            raise Unavailable(
+                N_("The database's file was removed or replaced."),
+                mend=N_("Put it back, or restore it from the backup."),
+                place=path,
+            )
 
     def record_denial(self, denied: NotPermitted) -> None:
         """Audit a refused act. Inside a unit of work that is put off until its roll-back, which would undo it."""
@@ -182,6 +195,7 @@ def _engine(url: str) -> Engine:
             url, connect_args={"check_same_thread": False}, json_serializer=_json_of_storable
         )
         event.listen(engine, "do_connect", _make_private)
+        event.listen(engine, "do_connect", _remember_file)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
@@ -215,6 +229,19 @@ def _storable_row(row: Mapping[str, Any]) -> dict[str, Any]:
 def _json_of_storable(value: Any) -> str:
     """JSON without the escape of NUL, which JSONB refuses; an escaped backslash before ``u0000`` is not that."""
     return re.sub(r"(?<!\\)((?:\\\\)*)\\u0000", "\\1\ufffd", json.dumps(value, ensure_ascii=False))
+
+
+def _file_of(path: str) -> tuple[int, int] | None:
+    """Which file that is (device, inode); None when there is none."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _remember_file(_dialect: Any, record: Any, arguments: list[Any], _named: Any) -> None:
+    record.info["file"] = None if arguments[0] == ":memory:" else _file_of(arguments[0])
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
