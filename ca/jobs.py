@@ -7,10 +7,14 @@ from ca.transparency.service import CHECK
 from kernel.jobs.queue import Handler, JobContext
 
 SCHEDULES: Mapping[str, tuple[str, str]] = {
+    "ca.renewals": ("40 2 * * *", "ca.renewals"),
     "ca.recover": ("* * * * *", "ca.recover"),
-    "ca.crl-refresh": ("*/10 * * * *", "ca.crl-refresh"),
+    "ca.crl-refresh": ("* * * * *", "ca.crl-refresh"),
+    "ca.ocsp-prepare": ("35 * * * *", "ca.ocsp-prepare"),
+    "ca.seal-minutes": ("40 * * * *", "ca.seal-minutes"),
     "ca.expire": ("5 * * * *", "ca.expire"),
     "ca.renew-services": ("20 3 * * *", "ca.renew-services"),
+    "ca.profiles-offer": ("15 3 * * *", "ca.profiles-offer"),
     "ca.log-sequence": ("* * * * *", "ca.log-sequence"),
     "ca.log-check": ("40 2 * * *", CHECK),
     "ca.timestamps-prune": ("50 2 * * *", "ca.timestamps-prune"),
@@ -20,17 +24,31 @@ SCHEDULES: Mapping[str, tuple[str, str]] = {
 def handlers(service: CaService) -> dict[str, Handler]:
     """Each is safe to repeat: it looks at what is, not at what it did last time."""
     return {
+        "ca.renewals": _counting(service.renewals.remind),
         "ca.batch-file": service.registration.work.file,
         "ca.batch-issue": service.registration.work.issue,
         "ca.batch-keys": service.registration.work.make_keys,
         "ca.recover": _counting(service.issuance.recover),
-        "ca.crl-refresh": _counting(service.publication.refresh),
+        "ca.crl-refresh": lambda context: _finish(context, _refresh(service)),
+        "ca.ocsp-prepare": lambda context: _finish(context, _prepare(service, context)),
+        "ca.seal-minutes": _counting(service.hierarchy.minutes.seal_waiting),
         "ca.expire": _counting(service.lifecycle.expire),
         "ca.renew-services": _counting(service.services.renew),
+        "ca.profiles-offer": _counting(service.profile_changes.offer_shipped),
         "ca.log-sequence": _counting(service.log.sequencer.run),
         CHECK: lambda context: _finish(context, service.log.check.run().as_dict()),
         "ca.timestamps-prune": _counting(service.timestamps.prune),
     }
+
+
+def _refresh(service: CaService) -> dict[str, object]:
+    """Lists and prepared answers tell of what changed."""
+    return {"done": service.publication.refresh(), "answers": service.preparation.changed()}
+
+
+def _prepare(service: CaService, context: JobContext) -> dict[str, object]:
+    total = sum(service.counts().values())
+    return {"answers": service.preparation.all(lambda done: context.progress(min(done, total), total))}
 
 
 def _counting(work: Callable[[], int]) -> Handler:

@@ -65,7 +65,7 @@ class Overview:
 
     # --- authorities
     def authorities(self, principal: Principal, ask: Ask) -> Page[AuthorityStatus]:
-        """Root and issuing CAs, superior first. Filter: state."""
+        """Root, issuing and superior CAs, superior first. Filters: state, kind, working (what its key signs)."""
         self._access.require(principal, Permission.CA_READ)
         found = self._authorities()
         order = {one.authority.id: place for place, one in enumerate(found)}
@@ -74,7 +74,11 @@ class Overview:
             ask,
             key=lambda one: one.authority.id,
             text=lambda one: (one.authority.id, one.authority.name, one.serial, one.fingerprint),
-            filters={"state": lambda one: str(one.state)},
+            filters={
+                "state": lambda one: str(one.state),
+                "kind": lambda one: str(one.authority.kind),
+                "working": lambda one: str(one.authority.state),
+            },
             orders={"rank": lambda one: order[one.authority.id]},
             default="rank",
         )

@@ -4,16 +4,21 @@ from dataclasses import dataclass
 
 from ca import store
 from ca.hierarchy.ceremony import Ceremonies
+from ca.hierarchy.service import Hierarchy
 from ca.issuance import Issuance
-from ca.model import Authority, State
+from ca.model import Authority, AuthorityKind, State
 from ca.overview import Overview
 from ca.profiles import Profiles
+from ca.profiles.changing import ProfileChanges
 from ca.registration.blocklists import Blocklists
+from ca.registration.holders import Holders
 from ca.registration.phrases import Phrases
+from ca.registration.renewals import Renewals
 from ca.registration.service import Registration
 from ca.signer.custody import Custody
 from ca.signer.model import KeyRole
 from ca.status.lifecycle import Lifecycle
+from ca.status.preparing import Preparation
 from ca.status.publication import Publication
 from ca.status.responder import Responder
 from ca.status.revocations import Revocations
@@ -36,15 +41,19 @@ class CaService:
     database: Database
     clock: Clock
     profiles: Profiles
-    ceremonies: Ceremonies
+    profile_changes: ProfileChanges
+    hierarchy: Hierarchy
     registration: Registration
     telephone: Phrases
+    renewals: Renewals
+    holders: Holders
     blocklists: Blocklists
     lifecycle: Lifecycle
     revocations: Revocations
     publication: Publication
     lists: Lists
     responder: Responder
+    preparation: Preparation
     services: Services
     relying_party: RelyingParty
     overview: Overview
@@ -54,6 +63,10 @@ class CaService:
     timestamps: Timestamps
     log: TransparencyLog
     custody: Custody
+
+    @property
+    def ceremonies(self) -> Ceremonies:
+        return self.hierarchy.ceremonies
 
     def authorities(self) -> list[Authority]:
         """Root and issuing CAs, superior first; public knowledge."""
@@ -84,5 +97,5 @@ class CaService:
     def seal_certificates(self) -> tuple[list[bytes], list[bytes]]:
         """(roots, issuing certificates) by which seals are verified."""
         found = self.authorities()
-        roots = [authority.certificate for authority in found if authority.parent is None]
-        return roots, [authority.certificate for authority in found if authority.parent is not None]
+        roots = [one.certificate for one in found if one.kind is AuthorityKind.ROOT]
+        return roots, [one.certificate for one in found if one.kind is AuthorityKind.ISSUING]

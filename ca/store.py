@@ -72,18 +72,19 @@ def read_authorities(connection: Connection) -> list[Authority]:
 
 
 # --- requests
-def add_request(
-    connection: Connection, request: Request, csr: bytes | None, spki_digest: str, sealed_key: str | None
+def add_requests(
+    connection: Connection, filed: Sequence[tuple[Request, bytes | None, str, str | None]]
 ) -> None:
-    row = {name: getattr(request, name) for name in _REQUEST} | {
-        "subject": dict(request.subject),
-        "names": list(request.names),
-        "state": str(request.state),
-    }
-    connection.execute(
-        insert(requests).values(**row, csr=csr, spki_digest=spki_digest, sealed_key=sealed_key)
-    )
-    add_words(connection, {request.id: [request.id, *request.subject.values(), *request.names]})
+    """Keep requests, each with its CSR, the digest of its key and the sealed key that was made for it."""
+    rows = [
+        {name: getattr(request, name) for name in _REQUEST}
+        | {"subject": dict(request.subject), "names": list(request.names), "state": str(request.state)}
+        | {"csr": csr, "spki_digest": digest, "sealed_key": sealed}
+        for request, csr, digest, sealed in filed
+    ]
+    connection.execute(insert(requests), rows)
+    texts = {one.id: [one.id, *one.subject.values(), *one.names] for one, _, _, _ in filed}
+    add_words(connection, texts)
 
 
 def read_requests() -> Select[Any]:
@@ -128,17 +129,20 @@ def take_sealed_key(connection: Connection, request_id: str) -> str | None:
     return sealed
 
 
-def subjects_of_key(connection: Connection, spki_digest: str) -> set[str]:
-    """Subjects whose certificates bear this key, whatever their state."""
-    query = select(certificates.c.subject).where(certificates.c.spki_digest == spki_digest)
-    return set(connection.execute(query).scalars())
-
-
-def revoked_key(connection: Connection, spki_digest: str) -> bool:
-    query = select(certificates.c.serial).where(
-        certificates.c.spki_digest == spki_digest, certificates.c.state == str(State.REVOKED)
-    )
-    return connection.execute(query.limit(1)).first() is not None
+def history_of_keys(
+    connection: Connection, spki_digests: Sequence[str]
+) -> tuple[dict[str, set[str]], set[str]]:
+    """By digest of the key, the subjects it is certified for, whatever their state; and the digests of revoked ones."""
+    query = select(certificates.c.spki_digest, certificates.c.subject, certificates.c.state)
+    subjects: dict[str, set[str]] = {}
+    revoked: set[str] = set()
+    for digest, subject, state in connection.execute(
+        query.where(certificates.c.spki_digest.in_(spki_digests))
+    ):
+        subjects.setdefault(digest, set()).add(subject)
+        if state == State.REVOKED:
+            revoked.add(digest)
+    return subjects, revoked
 
 
 # --- certificates

@@ -1,93 +1,96 @@
-"""The key ceremony: two officers found a root and the CAs below it; each step can be repeated after a crash.
+"""Ceremonies: what one officer proposed another performs, step by step, before witnesses (CA-1, CA-11).
 
-One officer proposes the plan, another performs it; the approval binds the plan's digest. The minutes are evidence, sealed
-like all evidence once the CA can seal.
+The approval binds the plan's digest. Each step is recorded as it is done; after a break, and when an answer of an offline CA
+has come back, the ceremony goes on where it stopped. When it is over its minutes are written and become evidence.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from cryptography import x509
-from sqlalchemy import Row
-
 from ca import store
-from ca.encoding import certificate as encoding
+from ca.hierarchy import minutes
 from ca.hierarchy import store as hierarchy_store
-from ca.hierarchy.model import Ceremony
-from ca.hierarchy.plan import CeremonyPlan, Hierarchies, PlannedAuthority, plan_from_file, plan_of
-from ca.issuance import Issuance, Wanted
-from ca.model import Authority, AuthorityKind
-from ca.ports import Evidence, Signer
-from ca.profiles import Profile, Profiles
-from ca.signer.model import KeyInfo, KeyRole, Purpose
-from ca.writing import BACKDATE, self_signed
+from ca.hierarchy.acts.base import Acting, Outcome, Tools, Work
+from ca.hierarchy.acts.changes import Assign, Certify, Retire
+from ca.hierarchy.acts.founding import MakeIssuing, MakeRoot
+from ca.hierarchy.acts.renewal import LinkGenerations, MakeSuccessor, Renew
+from ca.hierarchy.ferry import Ferry
+from ca.hierarchy.model import Act, Ceremony, CeremonyState, OfflineState, Step
+from ca.hierarchy.orders import carry_out, order_of
+from ca.hierarchy.plan import CeremonyPlan, Hierarchies, plan_from_file
+from ca.hierarchy.proposals import Proposals
+from ca.model import Authority
+from ca.ports import Evidence
 from kernel.audit.model import AuditAction
-from kernel.canonical import canonical_json, sha256_hex
-from kernel.clock import Clock
-from kernel.errors import Conflict, IntegrityFailed
+from kernel.canonical import sha256_hex
+from kernel.errors import Conflict, IntegrityFailed, Invalid, NotPermitted
 from kernel.evidence.model import Attachment, EvidenceKind
 from kernel.i18n import N_, current_language
 from kernel.identity.access import Access
 from kernel.identity.approvals import Approvals
 from kernel.identity.model import ApprovalState, Principal
 from kernel.identity.permissions import Permission
-from kernel.ids import new_id
-from kernel.pki.algorithms import algorithm
-from kernel.store import Database
+from kernel.store import UnitOfWork
 from kernel.store.listing import Ask, Page, page_of
+
+READ_ALOUD = 16  # hexadecimal digits of a digest that are compared
 
 
 class Ceremonies:
-    """Proposes and performs ceremonies."""
+    """Shows, performs and rejects ceremonies; ``proposals`` opens them."""
 
     def __init__(
         self,
-        database: Database,
-        clock: Clock,
+        tools: Tools,
         access: Access,
         approvals: Approvals,
-        signer: Signer,
-        profiles: Profiles,
-        issuance: Issuance,
+        proposals: Proposals,
+        ferry: Ferry,
         evidence: Evidence,
         hierarchies: Hierarchies,
     ) -> None:
-        self._database = database
-        self._clock = clock
+        self._tools = tools
+        self._database, self._clock = tools.database, tools.clock
         self._access = access
         self._approvals = approvals
-        self._signer = signer
-        self._profiles = profiles
-        self._issuance = issuance
+        self._proposals = proposals
+        self._ferry = ferry
         self._evidence = evidence
         self._hierarchies = hierarchies
+        self._acts: Mapping[Act, Acting] = {
+            Act.ROOT: MakeRoot(tools),
+            Act.ISSUING: MakeIssuing(tools),
+            Act.RENEW: Renew(tools),
+            Act.SUCCESSOR: MakeSuccessor(tools),
+            Act.LINKS: LinkGenerations(tools),
+            Act.CERTIFY: Certify(tools),
+            Act.ASSIGN: Assign(tools),
+            Act.RETIRE: Retire(tools),
+        }
 
     def page(self, principal: Principal, ask: Ask) -> Page[Ceremony]:
-        """Ceremonies, newest first. Filter: state (proposed, performed)."""
+        """Ceremonies, newest first, without their steps. Filters: state, kind."""
         self._access.require(principal, Permission.CA_READ)
         with self._database.read() as connection:
-            found = [_ceremony(row) for row in hierarchy_store.read_ceremonies(connection)]
+            found = hierarchy_store.read_ceremonies(connection)
         return page_of(
             found,
             ask,
             key=lambda one: one.id,
-            text=lambda one: (
-                one.id,
-                *(planned.name for planned in (one.plan.root, *one.plan.issuing)),
-                one.proposer,
-            ),
-            filters={"state": lambda one: one.state},
+            text=lambda one: (one.id, one.title, one.proposer),
+            filters={"state": lambda one: str(one.state), "kind": lambda one: str(one.kind)},
             orders={"proposed": lambda one: one.id},
             default="-proposed",
             facets=("state",),
         )
 
     def show(self, principal: Principal, ceremony_id: str) -> Ceremony:
+        """One ceremony with its steps."""
         self._access.require(principal, Permission.CA_READ)
         with self._database.read() as connection:
-            return _ceremony(hierarchy_store.read_ceremony(connection, ceremony_id))
+            return hierarchy_store.read_ceremony(connection, ceremony_id)
 
     def plan(
         self,
@@ -108,179 +111,257 @@ class Ceremonies:
         return self._hierarchies.titles("en" if current_language() == "en" else "zh")
 
     def propose(self, principal: Principal, plan: CeremonyPlan) -> str:
-        """Store the plan and ask for a second officer; returns the ceremony's id."""
-        self._access.require(principal, Permission.CA_CEREMONY_PROPOSE)
-        plan.check(self._profiles)
-        ceremony_id = new_id("cer")
-        with self._database.begin() as uow:
-            if store.read_authorities(uow.connection):
-                raise Conflict(N_("The CA is founded already."), mend=N_("See: weicheng ca authorities."))
-            approval = self._approvals.open(
-                uow,
-                kind="ca:ceremony",
-                subject=f"ceremony:{ceremony_id}",
-                title=plan.root.name,
-                digest=_digest(plan),
-                requested_by=principal,
-                permission=Permission.CA_CEREMONY_APPROVE,
-            )
-            row = {
-                "id": ceremony_id,
-                "plan": plan.as_dict(),
-                "approval": approval.id,
-                "proposed_by": principal.id,
-                "proposed_at": self._clock.now(),
-            }
-            hierarchy_store.add_ceremony(uow.connection, row)
-            uow.audit(
-                principal, AuditAction.CA_CEREMONY_PROPOSE, f"ceremony:{ceremony_id}", details=plan.as_dict()
-            )
-        return ceremony_id
+        """As ``Proposals.found``."""
+        return self._proposals.found(principal, plan)
 
     def perform(self, principal: Principal, ceremony_id: str) -> list[Authority]:
-        """Approve as the second officer and do it; after a crash, called again, it goes on where it stopped."""
+        """Approve as the second officer and go on until something has to be confirmed or answered, or all is done.
+
+        Called again after a break it goes on where it stopped. Returns the CAs made or changed so far.
+        """
         self._access.require(principal, Permission.CA_CEREMONY_APPROVE)
         with self._database.begin() as uow:
-            row = hierarchy_store.read_ceremony(uow.connection, ceremony_id)
-            if row.performed_at is not None:
-                raise Conflict(N_("The CA is founded already."), mend=N_("See: weicheng ca authorities."))
-            plan = plan_of(row.plan)
-            approval = self._approvals.get(uow, row.approval)
-            if approval.digest != _digest(plan):
+            found = self._open(uow, ceremony_id)
+            approval = self._approvals.get(uow, found.approval)
+            if approval.digest != found.digest:
                 raise IntegrityFailed(
                     N_("The plan is not the one that was proposed."), place=f"ceremony:{ceremony_id}"
                 )
             if approval.state is not ApprovalState.APPROVED:
-                approval = self._approvals.decide(uow, row.approval, principal, approve=True)
-        minutes = [_minute(self._clock.now(), f"plan {_digest(plan)} approved by {principal.name}")]
-        root = self._root(plan, minutes)
-        issuing = [self._issuing(principal, plan, planned, root, minutes) for planned in plan.issuing]
-        with self._database.begin() as uow:
-            hierarchy_store.end_ceremony(uow.connection, ceremony_id, self._clock.now())
-            target = f"ceremony:{ceremony_id}"
-            uow.audit(principal, AuditAction.CA_CEREMONY_PERFORM, target, details={"plan": _digest(plan)})
-            self._evidence.record(
-                uow,
-                kind=EvidenceKind.CA_CEREMONY,
-                subject=target,
-                source="ca",
-                summary={
-                    "algorithm": plan.root.algorithm,
-                    "persons": [row.proposed_by, *approval.approved_by],
-                    "witnesses": list(plan.witnesses),
-                    "root": sha256_hex(root.certificate),
-                    "issuing": {one.id: sha256_hex(one.certificate) for one in issuing},
-                },
-                attachments=[Attachment("minutes.txt", "\n".join(minutes).encode(), "text/plain")],
-            )
-        return [root, *issuing]
+                self._approvals.decide(uow, found.approval, principal, approve=True)
+                self._start(uow, principal, found)
+            elif principal.id == found.proposed_by:
+                raise NotPermitted(
+                    N_("%(name)s asked for this and can not approve it."),
+                    mend=N_("A second person has to decide."),
+                    place=ceremony_id,
+                    name=principal.name,
+                )
+        return self._advance(principal, ceremony_id)
 
-    # --- steps
-    def _root(self, plan: CeremonyPlan, minutes: list[str]) -> Authority:
-        planned = plan.root
-        known = self._known(planned)
-        if known is not None:
-            return known
-        key = self._key(planned.id, KeyRole.ROOT, planned.algorithm, minutes)
-        profile = self._profiles.get("root")
-        subject = profile.complete_subject({"O": plan.organisation, "CN": planned.name})
-        certificate = self._self_signed(profile, key, subject, planned.years)
-        minutes.append(_minute(self._clock.now(), f"root certificate SHA-256 {sha256_hex(certificate)}"))
-        return self._add(_authority(planned, AuthorityKind.ROOT, key, certificate, None))
-
-    def _issuing(
+    def confirm(
         self,
         principal: Principal,
-        plan: CeremonyPlan,
-        planned: PlannedAuthority,
-        root: Authority,
-        minutes: list[str],
-    ) -> Authority:
-        known = self._known(planned)
-        if known is not None:
-            return known
-        key = self._key(planned.id, KeyRole.ISSUING, planned.algorithm, minutes)
-        profile = self._profiles.get("issuing-ca")
-        profile = replace(profile, validity=timedelta(days=365.25 * planned.years))
-        subject = profile.complete_subject({"O": plan.organisation, "CN": planned.name})
-        wanted = Wanted(profile, subject, (), key.spki, principal.unit)
-        with self._database.begin() as uow:
-            token = self._issuance.prepare(uow, principal, root, wanted)
-        issued = self._issuance.sign(token, principal)
-        text = f"issuing certificate {planned.id} SHA-256 {issued.fingerprint}"
-        minutes.append(_minute(self._clock.now(), text))
-        return self._add(_authority(planned, AuthorityKind.ISSUING, key, issued.der, root.id))
+        ceremony_id: str,
+        number: int,
+        person: str,
+        *,
+        remark: str = "",
+        digest: str = "",
+    ) -> Ceremony:
+        """Confirm the next item in the name of an officer or witness, and go on.
 
-    def _known(self, planned: PlannedAuthority) -> Authority | None:
-        """The CA, if a ceremony that broke off has founded it."""
+        ``digest``: at least the first 16 digits of the SHA-256 that was read aloud, for an item that reads one.
+        Conflict when another item is next, Invalid for a person who is not there, IntegrityFailed for another digest.
+        """
+        self._access.require(principal, Permission.CA_CEREMONY_APPROVE)
+        with self._database.begin() as uow:
+            found = self._open(uow, ceremony_id)
+            step = _expected(found, number)
+            _check_person(found, person)
+            if step.act is Act.READ:
+                _check_digest(_certificate_of(found, step.about), digest)
+            self._done(uow, principal, found, step, person=person, remark=remark, result={})
+        self._advance(principal, ceremony_id)
+        return self.show(principal, ceremony_id)
+
+    def reject(self, principal: Principal, ceremony_id: str, reason: str) -> Ceremony:
+        """Turn it down, or break it off for good; what was made stays, what waits for an answer is void."""
+        self._access.require(principal, Permission.CA_CEREMONY_APPROVE)
+        with self._database.begin() as uow:
+            found = self._open(uow, ceremony_id)
+            if found.state is CeremonyState.PROPOSED:
+                self._approvals.decide(uow, found.approval, principal, approve=False, reason=reason)
+            self._ferry.void_of(uow, principal, found.id, reason)
+            hierarchy_store.change_ceremony(uow.connection, found.id, state=str(CeremonyState.REJECTED))
+            uow.audit(principal, AuditAction.CA_CEREMONY_REJECT, f"ceremony:{found.id}", reason=reason)
+        return self.show(principal, ceremony_id)
+
+    def answered(self, principal: Principal, ceremony_id: str) -> None:
+        """Go on with an answer that has come back (Ferry)."""
+        self._access.require(principal, Permission.CA_CEREMONY_APPROVE)
+        with self._database.begin() as uow:
+            self._open(uow, ceremony_id)
+        self._advance(principal, ceremony_id)
+
+    # --- one step after the other
+    def _open(self, uow: UnitOfWork, ceremony_id: str) -> Ceremony:
+        found = hierarchy_store.read_ceremony(uow.connection, ceremony_id, lock=True)
+        if found.state in (CeremonyState.PERFORMED, CeremonyState.REJECTED):
+            raise Conflict(
+                N_("The ceremony is over (%(state)s)."),
+                mend=N_("See: weicheng ca authorities."),
+                place=ceremony_id,
+                state=str(found.state),
+            )
+        return found
+
+    def _start(self, uow: UnitOfWork, principal: Principal, found: Ceremony) -> None:
+        values = {"state": str(CeremonyState.RUNNING), "performed_by": principal.id}
+        hierarchy_store.change_ceremony(uow.connection, found.id, **values)
+        details = {"plan": found.digest, "kind": str(found.kind)}
+        uow.audit(principal, AuditAction.CA_CEREMONY_PERFORM, f"ceremony:{found.id}", details=details)
+
+    def _advance(self, principal: Principal, ceremony_id: str) -> list[Authority]:
+        while True:
+            with self._database.read() as connection:
+                found = hierarchy_store.read_ceremony(connection, ceremony_id)
+            step = found.next
+            if step is None:
+                self._close(principal, found)
+                break
+            if found.state is not CeremonyState.RUNNING or step.by_hand:
+                break
+            outcome = self._acted(principal, found, step)
+            if outcome is None:
+                break
+            with self._database.begin() as uow:
+                self._done(uow, principal, self._open(uow, ceremony_id), step, result=vars(outcome))
+        made = _made(found)
         with self._database.read() as connection:
-            found = store.read_authorities(connection)
-        return next((one for one in found if one.id == planned.id), None)
+            return [one for one in store.read_authorities(connection) if one.id in made]
 
-    def _add(self, authority: Authority) -> Authority:
+    def _acted(self, principal: Principal, found: Ceremony, step: Step) -> Outcome | None:
+        """None while an answer of an offline CA is waited for."""
+        act = self._acts[step.act]
+        work = self._begun(principal, found, step, act)
+        answers = iter(self._carried(principal, found, step, work))
+        whole = []
+        for order in work.orders:
+            answer = next(answers, None) if order.offline else carry_out(order, self._tools.signer)
+            if answer is None:
+                return None
+            whole.append(answer)
+        return act.end(principal, found.plan, work, whole)
+
+    def _begun(self, principal: Principal, found: Ceremony, step: Step, act: Acting) -> Work:
+        """The step's orders: kept before anything is signed, so that a crash finds the same ones."""
         with self._database.begin() as uow:
-            store.add_authority(uow.connection, authority, self._clock.now())
-        return authority
+            current = self._open(uow, found.id)
+            kept = current.steps[step.number - 1].work
+            if kept is not None:
+                return Work([order_of(one) for one in kept["orders"]], kept["memo"])
+            work = act.begin(uow, principal, current.plan)
+            stored = {"orders": [order.as_dict() for order in work.orders], "memo": dict(work.memo)}
+            hierarchy_store.change_step(uow.connection, found.id, step.number, work=stored)
+            return work
 
-    def _key(self, name: str, role: KeyRole, kind: str, minutes: list[str]) -> KeyInfo:
-        """The key of that name, made now unless a ceremony that broke off has made it."""
-        held = {key.name: key for key in self._signer.keys()}
-        if name in held:
-            if (held[name].role, held[name].algorithm) != (role, kind):
-                raise Conflict(
-                    N_("There is a key %(name)s of another kind already."),
-                    mend=N_("Start the signer with an empty key file."),
-                    place="signer",
-                    name=name,
-                )
-            return held[name]
-        key = self._signer.generate(name, role, kind)
-        minutes.append(
-            _minute(self._clock.now(), f"key {name} ({kind}) public key SHA-256 {sha256_hex(key.spki)}")
+    def _carried(self, principal: Principal, found: Ceremony, step: Step, work: Work) -> Sequence[bytes]:
+        """The answers to the orders for keys on other machines; none while they are waited for."""
+        offline = [order for order in work.orders if order.offline]
+        if not offline:
+            return ()
+        with self._database.begin() as uow:
+            self._open(uow, found.id)
+            waiting = hierarchy_store.request_of_step(uow.connection, found.id, step.number)
+            if waiting is None:
+                approval = self._approvals.get(uow, found.approval)
+                self._ferry.request(uow, principal, found, step, offline, approval)
+                return ()
+        return self._ferry.answers(waiting) if waiting.state is OfflineState.ANSWERED else ()
+
+    def _done(
+        self,
+        uow: UnitOfWork,
+        principal: Principal,
+        found: Ceremony,
+        step: Step,
+        *,
+        result: Mapping[str, Any],
+        person: str = "",
+        remark: str = "",
+    ) -> None:
+        if found.steps[step.number - 1].done_at is not None:
+            return
+        values = {"result": dict(result), "person": person, "remark": remark, "done_by": principal.name}
+        now = self._clock.now()
+        hierarchy_store.change_step(uow.connection, found.id, step.number, done_at=now, **values)
+        details = {"number": step.number, "act": str(step.act), "person": person, "result": dict(result)}
+        target = f"ceremony:{found.id}"
+        uow.audit(principal, AuditAction.CA_CEREMONY_STEP, target, reason=remark, details=details)
+
+    # --- its end
+    def _close(self, principal: Principal, found: Ceremony) -> None:
+        """Write the minutes; they are evidence."""
+        if found.state is not CeremonyState.RUNNING:
+            return
+        now = self._clock.now()
+        ended = replace(found, state=CeremonyState.PERFORMED, performed_at=now)
+        text = minutes.text(ended)
+        with self._database.begin() as uow:
+            self._open(uow, found.id)
+            values = {"state": str(ended.state), "performed_at": now, "minutes": text}
+            hierarchy_store.change_ceremony(uow.connection, found.id, **values)
+            self._record(uow, ended, text, now)
+
+    def _record(self, uow: UnitOfWork, ended: Ceremony, text: str, now: datetime) -> None:
+        approval = self._approvals.get(uow, ended.approval)
+        summary = {
+            "kind": str(ended.kind),
+            "plan": ended.digest,
+            "persons": [ended.proposed_by, *approval.approved_by],
+            "witnesses": list(ended.witnesses),
+            "authorities": _made(ended),
+            "minutes": sha256_hex(text.encode()),
+        }
+        if "root" in ended.plan:
+            summary["algorithm"] = ended.plan["root"]["algorithm"]
+        self._evidence.record(
+            uow,
+            kind=EvidenceKind.CA_CEREMONY,
+            subject=f"ceremony:{ended.id}",
+            source="ca",
+            summary=summary,
+            attachments=[
+                Attachment("minutes.txt", text.encode(), "text/plain"),
+                Attachment("minutes.html", minutes.html(ended).encode(), "text/html"),
+            ],
+            collected_at=now,
         )
-        return key
-
-    def _self_signed(self, profile: Profile, key: KeyInfo, subject: Mapping[str, str], years: int) -> bytes:
-        row = algorithm(key.algorithm)
-        now = self._clock.now().replace(microsecond=0)
-        period = (now - BACKDATE, now + timedelta(days=365.25 * years))
-        wanted = Wanted(profile, subject, (), key.spki, "", period=period)
-        tbs = self_signed(wanted, row, now).tbs
-        return encoding.signed(tbs, row.identifier, self._signer.sign(key.name, Purpose.CERTIFICATE, tbs))
 
 
-def _authority(
-    planned: PlannedAuthority, kind: AuthorityKind, key: KeyInfo, certificate: bytes, parent: str | None
-) -> Authority:
-    return Authority(
-        id=planned.id,
-        name=planned.name,
-        key=key.name,
-        algorithm=key.algorithm,
-        certificate=certificate,
-        subject=x509.load_der_x509_certificate(certificate).subject.public_bytes(),
-        spki=key.spki,
-        parent=parent,
-        kind=kind,
-        profiles=planned.profiles,
-    )
+def _expected(found: Ceremony, number: int) -> Step:
+    step = found.next
+    if found.state is not CeremonyState.RUNNING or step is None or not step.by_hand or step.number != number:
+        waiting = step.number if step is not None else 0
+        raise Conflict(
+            N_("Item %(number)s is not to be confirmed now; next is %(next)s."),
+            mend=N_("Items are confirmed in their order."),
+            place=found.id,
+            number=number,
+            next=waiting,
+        )
+    return step
 
 
-def _ceremony(row: Row[Any]) -> Ceremony:
-    return Ceremony(
-        id=row.id,
-        plan=plan_of(row.plan),
-        approval=row.approval,
-        proposed_by=row.proposed_by,
-        proposed_at=row.proposed_at,
-        performed_at=row.performed_at,
-        proposer=row.proposer or "",
-    )
+def _check_person(found: Ceremony, person: str) -> None:
+    there = (*found.witnesses, *(name for name in (found.proposer, found.performer) if name))
+    if person not in there:
+        raise Invalid(
+            N_("%(person)s takes no part in this ceremony."),
+            mend=N_("Taking part: %(there)s."),
+            place="person",
+            person=person[:80],
+            there=", ".join(there),
+        )
 
 
-def _digest(plan: CeremonyPlan) -> str:
-    return sha256_hex(canonical_json(plan.as_dict()))
+def _check_digest(expected: str, seen: str) -> None:
+    plain = "".join(seen.split()).replace(":", "").lower()
+    if len(plain) < READ_ALOUD or not expected.startswith(plain):
+        raise IntegrityFailed(
+            N_("The digest that was read aloud is another one."),
+            mend=N_("Read at least its first %(digits)s digits again; if they differ, break off."),
+            place="digest",
+            digits=READ_ALOUD,
+        )
 
 
-def _minute(at: datetime, text: str) -> str:
-    return f"{at.isoformat(timespec='seconds')} {text}"
+def _made(found: Ceremony) -> dict[str, str]:
+    """CAs made or changed so far, with the SHA-256 of their certificates."""
+    results = [step.result or {} for step in found.steps]
+    return {key: digest for one in results for key, digest in one.get("authorities", {}).items()}
+
+
+def _certificate_of(found: Ceremony, authority: str) -> str:
+    return _made(found)[authority]

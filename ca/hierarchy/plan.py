@@ -3,13 +3,16 @@
 A hierarchy is data (policies/data/hierarchies, or a file of the officer's own); with organisation and witnesses it is a plan.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ca.hierarchy.script import check_script
 from ca.model import ANY_PROFILE
 from ca.profiles import Profiles, Usage
+from kernel.canonical import canonical_json
 from kernel.errors import Invalid, NotFound
 from kernel.i18n import N_
 from kernel.pki.algorithms import algorithm
@@ -21,31 +24,41 @@ LONGEST_LIFE = 30  # years of a root
 
 @dataclass(frozen=True)
 class PlannedAuthority:
-    """A CA to be founded: its short name, common name, kind of key, years of validity, and the profiles it shall issue."""
+    """A CA to be founded: its short name, common name, kind of key, years of validity, and the profiles it shall issue.
+
+    The key of an ``offline`` one, a root, is made and kept on another machine.
+    """
 
     id: str
     name: str
     algorithm: str
     years: int
     profiles: tuple[str, ...] = ()
+    offline: bool = False
 
 
 @dataclass(frozen=True)
 class CeremonyPlan:
-    """A hierarchy with its organisation and the witnesses who sign the minutes by name."""
+    """A hierarchy with its organisation and the witnesses who sign the minutes by name.
+
+    ``checklist`` is what is done in which order (ca.hierarchy.script); empty: root and issuing CAs, without anybody's word.
+    """
 
     organisation: str
     root: PlannedAuthority
     issuing: tuple[PlannedAuthority, ...]
     witnesses: tuple[str, ...]
+    checklist: tuple[Mapping[str, Any], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """As it is stored and approved."""
+        return dict(json.loads(canonical_json(asdict(self))))
 
     def check(self, profiles: Profiles) -> None:
         """Invalid or ProfileViolation for what could not be founded, so that nobody meets for it in vain."""
         if not self.witnesses:
             raise Invalid(N_("A ceremony needs at least one witness."), place="witnesses")
+        check_script(self.checklist)
         self._check_ids()
         if not all(1 <= one.years <= self.root.years <= LONGEST_LIFE for one in self.issuing):
             raise Invalid(
@@ -59,7 +72,8 @@ class CeremonyPlan:
 
     def _check_ids(self) -> None:
         ids = [one.id for one in (self.root, *self.issuing)]
-        if not self.issuing or len(set(ids)) != len(ids) or not all(_ID.fullmatch(one) for one in ids):
+        online = not any(one.offline for one in self.issuing)
+        if not (self.issuing and online) or len(set(ids)) != len(ids) or not all(map(is_id, ids)):
             raise Invalid(
                 N_("A hierarchy has a root and at least one issuing CA, each with a short name of its own."),
                 mend=N_("Use a-z, 0-9 and hyphen, at most 30 characters."),
@@ -123,9 +137,10 @@ def plan_of(stored: Mapping[str, Any]) -> CeremonyPlan:
     """The plan that ``as_dict`` gave."""
     return CeremonyPlan(
         organisation=stored["organisation"],
-        root=_authority(stored["root"]),
-        issuing=tuple(_authority(one) for one in stored["issuing"]),
+        root=planned_of(stored["root"]),
+        issuing=tuple(planned_of(one) for one in stored["issuing"]),
         witnesses=tuple(stored["witnesses"]),
+        checklist=tuple(stored["checklist"]),
     )
 
 
@@ -134,20 +149,27 @@ def _plan(document: Any, organisation: str, witnesses: Sequence[str]) -> Ceremon
         raise TypeError("no mapping")
     return CeremonyPlan(
         organisation,
-        _named(_authority(document["root"]), organisation),
-        tuple(_named(_authority(one), organisation) for one in document["issuing"]),
+        _named(planned_of(document["root"]), organisation),
+        tuple(_named(planned_of(one), organisation) for one in document["issuing"]),
         tuple(witnesses),
+        tuple(document.get("checklist", ())),
     )
 
 
 def _named(planned: PlannedAuthority, organisation: str) -> PlannedAuthority:
-    name = planned.name.replace("{organisation}", organisation)
-    return PlannedAuthority(planned.id, name, planned.algorithm, planned.years, planned.profiles)
+    return replace(planned, name=planned.name.replace("{organisation}", organisation))
 
 
-def _authority(stored: Mapping[str, Any]) -> PlannedAuthority:
+def planned_of(stored: Mapping[str, Any]) -> PlannedAuthority:
+    """A CA of a plan or of a hierarchy's document; KeyError or TypeError for what is none."""
     texts = {name: stored[name] for name in ("id", "name", "algorithm")}
     profiles = tuple(stored.get("profiles", ()))
     if not all(isinstance(text, str) for text in (*texts.values(), *profiles)):
         raise TypeError("id, name, algorithm and profiles are texts")
-    return PlannedAuthority(**texts, years=int(stored["years"]), profiles=profiles)
+    offline = stored.get("offline", False) is True
+    return PlannedAuthority(**texts, years=int(stored["years"]), profiles=profiles, offline=offline)
+
+
+def is_id(text: str) -> bool:
+    """Whether a CA can be called so in addresses and key names."""
+    return _ID.fullmatch(text) is not None

@@ -35,12 +35,12 @@ def spki_of(data: bytes) -> bytes:
 
     BadCsr for bytes that are no CSR, a wrong signature or a weak key; UnknownAlgorithm for a kind of key we do not certify.
     """
-    return _proven(_parse(data))
+    return _proven(read_csr(data))
 
 
 def applicant_of(data: bytes) -> Applicant:
     """All that a CSR asks for, as ``spki_of`` checks it; BadCsr also for a name with parts that we do not certify."""
-    csr = _parse(data)
+    csr = read_csr(data)
     spki = _proven(csr)
     try:
         return Applicant(spki, naming.attributes_of(csr.subject), _alternative_names(csr))
@@ -80,7 +80,8 @@ def check_strength(spki: bytes) -> None:
     algorithm_of(spki)
 
 
-def _parse(data: bytes) -> x509.CertificateSigningRequest:
+def read_csr(data: bytes) -> x509.CertificateSigningRequest:
+    """A CSR in PEM or DER, its signature not looked at; BadCsr for anything else."""
     if len(data) > MAX_CSR:
         raise BadCsr(N_("The CSR is larger than %(limit)s bytes."), place="CSR", limit=MAX_CSR)
     try:

@@ -5,10 +5,13 @@ from ca.resources.batches import BATCHES
 from ca.resources.ceremonies import CEREMONIES
 from ca.resources.certificates import CERTIFICATES
 from ca.resources.hierarchy import AUTHORITIES
+from ca.resources.holders import OWN
 from ca.resources.lists import CRLS
 from ca.resources.officers import REVOCATIONS
+from ca.resources.offline import OFFLINE
 from ca.resources.papers import PAPERS
-from ca.resources.profiles import PROFILES
+from ca.resources.profiles import PROFILE_VERSIONS, PROFILES
+from ca.resources.renewals import RENEWALS
 from ca.resources.requests import REQUESTS
 from ca.resources.services import SERVICES
 from ca.resources.signer import KEYS, SIGNERS
@@ -19,13 +22,17 @@ RESOURCES = (
     REQUESTS,
     PAPERS,
     BATCHES,
+    RENEWALS,
+    OWN,
     CERTIFICATES,
     CRLS,
     SERVICES,
     AUTHORITIES,
     REVOCATIONS,
     CEREMONIES,
+    OFFLINE,
     PROFILES,
+    PROFILE_VERSIONS,
     SIGNERS,
     KEYS,
     TREE_HEADS,

@@ -7,14 +7,15 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from pydantic import Field
 
-from ca.model import Freshness, Reason, RevocationState, State
+from ca.hierarchy.model import CeremonyKind, CeremonyState, OfflineState, Step
+from ca.model import AuthorityKind, AuthorityState, Freshness, Reason, RevocationState, State
 from ca.overview import title
 from ca.profiles import Usage
 from ca.registration.signatures import LARGEST
 from ca.status.lifecycle import REASONS
 from kernel.edges.resources import Filter, Label, Labels, Tone
 from kernel.edges.shared import texts
-from kernel.i18n import N_
+from kernel.i18n import N_, current_language
 from kernel.identity.model import Principal
 
 STATES: Labels = {
@@ -68,14 +69,50 @@ SIGNER_ROLES: Labels = {
     **ROLES,
 }
 CEREMONY_STATES: Labels = {
-    "proposed": Label(N_("waits for the second officer"), Tone.BUSY),
-    "performed": Label(N_("performed by two officers"), Tone.GOOD),
+    CeremonyState.PROPOSED: Label(N_("waits for the second officer"), Tone.BUSY),
+    CeremonyState.RUNNING: Label(N_("under way"), Tone.BUSY),
+    CeremonyState.PERFORMED: Label(N_("performed by two officers"), Tone.GOOD),
+    CeremonyState.REJECTED: Label(N_("turned down or broken off"), Tone.QUIET),
+}
+CEREMONY_KINDS: Labels = {
+    CeremonyKind.FOUNDING: Label(N_("founding of the CA")),
+    CeremonyKind.EXTENSION: Label(N_("one more issuing CA")),
+    CeremonyKind.RENEWAL: Label(N_("renewal of a CA's certificate")),
+    CeremonyKind.ROLLOVER: Label(N_("roll-over of a CA's key")),
+    CeremonyKind.CROSS: Label(N_("certificate for a foreign CA")),
+    CeremonyKind.ASSIGNMENT: Label(N_("assignment of profiles")),
+    CeremonyKind.RETIREMENT: Label(N_("retirement of a CA")),
+}
+OFFLINE_STATES: Labels = {
+    OfflineState.WAITING: Label(N_("waits for its answer"), Tone.BUSY),
+    OfflineState.ANSWERED: Label(N_("answered"), Tone.GOOD),
+    OfflineState.VOID: Label(N_("void"), Tone.QUIET),
+}
+OFFLINE_PURPOSES: Labels = {
+    **CEREMONY_KINDS,
+    "crl": Label(N_("revocation list")),
+    "request": Label(N_("request to a superior CA")),
+}
+AUTHORITY_KINDS: Labels = {
+    AuthorityKind.ROOT: Label(N_("root CA")),
+    AuthorityKind.ISSUING: Label(N_("issuing CA")),
+    AuthorityKind.SUPERIOR: Label(N_("superior CA (foreign)")),
+}
+AUTHORITY_STATES: Labels = {
+    AuthorityState.ACTIVE: Label(N_("issues certificates"), Tone.GOOD),
+    AuthorityState.RETIRING: Label(N_("tells status only"), Tone.WARN),
+    AuthorityState.RETIRED: Label(N_("signs nothing more"), Tone.QUIET),
 }
 REVOCATION_STATES: Labels = {
     RevocationState.PROPOSED: Label(N_("waits for the second officer"), Tone.BUSY),
     RevocationState.PERFORMED: Label(N_("performed by two officers"), Tone.BAD),
     RevocationState.REJECTED: Label(N_("turned down"), Tone.QUIET),
 }
+
+
+def step_title(step: Step) -> str:
+    """The step's title in the reader's language."""
+    return step.title["en" if current_language() == "en" else "zh"]
 
 
 def reason_name(reason: Reason | None) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
 
 from ca.signer.crl_check import CrlCheck
@@ -53,6 +54,12 @@ def _crl(key: KeyInfo, algorithm: Algorithm, tbs: bytes) -> bool:
     return True
 
 
+def _request(key: KeyInfo, algorithm: Algorithm, tbs: bytes) -> bool:
+    """A CA asks a superior one for a certificate of its own key (RFC 2986), and of no other."""
+    asked = x509.load_der_x509_csr(_signed_shape(algorithm, tbs)).public_key()
+    return asked.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) == key.spki
+
+
 def _ocsp(_key: KeyInfo, algorithm: Algorithm, tbs: bytes) -> bool:
     basic = der.octet_string(_signed_shape(algorithm, tbs))
     body = der.sequence(der.oid("1.3.6.1.5.5.7.48.1.1"), basic)
@@ -79,6 +86,7 @@ def _tree_head(_key: KeyInfo, _algorithm: Algorithm, tbs: bytes) -> bool:
 _CHECKS: Mapping[Purpose, Callable[[KeyInfo, Algorithm, bytes], bool]] = {
     Purpose.CERTIFICATE: _certificate,
     Purpose.CRL: _crl,
+    Purpose.REQUEST: _request,
     Purpose.OCSP: _ocsp,
     Purpose.TIMESTAMP: _attributes_of(_TST_INFO),
     Purpose.EVIDENCE: _attributes_of(_DATA),

@@ -20,10 +20,12 @@ class KeyRole(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What is to be signed: tbsCertificate, tbsCertList, ResponseData, the signed attributes of a CMS, or a tree head."""
+    """What is to be signed: tbsCertificate, tbsCertList, CertificationRequestInfo (of the CA itself), ResponseData, the signed
+    attributes of a CMS, or a tree head."""
 
     CERTIFICATE = "certificate"
     CRL = "crl"
+    REQUEST = "request"
     OCSP = "ocsp"
     TIMESTAMP = "timestamp"
     EVIDENCE = "evidence"
@@ -31,8 +33,8 @@ class Purpose(StrEnum):
 
 
 PURPOSES: Mapping[KeyRole, frozenset[Purpose]] = {
-    KeyRole.ROOT: frozenset({Purpose.CERTIFICATE, Purpose.CRL}),
-    KeyRole.ISSUING: frozenset({Purpose.CERTIFICATE, Purpose.CRL}),
+    KeyRole.ROOT: frozenset({Purpose.CERTIFICATE, Purpose.CRL, Purpose.REQUEST}),
+    KeyRole.ISSUING: frozenset({Purpose.CERTIFICATE, Purpose.CRL, Purpose.REQUEST}),
     KeyRole.OCSP: frozenset({Purpose.OCSP}),
     KeyRole.TIMESTAMP: frozenset({Purpose.TIMESTAMP}),
     KeyRole.EVIDENCE: frozenset({Purpose.EVIDENCE}),

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -59,6 +59,37 @@ class ListMaker:
             if made is not None:
                 return made
         raise Conflict(N_("Others are publishing this CRL; try again."), place=scope.name(kind))
+
+    def unsigned(self, authority: Authority, validity: timedelta) -> tuple[RevocationList, bytes]:
+        """A full list before its signature, for a CA whose key is elsewhere: its record and the tbsCertList. It has no deltas."""
+        scope = Scope(authority.id)
+        with self._database.read() as connection:
+            number = self._next_number(scope, store.number_of(connection, scope))
+            content = self._contents(connection, scope, ListKind.FULL, number)[0]
+        record = replace(content.record, next_update=content.record.this_update + validity)
+        tbs = self._tbs(authority, _Content(record, content.entries), deltas=False)
+        return record, b"".join(tbs)
+
+    def signed_elsewhere(
+        self, authority: Authority, record: RevocationList, tbs: bytes, signature: bytes, by: Principal
+    ) -> RevocationList:
+        """Publish what ``unsigned`` prepared; again, it does nothing. Conflict when a newer list was published meanwhile."""
+        row, scope = algorithm(authority.algorithm), record.scope
+        _check(authority, row, signature, [tbs])
+        with self._database.read() as connection:
+            newest = store.newest_list(connection, scope, ListKind.FULL)
+            old = store.number_of(connection, scope)
+        if newest is not None and newest.number == record.number:
+            return newest
+        with self._files.draft(encoding.signed_list([tbs], row.identifier, signature)) as draft:
+            made = replace(record, size=draft.size, digest=draft.digest)
+            with self._database.begin() as uow:
+                if old >= made.number or not store.raise_number(uow.connection, scope, old, made.number):
+                    raise Conflict(N_("A newer list of this CA is published already."), place=authority.id)
+                gone = self._record(uow, [made], by)
+            self._files.keep(draft, made)
+            self._files.remove(gone)
+        return made
 
     def _attempt(
         self, authority: Authority, scope: Scope, kind: ListKind, by: Principal
@@ -114,20 +145,24 @@ class ListMaker:
 
     def _signed(self, authority: Authority, content: _Content) -> AbstractContextManager[Draft]:
         """The draft of a signed list; the signature is checked before anything is recorded."""
-        record, row = content.record, algorithm(authority.algorithm)
-        full = record.kind is ListKind.FULL
+        row = algorithm(authority.algorithm)
+        tbs = self._tbs(authority, content, deltas=True)
+        signature = self._signer.sign(authority.key, Purpose.CRL, tbs)
+        _check(authority, row, signature, tbs)
+        return self._files.draft(encoding.signed_list(tbs, row.identifier, signature))
+
+    def _tbs(self, authority: Authority, content: _Content, *, deltas: bool) -> list[bytes]:
+        record, full = content.record, content.record.kind is ListKind.FULL
         head = encoding.ListHead(
             record.number,
             record.this_update,
             record.next_update,
             base=record.base,
             point=self._rules.url(record.scope, ListKind.FULL) if record.shard else "",
-            freshest=self._rules.url(record.scope, ListKind.DELTA) if full else "",
+            freshest=self._rules.url(record.scope, ListKind.DELTA) if full and deltas else "",
         )
-        tbs = encoding.tbs_cert_list(row, authority.subject, authority.spki, head, content.entries)
-        signature = self._signer.sign(authority.key, Purpose.CRL, tbs)
-        _check(authority, row, signature, tbs)
-        return self._files.draft(encoding.signed_list(tbs, row.identifier, signature))
+        row = algorithm(authority.algorithm)
+        return encoding.tbs_cert_list(row, authority.subject, authority.spki, head, content.entries)
 
     def _record(self, uow: UnitOfWork, made: Sequence[RevocationList], by: Principal) -> list[RevocationList]:
         """Record, audit and announce; returns the old lists that are kept no longer."""

@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 
-from ca.hierarchy.ceremony import Ceremonies
-from ca.hierarchy.plan import Hierarchies
+from ca.hierarchy.sealing import Seals
+from ca.hierarchy.service import build_hierarchy
 from ca.issuance import Issuance
 from ca.overview import Overview
 from ca.profiles import Profiles
+from ca.profiles.changing import ProfileChanges
 from ca.registration.blocklists import Blocklists
+from ca.registration.holders import Holders
 from ca.registration.phrases import Phrases
+from ca.registration.renewals import Renewals
 from ca.registration.service import Registration
 from ca.service import CaService
 from ca.signer.client import SocketSigner
@@ -20,6 +23,7 @@ from ca.status.lifecycle import Lifecycle
 from ca.status.making import ListMaker
 from ca.status.marking import Marking
 from ca.status.model import ListRules
+from ca.status.preparing import Preparation
 from ca.status.publication import Publication
 from ca.status.responder import Responder
 from ca.status.revocations import Revocations
@@ -33,7 +37,7 @@ from ca.validation.service import Validations
 from console.compose.credential import signer_credential
 from console.compose.floor import Floor
 from kernel.config import Settings
-from policies.registry import load
+from policies.registry import load, read_one
 
 
 def build(floor: Floor) -> CaService:
@@ -43,7 +47,6 @@ def build(floor: Floor) -> CaService:
     profiles = Profiles(
         database, clock, (document.value for document in load(part="cert_profiles").documents)
     )
-    hierarchies = Hierarchies(document.value for document in load(part="hierarchies").documents)
     rules = _list_rules(floor.settings)
     files = ListFiles(floor.settings.crl_folder)
     maker = ListMaker(database, clock, signer, files, rules)
@@ -53,11 +56,27 @@ def build(floor: Floor) -> CaService:
     responder = Responder(database, clock, signer)
     marking = Marking(database, clock, publication, floor.evidence)
     services = Services(database, clock, access, signer, profiles, issuance)
+    timestamps = Timestamps(database, clock, access, services, _stamping(floor.settings))
+    registration = Registration(
+        database,
+        clock,
+        access,
+        floor.approvals,
+        profiles,
+        issuance,
+        floor.box,
+        blocklists,
+        floor.evidence,
+        Signing(floor.settings.signer.approvals),
+    )
     return CaService(
         database=database,
         clock=clock,
         profiles=profiles,
-        ceremonies=Ceremonies(
+        profile_changes=ProfileChanges(
+            database, clock, access, floor.approvals, profiles, lambda data: read_one(data, "cert_profiles")
+        ),
+        hierarchy=build_hierarchy(
             database,
             clock,
             access,
@@ -65,35 +84,29 @@ def build(floor: Floor) -> CaService:
             signer,
             profiles,
             issuance,
+            maker,
             floor.evidence,
-            hierarchies,
+            Seals(services, timestamps),
+            (document.value for document in load(part="hierarchies").documents),
         ),
-        registration=Registration(
-            database,
-            clock,
-            access,
-            floor.approvals,
-            profiles,
-            issuance,
-            floor.box,
-            blocklists,
-            floor.evidence,
-            Signing(floor.settings.signer.approvals),
-        ),
+        registration=registration,
         telephone=Phrases(database, clock, access, marking),
+        renewals=Renewals(database, clock, access, profiles),
+        holders=Holders(database, access, registration.filing, marking),
         blocklists=blocklists,
         lifecycle=Lifecycle(database, clock, access, marking),
         revocations=Revocations(database, access, floor.approvals, marking),
         publication=publication,
         lists=Lists(database, clock, access, files, rules),
         responder=responder,
+        preparation=Preparation(database, clock, signer, responder),
         services=services,
         relying_party=RelyingParty(database, access, responder, files),
         overview=Overview(database, clock, access, profiles),
         validations=Validations(database, clock, access, floor.evidence),
         anchors=Anchors(database, clock, access, floor.approvals),
         issuance=issuance,
-        timestamps=Timestamps(database, clock, access, services, _stamping(floor.settings)),
+        timestamps=timestamps,
         log=TransparencyLog(database, clock, access, services, floor.settings.data_dir / "transparency"),
         custody=Custody(database, access, SignerControl(signer)),
     )

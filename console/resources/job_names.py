@@ -17,6 +17,7 @@ JOB_KINDS: Labels = {
     "ca.renewals": Label(N_("Remind of certificates that end")),
     "ca.crl-refresh": Label(N_("Publish revocation lists that are due")),
     "ca.expire": Label(N_("Mark certificates past their end")),
+    "ca.seal-minutes": Label(N_("Sign and time-stamp minutes of key ceremonies")),
     "ca.recover": Label(N_("Finish interrupted issues")),
     "ca.renew-services": Label(N_("Renew the services' certificates")),
     "evidence.seal": Label(N_("Seal evidence")),

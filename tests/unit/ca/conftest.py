@@ -5,14 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from ca.hierarchy.ceremony import Ceremonies
-from ca.hierarchy.plan import Hierarchies
+from ca.hierarchy.sealing import Seals
+from ca.hierarchy.service import build_hierarchy
 from ca.issuance import Issuance
 from ca.model import Certificate, Request
 from ca.overview import Overview
 from ca.profiles import Profiles
+from ca.profiles.changing import ProfileChanges
 from ca.registration.blocklists import Blocklists
+from ca.registration.holders import Holders
 from ca.registration.phrases import Phrases
+from ca.registration.renewals import Renewals
 from ca.registration.service import Registration
 from ca.service import CaService
 from ca.signer.control import SignerControl
@@ -24,6 +27,7 @@ from ca.status.lifecycle import Lifecycle
 from ca.status.making import ListMaker
 from ca.status.marking import Marking
 from ca.status.model import ListRules
+from ca.status.preparing import Preparation
 from ca.status.publication import Publication
 from ca.status.responder import Responder
 from ca.status.revocations import Revocations
@@ -43,7 +47,7 @@ from kernel.identity.approvals import Approvals
 from kernel.identity.model import Principal
 from kernel.secrets import SecretBox
 from kernel.store import Database
-from policies.registry import load
+from policies.registry import load, read_one
 from tests.support.hierarchy import one_ca
 
 PLAN = one_ca("卫城市大数据局", "测试根 CA", "测试签发 CA", "张敏")
@@ -91,7 +95,6 @@ def build(
     profiles = Profiles(
         database, clock, (document.value for document in load(part="cert_profiles").documents)
     )
-    hierarchies = Hierarchies(document.value for document in load(part="hierarchies").documents)
     issuance = Issuance(database, clock, signer, profiles, evidence, rules)
     blocklists = Blocklists(folder / "blocklists", database, access)
     files = ListFiles(folder / "crl")
@@ -100,28 +103,50 @@ def build(
     responder = Responder(database, clock, signer)
     marking = Marking(database, clock, publication, evidence)
     services = Services(database, clock, access, signer, profiles, issuance)
+    timestamps = Timestamps(database, clock, access, services)
+    registration = Registration(
+        database, clock, access, approvals, profiles, issuance, box, blocklists, evidence
+    )
     service = CaService(
-        database,
-        clock,
-        profiles,
-        Ceremonies(database, clock, access, approvals, signer, profiles, issuance, evidence, hierarchies),
-        Registration(database, clock, access, approvals, profiles, issuance, box, blocklists, evidence),
-        Phrases(database, clock, access, marking),
-        blocklists,
-        Lifecycle(database, clock, access, marking),
-        Revocations(database, access, approvals, marking),
-        publication,
-        Lists(database, clock, access, files, rules),
-        responder,
-        services,
-        RelyingParty(database, access, responder, files),
-        Overview(database, clock, access, profiles),
-        Validations(database, clock, access, evidence),
-        Anchors(database, clock, access, approvals),
-        issuance,
-        Timestamps(database, clock, access, services),
-        TransparencyLog(database, clock, access, services, folder / "transparency"),
-        Custody(database, access, SignerControl(signer)),
+        database=database,
+        clock=clock,
+        profiles=profiles,
+        profile_changes=ProfileChanges(
+            database, clock, access, approvals, profiles, lambda data: read_one(data, "cert_profiles")
+        ),
+        hierarchy=build_hierarchy(
+            database,
+            clock,
+            access,
+            approvals,
+            signer,
+            profiles,
+            issuance,
+            maker,
+            evidence,
+            Seals(services, timestamps),
+            (document.value for document in load(part="hierarchies").documents),
+        ),
+        registration=registration,
+        telephone=Phrases(database, clock, access, marking),
+        renewals=Renewals(database, clock, access, profiles),
+        holders=Holders(database, access, registration.filing, marking),
+        blocklists=blocklists,
+        lifecycle=Lifecycle(database, clock, access, marking),
+        revocations=Revocations(database, access, approvals, marking),
+        publication=publication,
+        lists=Lists(database, clock, access, files, rules),
+        responder=responder,
+        preparation=Preparation(database, clock, signer, responder),
+        services=services,
+        relying_party=RelyingParty(database, access, responder, files),
+        overview=Overview(database, clock, access, profiles),
+        validations=Validations(database, clock, access, evidence),
+        anchors=Anchors(database, clock, access, approvals),
+        issuance=issuance,
+        timestamps=timestamps,
+        log=TransparencyLog(database, clock, access, services, folder / "transparency"),
+        custody=Custody(database, access, SignerControl(signer)),
     )
     return service, evidence
 

@@ -1,0 +1,1 @@
+"""What the steps of a ceremony do, by their names."""
