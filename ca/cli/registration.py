@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ca.cli.base import (
+    COLUMNS,
     NEW_FILE,
     OLD_FILE,
     PAPER_COLUMNS,
@@ -85,6 +86,49 @@ def renew(app: Any, serial: str, evidence: str, csr: Path | None) -> None:
     app.out.record(
         request_row(app.ca.registration.renew(app.principal, serial, evidence=evidence, csr=octets))
     )
+
+
+@commands.command(
+    "renewals", help=N_("Certificates of your units that have to be renewed, first to end first.")
+)
+@limit_option
+@cursor_option
+@pass_app
+def renewals(app: Any, limit: int, cursor: str) -> None:
+    from kernel.store.listing import Ask
+
+    page = app.ca.renewals.page(app.principal, Ask(cursor=cursor, limit=limit))
+    app.out.rows(
+        [asdict(one) for one in page.items],
+        (N_("serial"), N_("subject"), N_("profile"), N_("unit"), N_("not_after")),
+    )
+    tell_more(app, page)
+
+
+@commands.command("own", help=N_("Certificates bound to your account."))
+@pass_app
+def own(app: Any) -> None:
+    from kernel.store.listing import Ask
+
+    app.out.rows([certificate_row(one) for one in app.ca.holders.page(app.principal, Ask()).items], COLUMNS)
+
+
+@commands.command(
+    "renew-own", help=N_("Ask for a newer certificate of your own, signed in with the old one.")
+)
+@click.argument("serial")
+@click.option("--csr", type=OLD_FILE, required=True, help=N_("PKCS#10 file of a new key."))
+@pass_app
+def renew_own(app: Any, serial: str, csr: Path) -> None:
+    app.out.record(request_row(app.ca.holders.renew(app.principal, serial, csr.read_bytes())))
+
+
+@commands.command("suspend-own", help=N_("Suspend your own certificate at once."))
+@click.argument("serial")
+@reason_option
+@pass_app
+def suspend_own(app: Any, serial: str, reason: str) -> None:
+    app.out.record(certificate_row(app.ca.holders.suspend(app.principal, serial, reason)))
 
 
 @commands.command("requests", help=N_("Requests of your units, newest first."))
@@ -189,3 +233,32 @@ def phrase(app: Any, request_id: str, made: bool) -> None:
 def hold_by_phone(app: Any, serial: str, reason: str) -> None:
     heard = hidden(N_("Pass-phrase"))
     app.out.record(certificate_row(app.ca.telephone.suspend(app.principal, serial, heard, reason)))
+
+
+@commands.command("issue", help=N_("Issue at once from CSRs, for a profile that needs no approval."))
+@click.argument("profile")
+@click.argument("file", type=OLD_FILE)
+@click.option("--unit", required=True, help=N_("Id of the unit."))
+@click.option("--evidence", required=True, help=N_("How the applicant's identity was checked."))
+@click.option("--pem", type=NEW_FILE, help=N_("Also write the certificates to this file."))
+@pass_app
+def issue(app: Any, profile: str, file: Path, unit: str, evidence: str, pem: Path | None) -> None:
+    from ca.registration.automatic import split_csrs
+    from kernel.errors import WeichengError
+    from kernel.pki.pem import certificate_pem
+
+    outcomes = app.ca.registration.issue(
+        app.principal, profile=profile, unit=unit, evidence=evidence, csrs=split_csrs(file.read_bytes())
+    )
+    issued = [one for one in outcomes if not isinstance(one, WeichengError)]
+    if pem is not None:
+        pem.write_bytes(b"".join(certificate_pem(one.der) for one in issued))
+    app.out.rows([_outcome(one) for one in outcomes], (N_("serial"), N_("subject"), N_("problem")))
+
+
+def _outcome(found: Any) -> dict[str, str]:
+    from kernel.errors import WeichengError
+
+    if isinstance(found, WeichengError):
+        return {"serial": "", "subject": "", "problem": found.text()}
+    return {"serial": found.serial, "subject": found.subject, "problem": ""}

@@ -13,6 +13,7 @@ from ca.model import TRANSITIONS, Request, State
 from ca.ports import Box
 from ca.profiles import Profile, Profiles, Usage
 from ca.profiles.store import units_for
+from ca.registration import store as store_of_registration
 from ca.registration.blocklists import Blocklists
 from ca.registration.csr import spki_of
 from kernel.audit.model import AuditAction
@@ -150,7 +151,7 @@ class Filing:
         """Keep an admitted request whose approval is asked for elsewhere, as that of a batch."""
         filed = draft.request
         target = f"request:{filed.id}"
-        store.add_request(uow.connection, filed, draft.csr, sha256_hex(filed.spki), draft.sealed_key)
+        store.add_requests(uow.connection, [(filed, draft.csr, sha256_hex(filed.spki), draft.sealed_key)])
         details = {**_bound(filed), "evidence": filed.evidence}
         uow.audit(by, AuditAction.CA_REQUEST_FILE, target, unit=filed.unit, details=details)
         uow.emit(Event(EventKind.CERTIFICATE_REQUESTED, target, _bound(filed), unit=filed.unit))
@@ -196,20 +197,31 @@ def key_context(request_id: str) -> str:
 
 def check_key_history(connection: Connection, spki: bytes, subject: Mapping[str, str]) -> None:
     """Conflict for a key of a revoked certificate, or one that is certified for somebody else."""
-    digest = sha256_hex(spki)
-    if store.revoked_key(connection, digest):
-        raise Conflict(
-            N_("This key belongs to a revoked certificate."),
-            mend=N_("Make a new key pair."),
-            place="public key",
-        )
-    others = store.subjects_of_key(connection, digest) - {naming.name(subject).rfc4514_string()}
-    if others:
-        raise Conflict(
-            N_("This key is certified for somebody else."),
-            mend=N_("Make a new key pair."),
-            place="public key",
-        )
+    (error,) = check_key_histories(connection, [(spki, subject)])
+    if error is not None:
+        raise error
+
+
+def check_key_histories(
+    connection: Connection, asked: Sequence[tuple[bytes, Mapping[str, str]]]
+) -> list[Conflict | None]:
+    """For each key and subject the Conflict that ``check_key_history`` raises, or None; the same key twice is one too."""
+    digests = [sha256_hex(spki) for spki, _ in asked]
+    certified, revoked = store.history_of_keys(connection, digests)
+    found: list[Conflict | None] = []
+    for digest, (_, subject) in zip(digests, asked, strict=True):
+        called = naming.name(subject).rfc4514_string()
+        if digest in revoked:
+            found.append(_taken(N_("This key belongs to a revoked certificate.")))
+        elif certified.setdefault(digest, {called}) - {called}:
+            found.append(_taken(N_("This key is certified for somebody else.")))
+        else:
+            found.append(None)
+    return found
+
+
+def _taken(message: str) -> Conflict:
+    return Conflict(message, mend=N_("Make a new key pair."), place="public key")
 
 
 def digest_of(request: Request) -> str:
@@ -242,6 +254,13 @@ def _check_replaced(connection: Connection, request: Request) -> None:
         raise Conflict(
             N_("Certificate %(serial)s can not be renewed by this request."),
             mend=N_("Profile, unit and subject must be the same, and it must be valid."),
+            place="replaces",
+            serial=old.serial,
+        )
+    if store_of_registration.renewal_under_way(connection, old.serial):
+        raise Conflict(
+            N_("A request to renew certificate %(serial)s waits already."),
+            mend=N_("Look at that request; it is turned down if it is not wanted."),
             place="replaces",
             serial=old.serial,
         )

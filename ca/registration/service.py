@@ -7,6 +7,7 @@ from ca.issuance import Issuance
 from ca.model import Certificate, Request
 from ca.ports import Box, Evidence
 from ca.profiles import Profiles
+from ca.registration.automatic import Automatic, Outcome
 from ca.registration.batches import Batches
 from ca.registration.batchwork import BatchWork
 from ca.registration.blocklists import Blocklists
@@ -49,15 +50,16 @@ class Registration:
         self._database = database
         self._access = access
         self._signatures = Signatures(clock, approvals, signing)
-        self._filing = Filing(database, clock, approvals, profiles, box, blocklists)
+        self.filing = Filing(database, clock, approvals, profiles, box, blocklists)
         self._decision = Decision(database, approvals, profiles, issuance, self._signatures)
         self._delivery = Delivery(database, clock, box)
         self._clock = clock
         self.papers = Papers(database, clock, access, box, evidence)
         self.batches = Batches(
-            database, clock, access, approvals, profiles, self._filing, self._signatures, box
+            database, clock, access, approvals, profiles, self.filing, self._signatures, box
         )
-        self.work = BatchWork(database, approvals, self._filing, self._decision, issuance, box)
+        self._automatic = Automatic(database, profiles, self.filing, issuance)
+        self.work = BatchWork(database, approvals, self.filing, self._decision, issuance, box)
 
     def file(
         self,
@@ -78,16 +80,23 @@ class Registration:
         NotPermitted (unit), Invalid (a paper or phrase that will not do)."""
         self._access.require(principal, Permission.CA_REQUEST_FILE, unit=unit)
         asked = Application(profile, subject, names, unit, evidence, csr, replaces)
-        draft = self._filing.draft(principal, asked)
+        draft = self.filing.draft(principal, asked)
         hashed = hash_of(phrase) if phrase else None
         with self._database.begin() as uow:
-            filed = self._filing.store(uow, principal, draft)
+            filed = self.filing.store(uow, principal, draft)
             self.papers.keep(uow, principal, filed, papers)
             if replaced := filed.replaces:
                 inherit_phrase(uow.connection, replaced, filed.id)
             if hashed is not None:
                 keep_phrase(uow, principal, filed, hashed, self._clock.now())
             return filed
+
+    def issue(
+        self, principal: Principal, *, profile: str, unit: str, evidence: str, csrs: Sequence[bytes]
+    ) -> list[Outcome]:
+        """Issue at once for a profile that needs no approval, as Automatic tells. NotPermitted (unit), NeedsApproval."""
+        self._access.require(principal, Permission.CA_REQUEST_FILE, unit=unit)
+        return self._automatic.issue(principal, profile, unit, evidence, csrs)
 
     def renew(self, principal: Principal, serial: str, *, evidence: str, csr: bytes | None = None) -> Request:
         """File a request for a newer certificate of the same subject, names, profile and unit; the old one is superseded

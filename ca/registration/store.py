@@ -63,6 +63,12 @@ def being_renewed() -> ColumnElement[bool]:
     return exists().where(newer.c.replaces == certificates.c.serial, newer.c.state != rejected)
 
 
+def renewal_under_way(connection: Connection, serial: str) -> bool:
+    """Whether a request for a newer certificate waits for its decision."""
+    waiting = (requests.c.replaces == serial) & (requests.c.state == str(State.REQUESTED))
+    return connection.execute(select(requests.c.id).where(waiting).limit(1)).first() is not None
+
+
 def in_use() -> ColumnElement[bool]:
     """Certificates that are good and that nobody has asked to renew."""
     return (certificates.c.state == str(State.ISSUED)) & ~being_renewed()

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, Base64Bytes, Field
 
 from ca.encoding.decoded import is_authority, names_in
 from ca.model import Certificate, Impact, Reason
+from ca.resources.automatic import ISSUE
 from ca.resources.labels import (
     CERTIFICATE_STATES,
     PROFILE,
@@ -276,7 +277,22 @@ _DOWNLOADS = (
     ),
     Download("pkcs7", N_("Chain (PKCS#7)"), _P.CA_READ, _pkcs7, lambda record: record.fingerprint != ""),
 )
+RENEW = Verb(
+    "renew",
+    N_("Renew the certificate"),
+    _P.CA_REQUEST_FILE,
+    _renew,
+    Renew,
+    when=lambda record: (
+        getattr(record, "state", "issued") == "issued" and getattr(record, "request", "-") != ""
+    ),
+    second=_P.CA_REQUEST_APPROVE,
+    explain=N_(
+        "Files a request with the same subject and names; this certificate is replaced when it is issued."
+    ),
+)
 _VERBS = (
+    ISSUE,
     Verb(
         "hold",
         N_("Suspend the certificate"),
@@ -327,18 +343,7 @@ _VERBS = (
         preview=preview,
         second=_P.CA_CEREMONY_APPROVE,
     ),
-    Verb(
-        "renew",
-        N_("Renew the certificate"),
-        _P.CA_REQUEST_FILE,
-        _renew,
-        Renew,
-        when=lambda record: record.state == "issued" and record.request != "",
-        second=_P.CA_REQUEST_APPROVE,
-        explain=N_(
-            "Files a request with the same subject and names; this certificate is replaced when it is issued."
-        ),
-    ),
+    RENEW,
 )
 CERTIFICATES = Resource(
     name="ca.certificates",

@@ -54,6 +54,8 @@ TASKS: Mapping[Role, tuple[Task, ...]] = {
         Task(
             N_("File a request for an applicant of your unit"), "/ca/requests/-/file", "weicheng ca request"
         ),
+        Task(N_("File many requests from a spreadsheet"), "/ca/batches", "weicheng ca batch file"),
+        Task(N_("Renew certificates before they end"), "/ca/renewals", "weicheng ca renewals"),
         Task(N_("Follow your unit's requests"), "/ca/requests", "weicheng ca requests"),
         Task(N_("Look up the unit's devices and systems"), "/assets/assets", "weicheng assets list"),
     ),

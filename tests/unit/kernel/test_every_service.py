@@ -41,12 +41,17 @@ FREE: Mapping[str, str] = {
     "Preferences.put": "everybody chooses for themselves",
     "IdentityService.holders": "who may do or approve something is told to whoever needs them",
     "IdentityService.units": "everybody sees the units they belong to",
+    "Holders.page": "everybody sees the certificates bound to their own account",
+    "Holders.get": "everybody sees the certificates bound to their own account",
+    "Holders.renew": "everybody may ask for a newer certificate of their own; a second person approves it",
+    "Holders.suspend": "everybody may suspend their own certificate",
     "JobQueue.enqueue": "services enqueue after checking the permission for what the job does",
 }
 INNER = {
     "Access",
     "Approvals",
     "Base",
+    "Filing",
     "Issuance",
     "Profiles",
 }  # what services are made of: they check before they call these

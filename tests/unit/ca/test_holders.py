@@ -1,0 +1,105 @@
+"""Self-service: one's own certificates and nobody else's, by any sign-in; a renewal by the certificate itself."""
+
+from dataclasses import replace
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ca.model import Certificate, IllegalMove, State
+from kernel.errors import Conflict, NotFound, NotPermitted, WeichengError
+from kernel.identity.model import Principal
+from kernel.identity.store import user_certificates, users
+from kernel.store.listing import Ask
+from tests.unit.ca.conftest import World, on_both
+from tests.unit.ca.test_registration import csr
+
+HOLDER = Principal("usr_chen", "陈晓明", frozenset(), "u_county", "certificate")
+
+
+def bind(world: World, certificate: Certificate, person: str = "usr_chen") -> None:
+    with world.ca.database.begin() as uow:
+        now = world.ca.clock.now()
+        if not uow.execute(users.select().where(users.c.id == person)).first():
+            uow.execute(
+                users.insert().values(
+                    id=person,
+                    login=person,
+                    name="陈晓明",
+                    unit="u_county",
+                    state="active",
+                    password_hash="-",
+                    created_at=now,
+                )
+            )
+        row = {"fingerprint": certificate.fingerprint, "user": person, "certificate": certificate.der}
+        uow.execute(user_certificates.insert().values(**row, bound_at=now))
+
+
+def new_csr() -> bytes:
+    return csr(ec.generate_private_key(ec.SECP256R1()))
+
+
+@on_both
+def test_a_person_without_any_role_sees_their_own_and_nobody_elses(world: World) -> None:
+    mine, other = world.issue(), world.issue()
+    bind(world, mine)
+    bind(world, other, "usr_other_person")
+    assert [one.serial for one in world.ca.holders.page(HOLDER, Ask()).items] == [mine.serial]
+    assert world.ca.holders.get(HOLDER, mine.serial).serial == mine.serial
+    for act in (
+        lambda: world.ca.holders.get(HOLDER, other.serial),
+        lambda: world.ca.holders.suspend(HOLDER, other.serial, "不是我的"),
+        lambda: world.ca.holders.renew(HOLDER, other.serial, new_csr()),
+    ):
+        with pytest.raises(NotFound):
+            act()
+    with pytest.raises(NotPermitted):
+        world.ca.lifecycle.show(HOLDER, mine.serial)
+
+
+@on_both
+def test_a_renewal_by_certificate_waits_for_the_officer_and_follows_the_person(world: World) -> None:
+    old = world.issue()
+    bind(world, old)
+    request = world.ca.holders.renew(HOLDER, old.serial, new_csr())
+    assert (request.requested_by, request.subject["CN"]) == ("usr_chen", "陈晓明")
+    assert request.own_key
+    with pytest.raises(Conflict, match="waits already"):
+        world.ca.holders.renew(HOLDER, old.serial, new_csr())
+    new = world.ca.registration.approve(world.officer, request.id)
+    assert isinstance(new, Certificate)
+    states = {one.serial: one.state for one in world.ca.holders.page(HOLDER, Ask()).items}
+    assert states == {old.serial: State.SUPERSEDED, new.serial: State.ISSUED}
+
+
+def test_a_password_or_a_program_asks_for_no_renewal(world: World) -> None:
+    old = world.issue()
+    bind(world, old)
+    for method in ("password", "token"):
+        with pytest.raises(NotPermitted):
+            world.ca.holders.renew(replace(HOLDER, method=method), old.serial, new_csr())
+    with pytest.raises(NotPermitted):
+        world.ca.holders.suspend(replace(HOLDER, method="token"), old.serial, "程序")
+
+
+def test_a_lost_token_is_suspended_at_once_by_its_holder_and_released_by_an_officer_only(
+    world: World,
+) -> None:
+    mine = world.issue()
+    bind(world, mine)
+    signed_in = replace(HOLDER, method="password")
+    assert world.ca.holders.suspend(signed_in, mine.serial, "令牌遗失").state is State.HELD
+    assert not world.ca.is_good(mine.der)
+    with pytest.raises(IllegalMove):
+        world.ca.holders.suspend(signed_in, mine.serial, "再次")
+    with pytest.raises(NotPermitted):
+        world.ca.lifecycle.release(signed_in, mine.serial, "找到了")
+    assert world.ca.lifecycle.release(world.officer, mine.serial, "找到了").state is State.ISSUED
+
+
+def test_a_csr_that_will_not_do_files_nothing(world: World) -> None:
+    mine = world.issue()
+    bind(world, mine)
+    with pytest.raises(WeichengError):
+        world.ca.holders.renew(HOLDER, mine.serial, b"no csr")
+    assert world.ca.registration.page(world.officer, Ask(filters={"state": ("requested",)})).total == 0
