@@ -1,0 +1,70 @@
+"""Issuing at once from CSRs, for profiles that need no approval: what devices' managers and programs use."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Base64Bytes, Field
+
+from ca.profiles import Usage
+from ca.registration.automatic import Outcome, split_csrs
+from ca.overview import title
+from ca.resources.labels import evidence_field
+from kernel.edges.resources import Done, Input, On, Verb
+from kernel.edges.shared import unit_names
+from kernel.errors import WeichengError
+from kernel.i18n import N_
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.pki.pem import certificate_pem
+
+
+class IssueAtOnce(Input):
+    profile: str = Field(min_length=1, max_length=60, title=N_("Certificate profile"))
+    unit: str = Field(min_length=1, max_length=80, title=N_("Unit"))
+    evidence: str = evidence_field()
+    csr: Base64Bytes = Field(
+        title=N_("Signing requests (PKCS#10)"),
+        description=N_("One in DER, or up to 200 in PEM, one after another; names are taken from them."),
+        json_schema_extra={"widget": "file"},
+    )
+
+
+def automatic_profiles(app: Any, _principal: Principal) -> Mapping[str, str]:
+    """The profiles that need no approval: id -> name."""
+    offered = [one for one in app.ca.profiles.all() if one.usage is Usage.SUBJECT and not one.approvals]
+    return {one.id: title(one) for one in offered}
+
+
+def _issue(app: Any, principal: Principal, _id: str, given: IssueAtOnce) -> Done:
+    outcomes = app.ca.registration.issue(
+        principal,
+        profile=given.profile,
+        unit=given.unit,
+        evidence=given.evidence,
+        csrs=split_csrs(given.csr),
+    )
+    issued = sum(not isinstance(one, WeichengError) for one in outcomes)
+    return Done(
+        N_("%(issued)s of %(count)s certificates are issued."),
+        {"issued": issued, "count": len(outcomes)},
+        rows=[_row(one) for one in outcomes],
+    )
+
+
+def _row(found: Outcome) -> Mapping[str, str]:
+    if isinstance(found, WeichengError):
+        return {N_("serial"): "", N_("subject"): "", N_("problem"): found.text(), N_("certificate"): ""}
+    pem = certificate_pem(found.der).decode()
+    return {"serial": found.serial, "subject": found.subject, "problem": "", "certificate": pem}
+
+
+ISSUE = Verb(
+    "issue",
+    N_("Issue at once"),
+    Permission.CA_REQUEST_FILE,
+    _issue,
+    IssueAtOnce,
+    On.LIST,
+    explain=N_("For profiles that need no approval. One that is refused stops no other."),
+    choices={"profile": automatic_profiles, "unit": unit_names},
+)

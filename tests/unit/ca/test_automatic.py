@@ -1,0 +1,128 @@
+"""Issuing at once: for profiles that need no approval, one request or many, each with its certificate or its reason."""
+
+from collections.abc import Sequence
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from sqlalchemy import event
+
+from ca.model import Certificate, State
+from ca.registration.automatic import MOST, split_csrs
+from ca.signer.memory import MemorySigner
+from kernel.audit.trail import verify_chain
+from kernel.errors import Conflict, Invalid, NeedsApproval, NotPermitted, Unavailable, WeichengError
+from kernel.identity.model import Principal
+from kernel.store.listing import Ask
+from tests.unit.ca.conftest import World, on_both
+
+KEY = ec.generate_private_key(ec.SECP256R1())
+
+
+def csr(host: str, key: ec.EllipticCurvePrivateKey | None = None) -> bytes:
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "临江县大数据中心"),
+            x509.NameAttribute(NameOID.COMMON_NAME, host),
+        ]
+    )
+    names = x509.SubjectAlternativeName([x509.DNSName(f"{host}.gov.internal")])
+    made = x509.CertificateSigningRequestBuilder().subject_name(subject).add_extension(names, critical=False)
+    return made.sign(key or ec.generate_private_key(ec.SECP256R1()), hashes.SHA256()).public_bytes(
+        Encoding.PEM
+    )
+
+
+def issue(world: World, csrs: Sequence[bytes], *, by: Principal | None = None, profile: str = "device-automatic",
+          unit: str = "u_county") -> list[Certificate | WeichengError]:  # fmt: skip
+    return world.ca.registration.issue(
+        by or world.registrar, profile=profile, unit=unit, evidence="设备台账", csrs=csrs
+    )
+
+
+@on_both
+def test_each_request_gets_its_certificate_or_its_reason(world: World) -> None:
+    world.ca.registration.issue(
+        world.registrar,
+        profile="device-automatic",
+        unit="u_county",
+        evidence="设备台账",
+        csrs=[csr("cam-0", KEY)],
+    )
+    outcomes = issue(world, [csr("cam-1"), b"nonsense", csr("cam-2", KEY), csr("cam 3"), csr("cam-4")])
+    first, nonsense, taken, misnamed, last = outcomes
+    assert isinstance(first, Certificate)
+    assert isinstance(last, Certificate)
+    assert {first.state, last.state} == {State.ISSUED}
+    parsed = x509.load_der_x509_certificate(first.der)
+    assert parsed.extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(
+        x509.DNSName
+    ) == ["cam-1.gov.internal"]
+    assert isinstance(nonsense, Invalid)
+    assert isinstance(taken, Conflict)
+    assert isinstance(misnamed, Invalid)
+    listed = world.ca.registration.page(world.registrar, Ask("cam-4")).items
+    assert [(one.state, one.evidence) for one in listed] == [(State.ISSUED, "设备台账")]
+    assert world.ca.lifecycle.page(world.registrar, Ask("cam-4.gov")).items[0].serial == last.serial
+    assert not verify_chain(world.ca.database)
+
+
+def test_the_same_key_is_not_certified_for_two_in_one_file(world: World) -> None:
+    first, second = issue(world, [csr("cam-1", KEY), csr("cam-2", KEY)])
+    assert isinstance(first, Certificate)
+    assert isinstance(second, Conflict)
+
+
+def test_many_cost_as_many_statements_as_one(world: World) -> None:
+    def statements(count: int) -> int:
+        asked: list[str] = []
+
+        def note(*given: object) -> None:
+            asked.append(str(given[2]))
+
+        event.listen(world.ca.database.engine, "before_cursor_execute", note)
+        issued = issue(world, [csr(f"cam-{count}-{number}") for number in range(count)])
+        event.remove(world.ca.database.engine, "before_cursor_execute", note)
+        assert all(isinstance(one, Certificate) for one in issued)
+        return len(asked)
+
+    issue(world, [csr("first")])
+    assert statements(20) == statements(1)
+
+
+def test_only_profiles_without_approval_and_only_for_the_own_unit(
+    world: World, other_registrar: Principal
+) -> None:
+    with pytest.raises(NeedsApproval):
+        issue(world, [csr("cam-1")], profile="device")
+    with pytest.raises(NotPermitted):
+        issue(world, [csr("cam-1")], by=other_registrar)
+    with pytest.raises(NotPermitted):
+        issue(world, [csr("cam-1")], by=world.officer)
+
+
+def test_what_the_signer_could_not_sign_is_issued_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_given: object) -> bytes:
+        raise Unavailable("The signer does not answer.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(MemorySigner, "sign", away)
+        with pytest.raises(Unavailable):
+            issue(world, [csr("cam-1"), csr("cam-2")])
+    assert world.ca.issuance.recover() == 2
+    states = [one.state for one in world.ca.lifecycle.page(world.registrar, Ask("cam")).items]
+    assert states == [State.ISSUED, State.ISSUED]
+
+
+def test_a_file_holds_one_request_or_many() -> None:
+    one = x509.load_pem_x509_csr(csr("cam-1")).public_bytes(Encoding.DER)
+    assert split_csrs(one) == [one]
+    assert len(split_csrs(b"\n".join([csr("cam-1"), b"comment", csr("cam-2")]))) == 2
+    for wrong in (b"-----BEGIN CERTIFICATE REQUEST-----\nhalf", csr("cam-1") * (MOST + 1)):
+        with pytest.raises(Invalid):
+            split_csrs(wrong)
