@@ -211,3 +211,14 @@ def test_a_postgresql_that_does_not_answer_is_said(
     gone = postgres_url.rsplit("/", 1)[0] + "/no_such_database"
     with pytest.raises(Unavailable, match="pg_dump failed"), PostgresSource(gone, clock).open(tmp_path):
         pass
+
+
+def test_what_belongs_to_a_file_goes_with_it_where_it_is(tmp_path: Path, clock: FixedClock) -> None:
+    file, beside = tmp_path / "signer.keys", (tmp_path / "signer.activation", tmp_path / "token.index")
+    file.write_bytes(b"keys")
+    beside[0].write_bytes(b"shares")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with FileSource(file, clock, beside=beside).open(scratch) as opened:
+        found = {one.name: one.read_bytes() for one in opened.folder.iterdir()}
+    assert found == {"signer.keys": b"keys", "signer.activation": b"shares"}
