@@ -78,7 +78,7 @@ class Writer:
 
     def __init__(self, rules: ListRules) -> None:
         self._rules = rules
-        self._compiled: dict[tuple[str, str, bytes, str, int], Compiled] = {}
+        self._known: dict[tuple[str, str, bytes, str, int], Compiled] = {}
 
     def draft(self, authority: Authority, wanted: Wanted, now: datetime) -> Draft:
         """The certificate that ``authority`` would sign at ``now``.
@@ -87,19 +87,19 @@ class Writer:
         """
         serial = _serial()
         shard = self._rules.shard_of(authority.id, serial)
-        compiled = self._of(authority, wanted.profile, shard)
+        compiled = self.compiled(authority, wanted.profile, shard)
         period = _period(wanted, now, expiry(authority.certificate))
         return _draft(compiled, wanted, serial, shard, *period)
 
-    def _of(self, authority: Authority, profile: Profile, shard: int) -> Compiled:
+    def compiled(self, authority: Authority, profile: Profile, shard: int = 0) -> Compiled:
         """Compiled at its first use; a version never changes, and neither does a CA's certificate."""
         key = (profile.id, profile.version, authority.certificate, authority.id, shard)
-        if key not in self._compiled:
+        if key not in self._known:
             base = self._rules.public_url.rstrip("/")
             extensions = [*profile.extensions(), *profile.pointers(authority.id, base, shard)]
             row, named = algorithm(authority.algorithm), _key_id(authority.certificate)
-            self._compiled[key] = _compile(row, authority.subject, extensions, named)
-        return self._compiled[key]
+            self._known[key] = _compile(row, authority.subject, extensions, named)
+        return self._known[key]
 
 
 def self_signed(wanted: Wanted, row: Algorithm, now: datetime) -> Draft:

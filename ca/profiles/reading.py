@@ -64,8 +64,8 @@ def _fault(profile: Profile) -> str:
         return "key_usage: key_cert_sign and crl_sign belong to authorities, and to them alone"
     if profile.path_length is not None and not authority:
         return "path_length: only authorities have one"
-    if profile.usage is Usage.SUBJECT and (not profile.approvals or not profile.own_key):
-        return "approvals, own_key: applicants' certificates need a second person and a source of the key"
+    if profile.usage is Usage.SUBJECT and not profile.own_key:
+        return "own_key: applicants' certificates need a source of the key"
     if profile.renewal >= profile.validity:
         return "renewal_days: less than validity_days"
     for family, (usages, why) in _NEVER.items():
