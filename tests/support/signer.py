@@ -7,22 +7,22 @@ from typing import Any
 from ca.signer.activation import Activation
 from ca.signer.backends import Backend, Backends, Place, Secrets
 from ca.signer.control import Control
-from ca.signer.guard import Guarded
 from ca.signer.hardening import Protection
-from ca.signer.memory import MemoryKeys
-from ca.signer.warrant import Credential
+from ca.signer.memory import MemoryKeys, MemorySigner
+from kernel.clock import Clock
 
 
-class ControlledSigner(Guarded):
+class ControlledSigner(MemorySigner):
     """Signer over keys in memory; officers can hold shares of it. ``record`` is its activation file."""
 
-    def __init__(self, record: Path) -> None:
+    def __init__(self, record: Path, clock: Clock | None = None) -> None:
+        super().__init__(clock=clock)
         self.memory = MemoryKeys()
         self.activation = Activation(record, self._opened, Secrets("given by the settings"))
         self.control = Control(
             self.activation, Protection(no_core_dump=True, memory_locked=False, no_network=False)
         )
-        super().__init__(self.activation, Credential(lambda: b"the secret of one process" * 2))
+        self._keys = self.activation
 
     def call(self, header: Mapping[str, Any], body: bytes = b"") -> bytes:
         """As SocketSigner.call."""

@@ -49,6 +49,7 @@ from kernel.secrets import SecretBox
 from kernel.store import Database
 from policies.registry import load, read_one
 from tests.support.hierarchy import one_ca
+from tests.support.signer import ControlledSigner
 
 PLAN = one_ca("卫城市大数据局", "测试根 CA", "测试签发 CA", "张敏")
 
@@ -168,8 +169,9 @@ def world(
 ) -> World:
     grown = getattr(request, "param", "sqlite") == "postgresql"
     database: Database = request.getfixturevalue("postgres_database" if grown else "database")
-    signer = MemorySigner(clock=clock)
-    service, evidence = build(database, clock, signer, tmp_path_factory.mktemp("ca"))
+    folder = tmp_path_factory.mktemp("ca")
+    signer = ControlledSigner(folder / "signer.activation", clock)
+    service, evidence = build(database, clock, signer, folder)
     service.ceremonies.perform(second_officer, service.ceremonies.propose(officer, PLAN))
     for role in (KeyRole.OCSP, KeyRole.TIMESTAMP, KeyRole.EVIDENCE, KeyRole.LOG):
         service.services.provision(officer, role)
