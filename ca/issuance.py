@@ -7,6 +7,7 @@ very same bytes, by ``recover``: no serial ever exists without an owner.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from ca import figures, store, warrants
 from ca.encoding import certificate as encoding
@@ -21,7 +22,7 @@ from ca.writing import Draft, Wanted, Writer, expiry
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
-from kernel.errors import Conflict, IntegrityFailed, WeichengError
+from kernel.errors import Conflict, IntegrityFailed, Unavailable, WeichengError
 from kernel.events import Event, EventKind
 from kernel.evidence.model import EvidenceKind, Statement
 from kernel.i18n import N_
@@ -45,6 +46,7 @@ class Token:
 
 
 Prepared = tuple[Wanted, Draft, Token]
+_SKEW = timedelta(minutes=1)  # of the clocks of two machines that issue
 
 
 class Issuance:
@@ -78,6 +80,7 @@ class Issuance:
     ) -> list[Token]:
         """As ``prepare`` for certificates of one CA, all or none, with as many statements as for one."""
         self._require_living(uow, authority)
+        self._require_clock(uow, authority)
         for profile in {one.profile.id: one.profile for one in wanted}.values():
             self._profiles.require_current(uow, by, profile)
         prepared = []
@@ -108,6 +111,16 @@ class Issuance:
                 place=authority.id,
                 id=authority.id,
                 state=str(state),
+            )
+
+    def _require_clock(self, uow: UnitOfWork, authority: Authority) -> None:
+        """A clock that was set back gives certificates a period that began before they were approved."""
+        last = store.signed_until(uow.connection, authority.id)
+        if last is not None and self._clock.now() < last - _SKEW:
+            raise Unavailable(
+                N_("The clock is behind what the CA has signed already."),
+                mend=N_("Set the clock right."),
+                place=authority.id,
             )
 
     @staticmethod

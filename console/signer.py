@@ -7,7 +7,7 @@ from ca.signer.backends import Backend, Backends, Place, Secrets
 from ca.signer.control import Control
 from ca.signer.hardening import harden
 from ca.signer.keyfile import KeyFileSigner
-from ca.signer.model import KeyRole, Signing
+from ca.signer.model import ApprovalRules, KeyRole, Signing
 from ca.signer.server import serve as serve_signer
 from console.compose.credential import signer_credential
 from kernel.config import Hsm, Settings
@@ -20,8 +20,9 @@ def serve(settings: Settings) -> int:
     protection = harden(keep_network=settings.signer.hsm.network)
     keys = activation(settings)
     control = Control(keys, protection)
-    signing = Signing(settings.signer.approvals)
-    return serve_signer(keys, settings.signer_socket, signer_credential(settings), control, signing)
+    demanded = settings.signer
+    rules = ApprovalRules(Signing(demanded.approvals), frozenset(demanded.unattended))
+    return serve_signer(keys, settings.signer_socket, signer_credential(settings), control, rules)
 
 
 def activation(settings: Settings) -> Activation:

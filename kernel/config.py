@@ -73,6 +73,7 @@ class Signer(Section):
     keys: Path | None = None
     passphrase: SecretStr | None = None
     approvals: Literal["off", "where-possible", "required"] = "where-possible"  # signed by officers' own keys
+    unattended: tuple[str, ...] = ()  # certificate policies (OIDs) that need no approval where all others do
     token_key: SecretStr | None = None  # of the processes that prepare; made below data_dir unless set
 
 

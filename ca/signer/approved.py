@@ -16,15 +16,25 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ca.encoding import names as naming
-from ca.signer.model import OFFICER_POLICY, OFFICER_PROFILE, KeyInfo, KeyRole, Signing, SigningRefused
+from ca.signer.model import (
+    OFFICER_POLICY,
+    OFFICER_PROFILE,
+    ApprovalRules,
+    KeyInfo,
+    KeyRole,
+    Signing,
+    SigningRefused,
+)
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.errors import WeichengError
 from kernel.i18n import N_
 from kernel.identity.approvals import DOCUMENT_FORMAT
-from kernel.pki import cms
+from kernel.pki import cms, der
 from kernel.pki.algorithms import SignatureInvalid, algorithm, verify
 
 _FAULTS = (ValueError, TypeError, KeyError, IndexError, AttributeError, WeichengError, x509.ExtensionNotFound)
+
+_OFFICER, _OCSP = der.oid(OFFICER_POLICY), der.oid(ExtendedKeyUsageOID.OCSP_SIGNING.dotted_string)
 
 
 @dataclass(frozen=True)
@@ -38,14 +48,20 @@ class Approved:
     needed: int
 
 
+def are_concerned(rules: ApprovalRules, header: Mapping[str, Any], tbs: bytes) -> bool:
+    """Whether there is anything to check: approvals that are given or demanded, or what not everybody may be certified as."""
+    special = _OFFICER in tbs or _OCSP in tbs
+    return special or bool(header.get("approvals")) or rules.signing is Signing.REQUIRED
+
+
 def check_approvals(
-    signing: Signing,
+    rules: ApprovalRules,
     certificate: x509.Certificate,
     header: Mapping[str, Any],
     keys: Collection[KeyInfo],
     now: datetime,
 ) -> None:
-    """SigningRefused unless the to-be-signed ``certificate`` is for a key of ours or approved as ``signing`` demands."""
+    """SigningRefused unless the to-be-signed ``certificate`` is for a key of ours or approved as the rules demand."""
     spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     officers = _is_officers(certificate)
     if any(key.spki == spki for key in keys):
@@ -55,7 +71,8 @@ def check_approvals(
     if _answers_ocsp(certificate):
         raise _refused(N_("Only a key of the signer's own answers OCSP requests."))
     given = header.get("approvals") or []
-    if not given and signing is Signing.REQUIRED:
+    attended = officers or not _policies(certificate) & rules.unattended
+    if not given and attended and rules.signing is Signing.REQUIRED:
         raise _refused(N_("The certificate is not approved by officers' signatures."))
     try:
         approvals = [_verified(one, keys, now) for one in given]
@@ -130,11 +147,16 @@ def _signed_by(certificate: x509.Certificate, key: KeyInfo) -> bool:
 
 
 def _is_officers(certificate: x509.Certificate) -> bool:
+    return OFFICER_POLICY in _policies(certificate)
+
+
+def _policies(certificate: x509.Certificate) -> set[str]:
+    """The certificate policies it bears, as OIDs (RFC 5280 section 4.2.1.4)."""
     try:
-        policies = certificate.extensions.get_extension_for_class(x509.CertificatePolicies).value
+        value = certificate.extensions.get_extension_for_class(x509.CertificatePolicies).value
     except x509.ExtensionNotFound:
-        return False
-    return any(one.policy_identifier.dotted_string == OFFICER_POLICY for one in policies)
+        return set()
+    return {one.policy_identifier.dotted_string for one in value}
 
 
 def _answers_ocsp(certificate: x509.Certificate) -> bool:

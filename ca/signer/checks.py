@@ -34,6 +34,13 @@ def read_certificate(algorithm: Algorithm, tbs: bytes) -> x509.Certificate:
     return x509.load_der_x509_certificate(_signed_shape(algorithm, tbs))
 
 
+def serial_of(tbs: bytes) -> int:
+    """The serial number of a tbsCertificate of version 3, read without the rest."""
+    fields = der.Reader(tbs, "tbsCertificate").enter(der.SEQUENCE)
+    fields.enter(0xA0)
+    return fields.positive_integer()
+
+
 def _signed_shape(algorithm: Algorithm, tbs: bytes) -> bytes:
     """``tbs`` inside SIGNED{} with an empty signature, so that ``cryptography``'s strict parsers read it."""
     return der.sequence(tbs, algorithm.identifier, der.bit_string(b""))

@@ -7,10 +7,20 @@ from threading import Lock
 from typing import Any
 
 from ca.ports import Keys
-from ca.signer.approved import check_approvals
-from ca.signer.checks import FAULTS, read_certificate
+from ca.signer.approved import are_concerned, check_approvals
+from ca.signer.checks import FAULTS, read_certificate, serial_of
 from ca.signer.crl_check import CrlCheck
-from ca.signer.model import PUBLIC, KeyInfo, KeyRole, Purpose, Signing, SigningRefused, check_role, refused
+from ca.signer.model import (
+    PUBLIC,
+    WHERE_POSSIBLE,
+    ApprovalRules,
+    KeyInfo,
+    KeyRole,
+    Purpose,
+    SigningRefused,
+    check_role,
+    refused,
+)
 from ca.signer.protocol import Octets, Parts, parts_of
 from ca.signer.warrant import Credential, check_digest, digest_of, read_warrant, sign_header
 from kernel.canonical import canonical_json
@@ -29,12 +39,12 @@ class Guarded:
         self,
         keys: Keys,
         credential: Credential,
-        signing: Signing = Signing.WHERE_POSSIBLE,
+        rules: ApprovalRules = WHERE_POSSIBLE,
         clock: Clock | None = None,
     ) -> None:
         self._keys = keys
         self._credential = credential
-        self._signing = signing
+        self._rules = rules
         self._clock = clock or SystemClock()
         self._known: dict[str, KeyInfo] = {}
         self._signed: OrderedDict[tuple[str, int], bytes] = OrderedDict()
@@ -84,16 +94,18 @@ class Guarded:
         return self._known[name]
 
     def _check_certificate(self, key: KeyInfo, row: Algorithm, header: Mapping[str, Any], tbs: bytes) -> None:
+        """What is in the certificate otherwise is for the keys themselves to check."""
         try:
-            certificate = read_certificate(row, tbs)
+            serial = serial_of(tbs)
+            if are_concerned(self._rules, header, tbs):
+                certificate = read_certificate(row, tbs)
+                check_approvals(self._rules, certificate, header, self._keys.keys(), self._clock.now())
         except FAULTS as error:
             raise refused(key, Purpose.CERTIFICATE) from error
-        check_approvals(self._signing, certificate, header, list(self._keys.keys()), self._clock.now())
-        self._check_serial(key, certificate.serial_number, tbs)
+        self._check_serial(key, serial, bytes.fromhex(header["digest"]))
 
-    def _check_serial(self, key: KeyInfo, serial: int, tbs: bytes) -> None:
+    def _check_serial(self, key: KeyInfo, serial: int, digest: bytes) -> None:
         """A serial stands for one certificate: other bytes with the same one are refused (RFC 5280 section 4.1.2.2)."""
-        digest = hashlib.sha256(tbs).digest()
         with self._lock:
             before = self._signed.setdefault((key.name, serial), digest)
             if len(self._signed) > _REMEMBERED:

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ca.signer.checks import check_signable
 from ca.signer.guard import Guarded
-from ca.signer.model import KeyInfo, KeyRole, Purpose, Signing, check_role
+from ca.signer.model import WHERE_POSSIBLE, ApprovalRules, KeyInfo, KeyRole, Purpose, check_role
 from ca.signer.warrant import Credential
 from kernel.clock import Clock
 from kernel.errors import Conflict, Invalid, NotFound
@@ -73,6 +73,6 @@ class MemoryKeys:
 class MemorySigner(Guarded):
     """Signer over keys in memory, with a secret of its own."""
 
-    def __init__(self, signing: Signing = Signing.WHERE_POSSIBLE, clock: Clock | None = None) -> None:
+    def __init__(self, rules: ApprovalRules = WHERE_POSSIBLE, clock: Clock | None = None) -> None:
         secret = secrets.token_bytes(32)
-        super().__init__(MemoryKeys(), Credential(lambda: secret), signing, clock)
+        super().__init__(MemoryKeys(), Credential(lambda: secret), rules, clock)

@@ -58,6 +58,17 @@ class Signing(StrEnum):
 
 
 @dataclass(frozen=True)
+class ApprovalRules:
+    """What the signer demands of approvals. ``unattended``: certificate policies (OIDs) whose certificates need none."""
+
+    signing: Signing = Signing.WHERE_POSSIBLE
+    unattended: frozenset[str] = frozenset()
+
+
+WHERE_POSSIBLE = ApprovalRules()
+
+
+@dataclass(frozen=True)
 class KeyInfo:
     """The public side of a key: ``spki`` is its DER SubjectPublicKeyInfo, ``algorithm`` a row of kernel.pki."""
 

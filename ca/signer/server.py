@@ -20,7 +20,7 @@ import structlog
 from ca.ports import Keys
 from ca.signer.control import OPERATIONS, Control
 from ca.signer.guard import Guarded
-from ca.signer.model import KeyInfo, KeyRole, Purpose, Signing
+from ca.signer.model import WHERE_POSSIBLE, ApprovalRules, KeyInfo, KeyRole, Purpose
 from ca.signer.protocol import Channel, Closed, MalformedMessage, framed
 from ca.signer.warrant import Credential, check_digest, digest_of, is_open
 from kernel.errors import ErrorCode, Invalid, Unavailable, WeichengError
@@ -41,11 +41,11 @@ class SignerServer:
         path: Path,
         credential: Credential,
         control: Control | None = None,
-        signing: Signing = Signing.WHERE_POSSIBLE,
+        rules: ApprovalRules = WHERE_POSSIBLE,
     ) -> None:
         self._keys = keys
         self._control = control
-        self._guard = Guarded(keys, credential, signing)
+        self._guard = Guarded(keys, credential, rules)
         self._credential = credential
         self._path = path
         self._stop = threading.Event()
@@ -151,10 +151,10 @@ def serve(
     path: Path,
     credential: Credential,
     control: Control | None = None,
-    signing: Signing = Signing.WHERE_POSSIBLE,
+    rules: ApprovalRules = WHERE_POSSIBLE,
 ) -> int:
     """Run the signer process, which was hardened before, until SIGTERM or SIGINT; 0 at an orderly end."""
-    server = SignerServer(keys, path, credential, control, signing)
+    server = SignerServer(keys, path, credential, control, rules)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     server.run()

@@ -6,12 +6,13 @@ Rows for algorithms that ``cryptography`` can not use (SM2) bring their own ``ve
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
-from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from kernel.errors import IntegrityFailed, Invalid
@@ -43,7 +44,7 @@ class Algorithm:
     digest: str
     signature_oid: str
 
-    @property
+    @cached_property
     def identifier(self) -> bytes:
         """DER AlgorithmIdentifier of the signature: NULL parameters for RSA (RFC 4055), none otherwise (RFC 5758, 8410)."""
         return der.sequence(der.oid(self.signature_oid), b"\x05\x00" if self.family == "rsa" else b"")
@@ -75,10 +76,16 @@ def algorithm(name: str) -> Algorithm:
     return ALGORITHMS[name]
 
 
+@lru_cache(maxsize=1024)  # an applicant's key is looked at by many; a CA's with each signature
+def public_key(spki: bytes) -> PublicKeyTypes:
+    """The key of a DER SubjectPublicKeyInfo; ValueError or UnsupportedAlgorithm for what is none."""
+    return load_der_public_key(spki)
+
+
 def algorithm_of(spki: bytes) -> Algorithm:
     """The row that a public key (DER SubjectPublicKeyInfo) signs with; UnknownAlgorithm for any other key."""
     try:
-        key = load_der_public_key(spki)
+        key = public_key(spki)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise UnknownAlgorithm(N_("The public key is of no supported kind.")) from error
     family, size = _kind(key)
@@ -122,7 +129,7 @@ def verify(spki: bytes, digest_name: str, signature: bytes, data: bytes) -> None
     """Raise SignatureInvalid unless the holder of ``spki`` made ``signature`` over ``data`` hashed by ``digest_name``."""
     if digest_name not in _HASHES:
         raise UnknownAlgorithm(N_("Digest %(name)s is not supported."), name=digest_name[:40])
-    key = load_der_public_key(spki)
+    key = public_key(spki)
     try:
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, data, padding.PKCS1v15(), _HASHES[digest_name]())
@@ -138,7 +145,7 @@ def verify(spki: bytes, digest_name: str, signature: bytes, data: bytes) -> None
 
 def verify_digest(spki: bytes, row: Algorithm, signature: bytes, hashed: bytes) -> None:
     """As ``verify``, of data whose digest (by ``row.digest``) is given; not for Ed25519, which has no such form."""
-    key, prehashed = load_der_public_key(spki), Prehashed(_HASHES[row.digest]())
+    key, prehashed = public_key(spki), Prehashed(_HASHES[row.digest]())
     try:
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, hashed, padding.PKCS1v15(), prehashed)

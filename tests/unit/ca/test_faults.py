@@ -127,6 +127,76 @@ def test_with_a_clock_set_back_no_list_and_no_stamp_is_signed(world: World, cloc
 
 
 @on_both
+def test_with_a_clock_set_back_no_certificate_is_prepared_and_revocations_are_still_told(
+    world: World, clock: FixedClock
+) -> None:
+    issued, waiting = world.issue(), world.request()
+    clock.advance(hours=-2)
+    with pytest.raises(Unavailable, match="behind what the CA has signed"):
+        world.ca.registration.approve(world.officer, waiting.id)
+    assert world.ca.registration.show(world.officer, waiting.id).state is State.REQUESTED
+    with pytest.raises(WeichengError) as told:
+        world.ca.lifecycle.revoke(world.officer, issued.serial, Reason.KEY_COMPROMISE, "丢失")
+    assert told.value.code is ErrorCode.PARTIAL
+    assert ask(world, int(issued.serial, 16)).certificate_status is ocsp.OCSPCertStatus.REVOKED
+    clock.advance(hours=3)
+    assert isinstance(world.ca.registration.approve(world.officer, waiting.id), Certificate)
+    assert world.ca.publication.refresh()
+    entry = crl_of(world).get_revoked_certificate_by_serial_number(int(issued.serial, 16))
+    assert entry is not None
+
+
+@pytest.mark.parametrize("ahead", [400, 4000])
+def test_what_a_clock_set_forward_had_signed_stops_nothing_for_good(
+    world: World, clock: FixedClock, ahead: int
+) -> None:
+    """A year ahead the CA signs on, past its end it refuses; put right again, it signs nothing that would be older."""
+    waiting = world.request()
+    clock.set_forward(seconds=ahead * 86400)
+    if ahead == 4000:
+        with pytest.raises(Conflict, match="signs no more"):
+            world.ca.registration.approve(world.officer, waiting.id)
+        clock.advance(days=-ahead)
+        assert isinstance(world.ca.registration.approve(world.officer, waiting.id), Certificate)
+        return
+    early = world.ca.registration.approve(world.officer, waiting.id)
+    assert isinstance(early, Certificate)
+    clock.advance(days=-ahead)
+    with pytest.raises(Unavailable, match="behind what the CA has signed"):
+        world.ca.registration.approve(world.officer, world.request().id)
+
+
+@pytest.mark.parametrize("octet", [0, 20, -1])
+def test_a_bit_that_falls_over_in_the_hsm_is_found_before_anything_is_stored(
+    world: World, monkeypatch: pytest.MonkeyPatch, octet: int
+) -> None:
+    from kernel.errors import IntegrityFailed
+
+    issued, request = world.issue(), world.request()
+    before = world.ca.publication.crl(issued.authority)
+    real = world.signer.sign
+
+    def flipped(*arguments: object) -> bytes:
+        made = bytearray(real(*arguments))  # type: ignore[arg-type]
+        made[octet] ^= 1
+        return bytes(made)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.signer, "sign", flipped)
+        with pytest.raises(IntegrityFailed):
+            world.ca.registration.approve(world.officer, request.id)
+        with pytest.raises(IntegrityFailed):
+            world.ca.lifecycle.revoke(world.officer, issued.serial, Reason.SUPERSEDED, "更换")
+        with pytest.raises(IntegrityFailed):
+            world.ca.issuance.recover()
+    assert world.ca.publication.crl(issued.authority) == before
+    assert world.ca.issuance.recover() == 1
+    assert world.ca.registration.show(world.officer, request.id).state is State.ISSUED
+    assert world.ca.publication.refresh()
+    assert crl_of(world).get_revoked_certificate_by_serial_number(int(issued.serial, 16)) is not None
+
+
+@on_both
 def test_a_revoked_ca_signs_nothing_more(world: World) -> None:
     own = x509.load_der_x509_certificate(world.ca.authority("issuing").certificate)
     filed = world.request()

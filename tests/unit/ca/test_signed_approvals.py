@@ -10,7 +10,7 @@ import pytest
 
 from ca.model import Certificate, Reason, State
 from ca.registration.signatures import SignatureNeeded
-from ca.signer.model import KeyRole, Purpose, Signing, SigningRefused
+from ca.signer.model import ApprovalRules, KeyRole, Purpose, Signing, SigningRefused
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.clock import FixedClock
 from kernel.errors import IntegrityFailed, NotFound, NotPermitted, WeichengError
@@ -120,7 +120,7 @@ def test_who_may_not_approve_is_told_nothing(world: World, other_registrar: Prin
 @pytest.fixture
 def strict(world: World, li: Officer) -> World:
     """The signer demands signatures from now on."""
-    world.signer._signing = Signing.REQUIRED
+    world.signer._rules = ApprovalRules(Signing.REQUIRED)
     return world
 
 
