@@ -73,7 +73,9 @@ class Server:
 
 
 @contextmanager
-def started(command: Sequence[str], port: int, folder: Path, context: ssl.SSLContext | None = None) -> Iterator[Server]:
+def started(
+    command: Sequence[str], port: int, folder: Path, context: ssl.SSLContext | None = None
+) -> Iterator[Server]:
     """``command`` until it listens; ended with the block."""
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
@@ -139,11 +141,21 @@ class StepTokens:
     def provisioner(self) -> dict[str, object]:
         numbers = self._key.public_key().public_numbers()
         point = {"x": _b64(numbers.x.to_bytes(32)), "y": _b64(numbers.y.to_bytes(32))}
-        return {"type": "JWK", "name": "bench", "key": {"use": "sig", "kty": "EC", "kid": "bench", "crv": "P-256", "alg": "ES256", **point}}
+        return {
+            "type": "JWK",
+            "name": "bench",
+            "key": {"use": "sig", "kty": "EC", "kid": "bench", "crv": "P-256", "alg": "ES256", **point},
+        }
 
     def token(self, host: str) -> str:
         now = int(time.time())
-        claims = {"aud": self._audience, "iss": "bench", "sub": host, "sans": [host], "jti": secrets.token_hex(16)}
+        claims = {
+            "aud": self._audience,
+            "iss": "bench",
+            "sub": host,
+            "sans": [host],
+            "jti": secrets.token_hex(16),
+        }
         claims |= {"iat": now, "nbf": now - 60, "exp": now + 290}
         head = {"alg": "ES256", "kid": "bench", "typ": "JWT"}
         signed = ".".join(_b64(json.dumps(part).encode()) for part in (head, claims))
@@ -183,10 +195,22 @@ def cfssl(folder: Path) -> Iterator[Server]:
     folder.mkdir()
     issuer("bench issuing").write(folder, "ca")
     usages = ["digital signature", "server auth"]
-    (folder / "config.json").write_text(json.dumps({"signing": {"default": {"usages": usages, "expiry": "2160h"}}}))
+    (folder / "config.json").write_text(
+        json.dumps({"signing": {"default": {"usages": usages, "expiry": "2160h"}}})
+    )
     port = free_port()
     where = ["-address", "127.0.0.1", "-port", str(port)]
-    command = [program("cfssl"), "serve", *where, "-ca", "ca.pem", "-ca-key", "ca.key", "-config", "config.json"]
+    command = [
+        program("cfssl"),
+        "serve",
+        *where,
+        "-ca",
+        "ca.pem",
+        "-ca-key",
+        "ca.key",
+        "-config",
+        "config.json",
+    ]
     with started([*command, "-loglevel", "3"], port, folder) as server:
         yield server
 

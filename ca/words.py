@@ -7,24 +7,29 @@ written without blanks, so a word begins at each of its characters; host names a
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 LONGEST = 64  # a SHA-256 in hex
 LAST = "\U0010ffff"  # sorts after all that may follow
 _PART = re.compile(r"[\w.@:/+-]+")
-_SEPARATORS = ".@:/+-_"
+_HAN = r"[\u3400-\u9fff\U00020000-\U0010ffff]"
+_BEGIN = re.compile(rf"\A|(?:(?<=[.@:/+_-])|(?<={_HAN})|(?={_HAN}))(?![.@:/+_-]|\Z)")
 _OCTETS = re.compile(r"[0-9a-f]{2}(?:[: ][0-9a-f]{2}){3,}")  # as other programs show serials and digests
 _ATTRIBUTE = re.compile(r"(?<!\w)(?:c|st|l|o|ou|cn|uid|serialnumber)=")
 
 
 def words_of(texts: Iterable[str]) -> set[str]:
     """Every beginning by which one of the texts is found."""
-    return {
-        part[start : start + LONGEST]
-        for text in texts
+    return set().union(*map(_words_of, texts))
+
+
+@lru_cache(maxsize=4096)  # a request's names are those of its certificate, and its organisation that of many
+def _words_of(text: str) -> frozenset[str]:
+    return frozenset(
+        part[begin.start() : begin.start() + LONGEST]
         for part in _PART.findall(_folded(text))
-        for start in range(len(part))
-        if _begins(part, start)
-    }
+        for begin in _BEGIN.finditer(part)
+    )
 
 
 def terms_of(text: str) -> list[str]:
@@ -37,13 +42,3 @@ def terms_of(text: str) -> list[str]:
 
 def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
-
-
-def _begins(part: str, start: int) -> bool:
-    if part[start] in _SEPARATORS:
-        return start == 0
-    return start == 0 or part[start - 1] in _SEPARATORS or _han(part[start]) or _han(part[start - 1])
-
-
-def _han(character: str) -> bool:
-    return "\u3400" <= character <= "\u9fff" or character >= "\U00020000"

@@ -12,7 +12,7 @@ from ca import store
 from ca.hierarchy.authorities import authority_for
 from ca.issuance import Issuance, Token, Wanted
 from ca.model import Certificate, Request, State
-from ca.profiles import Profile, Profiles
+from ca.profiles import Profile
 from ca.registration.csr import applicant_of
 from ca.registration.filing import Application, Draft, Filing, check_key_histories
 from kernel.canonical import sha256_hex
@@ -29,9 +29,8 @@ _PEM = re.compile(rb"-----BEGIN [A-Z0-9 ]+-----.*?-----END [A-Z0-9 ]+-----", re.
 class Automatic:
     """Files, decides and issues in one act; Registration checks permissions before it comes here."""
 
-    def __init__(self, database: Database, profiles: Profiles, filing: Filing, issuance: Issuance) -> None:
+    def __init__(self, database: Database, filing: Filing, issuance: Issuance) -> None:
         self._database = database
-        self._profiles = profiles
         self._filing = filing
         self._issuance = issuance
 
@@ -47,7 +46,7 @@ class Automatic:
         drafts: dict[int, Draft] = {}
         for place, csr in enumerate(csrs):
             try:
-                drafts[place] = self._draft(by, profile.id, unit, evidence, csr)
+                drafts[place] = self._draft(by, profile, unit, evidence, csr)
             except WeichengError as error:
                 outcomes[place] = error
         with self._database.begin() as uow:
@@ -60,7 +59,7 @@ class Automatic:
         return [outcomes[place] for place in range(len(csrs))]
 
     def _require_automatic(self, profile_id: str) -> Profile:
-        profile = self._profiles.get(profile_id)
+        profile = self._filing.applicable(profile_id, own_key=True)
         if profile.approvals:
             raise NeedsApproval(
                 N_("Requests of profile %(profile)s have to be approved."),
@@ -70,10 +69,10 @@ class Automatic:
             )
         return profile
 
-    def _draft(self, by: Principal, profile: str, unit: str, evidence: str, csr: bytes) -> Draft:
+    def _draft(self, by: Principal, profile: Profile, unit: str, evidence: str, csr: bytes) -> Draft:
         wanted = applicant_of(csr)
-        asked = Application(profile, wanted.subject, wanted.names, unit, evidence, csr)
-        draft = self._filing.draft(by, asked)
+        asked = Application(profile.id, wanted.subject, wanted.names, unit, evidence, csr)
+        draft = self._filing.draft_proven(by, asked, profile, wanted.spki)
         return replace(draft, request=replace(draft.request, state=State.APPROVED))
 
     @staticmethod

@@ -13,7 +13,6 @@ from itertools import pairwise
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from ca.registration.csr import BadCsr
 from ca.registration.weakness import fingerprints
@@ -24,6 +23,7 @@ from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
+from kernel.pki.algorithms import public_key
 from kernel.secrets import write_private
 from kernel.store import Database
 
@@ -84,7 +84,7 @@ class Blocklists:
 
     def refuse(self, spki: bytes) -> None:
         """BadCsr for a key (DER SubjectPublicKeyInfo) that a list holds."""
-        listed = self.naming(load_der_public_key(spki))
+        listed = self.naming(public_key(spki))
         if listed:
             raise BadCsr(
                 N_("The key is on a list of compromised keys (%(list)s)."),

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ca.encoding import names as naming
 from ca.registration.weakness import weakness
 from kernel.errors import Invalid
 from kernel.i18n import N_
-from kernel.pki.algorithms import algorithm_of
+from kernel.pki.algorithms import algorithm_of, public_key
 
 MAX_CSR = 65536
 
@@ -72,7 +72,7 @@ def _alternative_names(csr: x509.CertificateSigningRequest) -> tuple[str, ...]:
 def check_strength(spki: bytes) -> None:
     """BadCsr for a key that can be broken or belongs to everybody; UnknownAlgorithm for a kind of key we do not certify."""
     try:
-        wrong = weakness(load_der_public_key(spki))
+        wrong = weakness(public_key(spki))
     except (ValueError, UnsupportedAlgorithm) as error:
         raise BadCsr(N_("The key or signature of the CSR can not be read."), place="CSR") from error
     if wrong:

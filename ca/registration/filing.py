@@ -78,11 +78,7 @@ class Filing:
     def check(self, asked: Application) -> tuple[Profile, dict[str, str]]:
         """(profile, complete subject) if the profile allows it; Invalid or ProfileViolation name the field."""
         profile = self.applicable(asked.profile, own_key=asked.csr is not None)
-        if not asked.evidence.strip():
-            raise Invalid(N_("Say how the applicant's identity was checked."), place="evidence")
-        complete = profile.complete_subject(asked.subject)
-        profile.check_names(asked.names, self._units(profile, asked.unit))
-        return profile, complete
+        return profile, self._completed(profile, asked)
 
     def rehearse(self, connection: Connection, asked: Application) -> str:
         """As filing would do, and nothing is kept; the errors of ``draft`` and ``store``. What tells its key from others."""
@@ -99,7 +95,30 @@ class Filing:
         """The checked application with its key. BadCsr, ProfileViolation, Invalid name the place."""
         profile, complete = self.check(asked)
         request_id = new_id("req")
-        spki, sealed_key = self._key(request_id, asked.csr)
+        if asked.csr is not None:
+            return self._drafted(by, request_id, asked, profile, complete, spki_of(asked.csr))
+        private = generate(algorithm(KEY_KIND))
+        spki = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        secret = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        sealed = self._box.seal(secret, context=key_context(request_id))
+        return self._drafted(by, request_id, asked, profile, complete, spki, sealed)
+
+    def draft_proven(self, by: Principal, asked: Application, profile: Profile, spki: bytes) -> Draft:
+        """As ``draft`` where the CSR's key is proven and the profile known already."""
+        return self._drafted(by, new_id("req"), asked, profile, self._completed(profile, asked), spki)
+
+    def _drafted(
+        self,
+        by: Principal,
+        request_id: str,
+        asked: Application,
+        profile: Profile,
+        complete: Mapping[str, str],
+        spki: bytes,
+        sealed_key: str | None = None,
+    ) -> Draft:
+        if asked.csr is not None:
+            self._blocklists.refuse(spki)
         profile.check_key(algorithm_of(spki))
         request = Request(
             id=request_id,
@@ -179,15 +198,12 @@ class Filing:
         with self._database.read() as connection:
             return units_for(connection, profile, unit)
 
-    def _key(self, request_id: str, csr: bytes | None) -> tuple[bytes, str | None]:
-        if csr is not None:
-            spki = spki_of(csr)
-            self._blocklists.refuse(spki)
-            return spki, None
-        private = generate(algorithm(KEY_KIND))
-        spki = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        secret = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        return spki, self._box.seal(secret, context=key_context(request_id))
+    def _completed(self, profile: Profile, asked: Application) -> dict[str, str]:
+        if not asked.evidence.strip():
+            raise Invalid(N_("Say how the applicant's identity was checked."), place="evidence")
+        complete = profile.complete_subject(asked.subject)
+        profile.check_names(asked.names, self._units(profile, asked.unit))
+        return complete
 
 
 def key_context(request_id: str) -> str:

@@ -58,7 +58,7 @@ class Registration:
         self.batches = Batches(
             database, clock, access, approvals, profiles, self.filing, self._signatures, box
         )
-        self._automatic = Automatic(database, profiles, self.filing, issuance)
+        self._automatic = Automatic(database, self.filing, issuance)
         self.work = BatchWork(database, approvals, self.filing, self._decision, issuance, box)
 
     def file(
