@@ -17,7 +17,7 @@ from ca.hierarchy.acts.changes import Assign, Certify, Retire
 from ca.hierarchy.acts.founding import MakeIssuing, MakeRoot
 from ca.hierarchy.acts.renewal import LinkGenerations, MakeSuccessor, Renew
 from ca.hierarchy.ferry import Ferry
-from ca.hierarchy.model import Act, Ceremony, CeremonyState, OfflineState, Step
+from ca.hierarchy.model import Act, Carried, Ceremony, CeremonyState, OfflineState, Step
 from ca.hierarchy.orders import carry_out, order_of
 from ca.hierarchy.plan import CeremonyPlan, Hierarchies, plan_from_file
 from ca.hierarchy.proposals import Proposals
@@ -225,14 +225,16 @@ class Ceremonies:
         """None while an answer of an offline CA is waited for."""
         act = self._acts[step.act]
         work = self._begun(principal, found, step, act)
-        answers = iter(self._carried(principal, found, step, work))
+        carried = self._carried(principal, found, step, work)
+        answers = iter(self._ferry.answers(carried) if carried else ())
         whole = []
         for order in work.orders:
             answer = next(answers, None) if order.offline else carry_out(order, self._tools.signer)
             if answer is None:
                 return None
             whole.append(answer)
-        return act.end(principal, found.plan, work, whole)
+        outcome = act.end(principal, found.plan, work, whole)
+        return replace(outcome, lines=[*outcome.lines, minutes.of_request(carried)]) if carried else outcome
 
     def _begun(self, principal: Principal, found: Ceremony, step: Step, act: Acting) -> Work:
         """The step's orders: kept before anything is signed, so that a crash finds the same ones."""
@@ -246,19 +248,19 @@ class Ceremonies:
             hierarchy_store.change_step(uow.connection, found.id, step.number, work=stored)
             return work
 
-    def _carried(self, principal: Principal, found: Ceremony, step: Step, work: Work) -> Sequence[bytes]:
-        """The answers to the orders for keys on other machines; none while they are waited for."""
+    def _carried(self, principal: Principal, found: Ceremony, step: Step, work: Work) -> Carried | None:
+        """The answered request with the orders for keys on other machines; None while it is waited for, or needs none."""
         offline = [order for order in work.orders if order.offline]
         if not offline:
-            return ()
+            return None
         with self._database.begin() as uow:
             self._open(uow, found.id)
             waiting = hierarchy_store.request_of_step(uow.connection, found.id, step.number)
             if waiting is None:
                 approval = self._approvals.get(uow, found.approval)
                 self._ferry.request(uow, principal, found, step, offline, approval)
-                return ()
-        return self._ferry.answers(waiting) if waiting.state is OfflineState.ANSWERED else ()
+                return None
+        return waiting if waiting.state is OfflineState.ANSWERED else None
 
     def _done(
         self,

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from html import escape
 
-from ca.hierarchy.model import Ceremony, Step
-from kernel.canonical import canonical_json
+from ca.hierarchy.model import Carried, Ceremony, Step
+from kernel.canonical import canonical_json, sha256_hex
 from kernel.i18n import N_, current_language, translate
 
 _STYLE = (
@@ -44,6 +44,15 @@ def html(ceremony: Ceremony) -> str:
         f'<!doctype html><html lang="{current_language()}"><meta charset="utf-8"><title>{title}</title>'
         f"<style>{_STYLE}</style><h1>{title}</h1><table>{head}</table><h2>{title}</h2>"
         f"<table>{rows}</table><h2>{below}</h2><table>{signed}</table></html>\n"
+    )
+
+
+def of_request(carried: Carried) -> str:
+    """The line that tells how an offline CA has answered."""
+    signed_at = _time(carried.signed_at) if carried.signed_at else "–"
+    return (
+        f"{carried.id} SHA-256 {carried.digest}; {carried.signed_by}, {signed_at}; "
+        f"SHA-256 {sha256_hex(carried.answer.encode())}"
     )
 
 

@@ -53,7 +53,14 @@ class ListMaker:
         self._rules = rules
 
     def make(self, authority: Authority, scope: Scope, kind: ListKind, by: Principal) -> list[RevocationList]:
-        """Sign and publish; Unavailable without signer or with a clock behind the newest list."""
+        """Sign and publish; Unavailable without signer, for a key elsewhere, or with a clock behind the newest list."""
+        if not authority.signs_here:
+            raise Unavailable(
+                N_("The key of CA %(id)s is not in the signer."),
+                mend=N_("Have its list signed where the key is: weicheng ca offline crl."),
+                place=authority.id,
+                id=authority.id,
+            )
         for _ in range(_ATTEMPTS):
             made = self._attempt(authority, scope, kind, by)
             if made is not None:
@@ -61,7 +68,7 @@ class ListMaker:
         raise Conflict(N_("Others are publishing this CRL; try again."), place=scope.name(kind))
 
     def unsigned(self, authority: Authority, validity: timedelta) -> tuple[RevocationList, bytes]:
-        """A full list before its signature, for a CA whose key is elsewhere: its record and the tbsCertList. It has no deltas."""
+        """A full list before its signature, for a CA whose key is elsewhere: its record and its bytes. It has no deltas."""
         scope = Scope(authority.id)
         with self._database.read() as connection:
             number = self._next_number(scope, store.number_of(connection, scope))

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from alembic import command
 from sqlalchemy import ColumnElement, Table, inspect, text
 
@@ -53,9 +54,11 @@ def copy(source: Database, url: str, clock: FixedClock) -> None:
     target = Database(url, clock)
     with source.read() as old, target.begin() as new:
         for table in (units, tables.authorities, tables.requests, tables.certificates):
-            known = {column["name"] for column in inspect(new.connection).get_columns(table.name)}
+            known = [column["name"] for column in inspect(new.connection).get_columns(table.name)]
+            known = [name for name in known if name in table.c]
+            was = sa.table(table.name, *(sa.column(name, table.c[name].type) for name in known))
             for row in old.execute(table.select().order_by(*_order(table))).mappings():
-                new.execute(table.insert().values({name: row[name] for name in row if name in known}))
+                new.execute(was.insert().values({name: row[name] for name in known}))
     target.close()
 
 
