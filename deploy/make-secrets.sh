@@ -23,6 +23,7 @@ secret() { # NAME OWNER VALUE
 secret postgres_password $POSTGRES "$(random)"
 secret elastic_password $ELASTICSEARCH "$(random)"
 secret signer__passphrase $SUITE "$(random)"
+secret signer__token_key $SUITE "$(random)"
 secret database_url $SUITE "postgresql+psycopg://weicheng:$(cat "$folder/postgres_password")@postgres/weicheng"
 secret events_url $SUITE "http://elastic:$(cat "$folder/elastic_password")@elasticsearch:9200"
 

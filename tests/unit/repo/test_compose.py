@@ -88,6 +88,15 @@ def test_the_signer_has_no_network_and_alone_has_the_keys(services: dict[str, di
     assert holders == mounts == {"signer"}
 
 
+def test_only_what_prepares_signatures_has_the_secret_to_ask_for_them(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    holders = {
+        name for name, service in services.items() if "signer__token_key" in service.get("secrets", [])
+    }
+    assert holders == {"signer", "web", "worker"}
+
+
 def test_clients_of_the_signer_can_not_change_its_socket_folder(services: dict[str, dict[str, Any]]) -> None:
     for name, service in services.items():
         for volume in service["volumes"]:
