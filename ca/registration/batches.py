@@ -84,6 +84,7 @@ class Batches:
 
     def check(self, principal: Principal, asked: Asked) -> Trial:
         """Whether every row could be filed: nothing is kept. Invalid or LimitExceeded for a table that will not do at all."""
+        self._access.require(principal, Permission.CA_REQUEST_FILE)
         self._access.require(principal, Permission.CA_REQUEST_FILE, unit=asked.unit)
         rows, faults = self._read(principal, asked)
         return Trial(len(rows), tuple(sorted(faults, key=lambda fault: fault.row)))
@@ -91,6 +92,7 @@ class Batches:
     def file(self, principal: Principal, asked: Asked) -> tuple[Batch, str]:
         """Keep the table and have its requests filed; (batch, job). Invalid if any row is bad: ``check`` tells which,
         Conflict if the same table was filed already."""
+        self._access.require(principal, Permission.CA_REQUEST_FILE)
         self._access.require(principal, Permission.CA_REQUEST_FILE, unit=asked.unit)
         rows, faults = self._read(principal, asked)
         if faults or not rows:

@@ -110,7 +110,7 @@ class Papers:
             found = uow.connection.execute(_QUERY.where(papers.c.id.in_(ids)).order_by(papers.c.id))
             return [_paper(row) for row in found]
 
-    def keep(self, uow: UnitOfWork, by: Principal, request: Request, handed: Sequence[Handed]) -> list[str]:
+    def keep(self, uow: UnitOfWork, filer: Principal, request: Request, handed: Sequence[Handed]) -> list[str]:
         """Seal and keep the files with their audit record and evidence; who files checks permissions. Their ids."""
         if not handed:
             return []
@@ -121,11 +121,11 @@ class Papers:
                 place=request.id,
                 most=MOST,
             )
-        rows = [self._row(by, request, one) for one in handed]
+        rows = [self._row(filer, request, one) for one in handed]
         uow.connection.execute(insert(papers), rows)
         listed = [{name: row[name] for name in ("sha256", "media_type", "size")} for row in rows]
         target = f"request:{request.id}"
-        uow.audit(by, AuditAction.CA_PAPER_ATTACH, target, unit=request.unit, details={"papers": listed})
+        uow.audit(filer, AuditAction.CA_PAPER_ATTACH, target, unit=request.unit, details={"papers": listed})
         self._evidence.record(
             uow,
             kind=EvidenceKind.IDENTITY_PAPERS,
@@ -165,7 +165,7 @@ class Papers:
             uow.audit(principal, AuditAction.CA_PAPER_READ, target, unit=paper.unit, details=details)
         return paper, data
 
-    def _row(self, by: Principal, request: Request, handed: Handed) -> dict[str, Any]:
+    def _row(self, filer: Principal, request: Request, handed: Handed) -> dict[str, Any]:
         media_type, paper_id = media_type_of(handed), new_id("pap")
         sealed = self._box.seal(handed.data, context=_context(request.id, paper_id))
         return {
@@ -176,7 +176,7 @@ class Papers:
             "size": len(handed.data),
             "sha256": sha256_hex(handed.data),
             "sealed": sealed.encode("ascii"),
-            "attached_by": by.id,
+            "attached_by": filer.id,
             "attached_at": self._clock.now(),
         }
 

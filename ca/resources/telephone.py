@@ -35,7 +35,7 @@ HOLD_BY_PHONE = Verb(
     Permission.CA_HOLD_BY_PHONE,
     _suspend,
     Heard,
-    when=lambda record: record.state == "issued",
+    when=lambda record: record.state == "issued" and record.request != "",
     danger=True,
     explain=N_("The holder says the pass-phrase that was agreed on; nobody else has to approve."),
 )

@@ -58,7 +58,7 @@ def office(founded: tuple[Path, Founded], tmp_path: Path) -> Iterator[Office]:
 
 def _over(app: Any, office: Founded) -> Any:
     """A CA over that floor with the founded one's keys."""
-    signer = office.app.ca.publication._signer
+    signer = office.app.ca.issuance._signer
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(composition, "SocketSigner", lambda *_: signer)
         return composition.build(app.floor)
@@ -109,6 +109,8 @@ PAGES = (
     "/ca/ceremonies/-/propose",
     "/ca/profiles",
     "/ca/profiles/tls-server",
+    "/ca/profile-versions",
+    "/ca/profile-versions/tls-server@1",
 )
 
 
