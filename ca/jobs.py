@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from ca.bulk.service import WORK
+from ca.inventory.service import SCAN
 from ca.service import CaService
 from ca.transparency.service import CHECK
 from kernel.jobs.queue import Handler, JobContext
@@ -18,6 +20,8 @@ SCHEDULES: Mapping[str, tuple[str, str]] = {
     "ca.log-sequence": ("* * * * *", "ca.log-sequence"),
     "ca.log-check": ("40 2 * * *", CHECK),
     "ca.timestamps-prune": ("50 2 * * *", "ca.timestamps-prune"),
+    "ca.validations-prune": ("55 2 * * *", "ca.validations-prune"),
+    SCAN: ("10 1 * * *", SCAN),
 }
 
 
@@ -38,6 +42,9 @@ def handlers(service: CaService) -> dict[str, Handler]:
         "ca.log-sequence": _counting(service.log.sequencer.run),
         CHECK: lambda context: _finish(context, service.log.check.run().as_dict()),
         "ca.timestamps-prune": _counting(service.timestamps.prune),
+        "ca.validations-prune": _counting(service.validations.prune),
+        SCAN: service.inventory.run,
+        WORK: service.bulk.run,
     }
 
 

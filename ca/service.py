@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from ca import store
+from ca.bulk.service import BulkRevocations
 from ca.hierarchy.ceremony import Ceremonies
 from ca.hierarchy.service import Hierarchy
+from ca.inventory.service import Inventory
 from ca.issuance import Issuance
 from ca.model import Authority, AuthorityKind, State
 from ca.overview import Overview
@@ -59,6 +61,8 @@ class CaService:
     overview: Overview
     validations: Validations
     anchors: Anchors
+    inventory: Inventory
+    bulk: BulkRevocations
     issuance: Issuance
     timestamps: Timestamps
     log: TransparencyLog

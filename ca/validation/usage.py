@@ -66,7 +66,7 @@ def _only_stamps(leaf: x509.Certificate) -> bool:
 
 
 def _host(path: Sequence[x509.Certificate], host: str) -> Refusal | None:
-    if not host or matches(path[-1], host):
+    if not host or is_named(names(path[-1]), host):
         return None
     extension = "subjectAltName"
     return Refusal(
@@ -80,10 +80,11 @@ def names(certificate: x509.Certificate) -> list[str]:
     return [str(one.native) for one in found or () if one.name in ("dns_name", "ip_address")]
 
 
-def matches(certificate: x509.Certificate, host: str) -> bool:
-    """RFC 9525 section 6: alternative names only; a wildcard stands for the whole leftmost label."""
+def is_named(found: Sequence[str], host: str) -> bool:
+    """Whether one of a certificate's alternative names is the host's (RFC 9525 section 6: alternative names only; a wildcard
+    stands for the whole leftmost label)."""
     wanted = host.rstrip(".").lower()
-    for name in names(certificate):
+    for name in found:
         if _same_address(name, wanted) or name.lower() == wanted:
             return True
         if name.startswith("*.") and wanted.partition(".")[2] == name[2:].lower() and "." in name[2:]:

@@ -74,8 +74,9 @@ class App:
     @cached_property
     def ca(self) -> "CaService":
         from console.compose.ca import build
+        from console.compose.seen import seen_by
 
-        return build(self.floor)
+        return build(self.floor, lambda: seen_by(self.monitor))
 
     @cached_property
     def netops(self) -> "NetopsService":

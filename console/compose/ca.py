@@ -2,8 +2,11 @@
 
 from datetime import timedelta
 
+from ca.bulk.service import BulkRevocations
 from ca.hierarchy.sealing import Seals
 from ca.hierarchy.service import build_hierarchy
+from ca.inventory.scanning import TlsScanner
+from ca.inventory.service import Feed, Inventory
 from ca.issuance import Issuance
 from ca.overview import Overview
 from ca.profiles import Profiles
@@ -40,7 +43,7 @@ from kernel.config import Settings
 from policies.registry import load, read_one
 
 
-def build(floor: Floor) -> CaService:
+def build(floor: Floor, feed: Feed = lambda: ()) -> CaService:
     """The CA over one floor. The signer need not run yet: it is asked when something is to be signed."""
     database, clock, access = floor.database, floor.clock, floor.access
     signer = SocketSigner(floor.settings.signer_socket, signer_credential(floor.settings))
@@ -105,6 +108,8 @@ def build(floor: Floor) -> CaService:
         overview=Overview(database, clock, access, profiles),
         validations=Validations(database, clock, access, floor.evidence),
         anchors=Anchors(database, clock, access, floor.approvals),
+        inventory=Inventory(database, clock, access, floor.register, floor.evidence, TlsScanner(), feed),
+        bulk=BulkRevocations(database, access, floor.approvals, marking),
         issuance=issuance,
         timestamps=timestamps,
         log=TransparencyLog(database, clock, access, services, floor.settings.data_dir / "transparency"),

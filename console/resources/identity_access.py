@@ -252,6 +252,7 @@ KINDS: Labels = {
     "ca:profile": Label(N_("Version of a certificate profile")),
     "ca:revocation": Label(N_("Revocation of a CA's certificate")),
     "ca:anchor": Label(N_("Trust anchor")),
+    "ca:bulk": Label(N_("Revocation of many certificates")),
 }
 OBJECTS: Mapping[str, str] = {
     "request": "ca.requests",
@@ -260,6 +261,7 @@ OBJECTS: Mapping[str, str] = {
     "revocation": "ca.revocations",
     "profile-version": "ca.profile-versions",
     "anchor": "ca.anchors",
+    "bulk": "ca.bulk-revocations",
 }
 APPROVAL_STATES: Labels = {
     "pending": Label(N_("waits for a decision"), Tone.WARN),

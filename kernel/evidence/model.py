@@ -31,6 +31,7 @@ class EvidenceKind(StrEnum):
     CA_STATUS = "ca:status:checked"  # crl_current, ocsp_current, issued, revoked
     CERTIFICATE_ISSUED = "ca:certificate:issued"  # serial, profile, not_after
     CERTIFICATE_REVOKED = "ca:certificate:revoked"  # serial, reason
+    INVENTORY_SCANNED = "ca:inventory:scanned"  # endpoints, origins, findings
     VALIDATION_MADE = "ca:validation:made"  # kind, verdict, reason, sha256
     IDENTITY_PAPERS = "ca:request:papers"  # papers: [{sha256, media_type, size}]
     # netops; subject is the device's asset id
@@ -59,6 +60,7 @@ VALIDITY: Mapping[EvidenceKind, timedelta | None] = {
     EvidenceKind.IDENTITY_POLICY: timedelta(days=31),
     EvidenceKind.LOG_RETENTION: timedelta(days=31),
     EvidenceKind.CA_STATUS: timedelta(days=31),
+    EvidenceKind.INVENTORY_SCANNED: timedelta(days=31),
     EvidenceKind.CONFIG_COLLECTED: timedelta(days=31),
     EvidenceKind.CONFIG_CHECKED: timedelta(days=31),
     EvidenceKind.DEVICES_POLLED: timedelta(days=31),

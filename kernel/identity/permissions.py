@@ -58,6 +58,8 @@ class Permission(StrEnum):
     CA_CRL_PUBLISH = "ca:crl:publish"
     CA_VALIDATE = "ca:validation:ask"
     CA_ANCHOR_PROPOSE = "ca:anchor:propose"
+    CA_INVENTORY_READ = "ca:inventory:read"
+    CA_INVENTORY_WORK = "ca:inventory:work"
     CA_ANCHOR_APPROVE = "ca:anchor:approve"
     CA_SIGNER_READ = "ca:signer:read"
     CA_SIGNER_OPERATE = "ca:signer:operate"
@@ -219,6 +221,12 @@ _CA: dict[Role, frozenset[Permission]] = {
 }
 for _role, _held in _CA.items():
     ROLE_PERMISSIONS[_role] |= _held
+
+# Certificates in the network: who runs machines mends what officers answer for; the others look.
+for _role in (Role.NETWORK_ADMINISTRATOR, Role.SECURITY_OFFICER):
+    ROLE_PERMISSIONS[_role] |= {_P.CA_INVENTORY_READ, _P.CA_INVENTORY_WORK}
+for _role in (Role.REGISTRAR, Role.SOC_ANALYST, Role.ASSESSOR):
+    ROLE_PERMISSIONS[_role] |= {_P.CA_INVENTORY_READ}
 
 # Everybody relies on certificates and signed papers, so everybody may ask what they are worth.
 for _role in Role:

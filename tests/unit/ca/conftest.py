@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from ca.bulk.service import BulkRevocations
 from ca.hierarchy.sealing import Seals
 from ca.hierarchy.service import build_hierarchy
+from ca.inventory.scanning import Pace, TlsScanner
+from ca.inventory.service import Inventory
 from ca.issuance import Issuance
 from ca.model import Certificate, Request
 from ca.overview import Overview
@@ -38,6 +41,7 @@ from ca.timestamps.service import Timestamps
 from ca.transparency.service import TransparencyLog
 from ca.validation.anchors import Anchors
 from ca.validation.service import Validations
+from kernel.assets.service import Register
 from kernel.blobs import MemoryBlobs
 from kernel.clock import FixedClock
 from kernel.evidence.ports import NullSealer
@@ -51,6 +55,7 @@ from policies.registry import load, read_one
 from tests.support.hierarchy import one_ca
 from tests.support.signer import ControlledSigner
 
+QUICK = Pace(at_once=8, a_second=1000, timeout=2)
 PLAN = one_ca("卫城市大数据局", "测试根 CA", "测试签发 CA", "张敏")
 
 
@@ -144,6 +149,10 @@ def build(
         overview=Overview(database, clock, access, profiles),
         validations=Validations(database, clock, access, evidence),
         anchors=Anchors(database, clock, access, approvals),
+        inventory=Inventory(
+            database, clock, access, Register(database, clock, access), evidence, TlsScanner(QUICK)
+        ),
+        bulk=BulkRevocations(database, access, approvals, marking),
         issuance=issuance,
         timestamps=timestamps,
         log=TransparencyLog(database, clock, access, services, folder / "transparency"),
