@@ -40,6 +40,7 @@ class Office:
     granted: Request
     certificate: Certificate
     issuing: str
+    signer: ControlledSigner
 
     def file(self, name: str) -> Request:
         """One more request for a person."""
@@ -55,7 +56,7 @@ def opened(folder: Path) -> Iterator[Office]:
     app, issued = _app(folder, clock)
     app.floor.database.create_all()
     accounts = make_accounts(app)
-    signer = ControlledSigner(folder / "signer.activation")
+    signer = ControlledSigner(folder / "signer.activation", clock)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(composition, "SocketSigner", lambda *_: signer)
         found(app)
@@ -66,7 +67,7 @@ def opened(folder: Path) -> Iterator[Office]:
     assert isinstance(certificate, Certificate)
     own = app.ca.overview.authority(OFFICER, "issuing").serial
     clock.advance(minutes=2)
-    yield Office(app, clock, issued, accounts, registrar, waiting, granted, certificate, own)
+    yield Office(app, clock, issued, accounts, registrar, waiting, granted, certificate, own, signer)
     app.floor.database.close()
 
 
