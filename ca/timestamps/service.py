@@ -12,14 +12,11 @@ from functools import lru_cache
 
 from cryptography import x509
 
-from ca import store as register
-from ca.model import State
 from ca.signer.model import KeyRole
 from ca.status.services import Services
 from ca.timestamps import store
 from ca.timestamps.clocks import ClockDoubtful, ClockGuard, ClockState
 from ca.timestamps.model import Stamped
-from ca.timestamps.store import newest_signature
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
 from kernel.edges.limits import Buckets
@@ -89,17 +86,17 @@ class Timestamps:
     def _granted(self, asked: tsp.TimeStampRequest) -> bytes:
         key = self._services.key(KeyRole.TIMESTAMP)
         with self._database.read() as connection:
-            own = register.certificate_by_fingerprint(connection, sha256_hex(key.certificate_der))
-            newest = newest_signature(connection)
+            own = store.authority_in_force(connection, sha256_hex(key.certificate_der))
+            newest = store.newest_signature(connection)
         at = self.guard.check(newest)
         begins, ends = _times(key.certificate_der)
-        if own is None or own.state is not State.ISSUED or not begins <= at < ends:
+        if own is None or not begins <= at < ends:
             raise Unavailable(N_("The certificate of the time-stamping authority is not in force."))
         serial = secrets.randbits(126) | 1 << 126
         answer = tsp.grant(
             key, asked, policy=POLICY, serial=serial, at=at, accuracy_seconds=self._rules.accuracy
         )
-        entry = Stamped(f"{serial:032x}", at, asked.digest, asked.imprint.hex(), own.serial)
+        entry = Stamped(f"{serial:032x}", at, asked.digest, asked.imprint.hex(), own)
         with self._database.begin() as uow:
             store.add(uow.connection, entry)
         return answer

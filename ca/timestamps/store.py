@@ -6,10 +6,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select
 
+from ca.model import State
 from ca.store import newest_list_time
+from ca.tables import certificates
 from ca.timestamps.model import Stamped
 from ca.timestamps.tables import timestamps
-from ca.transparency.store import newest_head
+from ca.transparency.tables import heads
 from kernel.errors import NotFound
 from kernel.i18n import N_
 from kernel.store.listing import Listing, equals, since, until
@@ -29,10 +31,17 @@ def read(connection: Connection, serial: str) -> Stamped:
 
 def newest_signature(connection: Connection) -> datetime | None:
     """When the newest CRL, tree head or stamp was signed: no clock of ours may be behind it."""
-    head = newest_head(connection)
-    stamp: datetime | None = connection.execute(select(func.max(timestamps.c.at))).scalar()
-    times = (newest_list_time(connection), stamp, None if head is None else head.head.at)
+    head = select(heads.c.at).order_by(heads.c.number.desc()).limit(1).scalar_subquery()
+    stamp = select(func.max(timestamps.c.at)).scalar_subquery()
+    times = (*connection.execute(select(head, stamp)).one(), newest_list_time(connection))
     return max((one for one in times if one is not None), default=None)
+
+
+def authority_in_force(connection: Connection, fingerprint: str) -> str | None:
+    """Serial number of the authority's certificate with that SHA-256; None when it is not in force."""
+    own = (certificates.c.fingerprint == fingerprint) & (certificates.c.state == str(State.ISSUED))
+    found: str | None = connection.execute(select(certificates.c.serial).where(own)).scalar_one_or_none()
+    return found
 
 
 def prune(connection: Connection, before: datetime) -> int:
