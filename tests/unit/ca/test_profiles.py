@@ -33,7 +33,10 @@ def test_a_profile_keeps_to_its_rank(profile: Profile) -> None:
     authority = profile.usage is Usage.AUTHORITY
     assert critical
     assert (constraints.ca, usage.key_cert_sign, usage.crl_sign) == (authority,) * 3
-    assert profile.approvals >= (0 if profile.usage is Usage.SERVICE else 1)
+    if profile.usage is Usage.SUBJECT and not profile.approvals:
+        # what is issued at once lets nobody be a server or a person, and no key is made for it
+        assert (profile.own_key, profile.extended_key_usage) == ({"csr"}, ("client_auth",))
+    assert profile.approvals or profile.usage is not Usage.AUTHORITY
     assert set(profile.title) == {"zh", "en"}
     assert profile.renewal < profile.validity
 
