@@ -14,6 +14,7 @@ from ca.cli import (
     signer,
     status,
     timestamps,
+    token,
     transparency,
     validation,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "signer",
     "status",
     "timestamps",
+    "token",
     "transparency",
     "validation",
 ]
