@@ -22,6 +22,7 @@ JOB_KINDS: Labels = {
     "ca.expire": Label(N_("Mark certificates past their end")),
     "ca.seal-minutes": Label(N_("Sign and time-stamp minutes of key ceremonies")),
     "ca.recover": Label(N_("Finish interrupted issues")),
+    "ca.profiles-offer": Label(N_("Propose what the software has shipped anew")),
     "ca.renew-services": Label(N_("Renew the services' certificates")),
     "evidence.seal": Label(N_("Seal evidence")),
     "evidence.verify": Label(N_("Verify all evidence")),
