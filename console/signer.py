@@ -8,6 +8,7 @@ from ca.signer.control import Control
 from ca.signer.hardening import harden
 from ca.signer.keyfile import KeyFileSigner
 from ca.signer.model import ApprovalRules, KeyRole, Signing
+from ca.signer.officers import Officers
 from ca.signer.server import serve as serve_signer
 from console.compose.credential import signer_credential
 from kernel.config import Hsm, Settings
@@ -22,7 +23,8 @@ def serve(settings: Settings) -> int:
     control = Control(keys, protection)
     demanded = settings.signer
     rules = ApprovalRules(Signing(demanded.approvals), frozenset(demanded.unattended))
-    return serve_signer(keys, settings.signer_socket, signer_credential(settings), control, rules)
+    officers = Officers(settings.signer_keys.with_name("signer.officers"))
+    return serve_signer(keys, settings.signer_socket, signer_credential(settings), control, rules, officers)
 
 
 def activation(settings: Settings) -> Activation:

@@ -10,8 +10,8 @@ from kernel.edges.cli import pass_app
 from kernel.i18n import N_, translate
 
 
-@commands.command("approve", help=N_("Approve a request; the certificate is issued when enough people have."))
-@click.argument("request_id")
+@commands.command("approve", help=N_("Approve requests; a certificate is issued when enough people have."))
+@click.argument("request_ids", metavar="REQUEST…", nargs=-1, required=True)
 @click.option("--reason", default="", help=N_("Remark for the audit trail."))
 @click.option(
     "--signature", type=OLD_FILE, help=N_("Your signature over what you approve: detached CMS, DER.")
@@ -24,24 +24,24 @@ from kernel.i18n import N_, translate
 @pass_app
 def approve(
     app: Any,
-    request_id: str,
+    request_ids: tuple[str, ...],
     reason: str,
     signature: Path | None,
     key: Path | None,
     token: str | None,
     certificate: Path | None,
 ) -> None:
-    from ca.model import Certificate
-
+    if signature is not None and len(request_ids) > 1:
+        raise click.UsageError(translate(N_("A signature is over one request.")))
     if sum(one is not None for one in (signature, key, token)) > 1:
         raise click.UsageError(translate(N_("Give one of --signature, --sign-with and --token.")))
     if (certificate is None) == bool(key or token):
         raise click.UsageError(translate(N_("Give --certificate with --sign-with or --token.")))
-    signed = signature.read_bytes() if signature else None
-    if certificate is not None:
-        signed = _signed(app, request_id, certificate, key, token)
-    result = app.ca.registration.approve(app.principal, request_id, reason, signed)
-    app.out.record(certificate_row(result) if isinstance(result, Certificate) else request_row(result))
+    own = _own_key(certificate, key, token) if certificate is not None else None
+    given = signature.read_bytes() if signature else None
+    for request_id in request_ids:
+        signed = _signed(app, request_id, own) if own is not None else given
+        app.out.record(_row(app.ca.registration.approve(app.principal, request_id, reason, signed)))
 
 
 @commands.command("approval-document", help=N_("What you sign to approve a request, in a file."))
@@ -56,20 +56,30 @@ def approval_document(app: Any, request_id: str, file: Path) -> None:
     )
 
 
-def _signed(app: Any, request_id: str, certificate: Path, key: Path | None, token: str | None) -> bytes:
-    """The officer's signature, made here; a pass-phrase or PIN is asked for, never given on the command line."""
+def _row(result: Any) -> dict[str, Any]:
+    from ca.model import Certificate
+
+    return certificate_row(result) if isinstance(result, Certificate) else request_row(result)
+
+
+def _signed(app: Any, request_id: str, own: Any) -> bytes:
+    """The officer's signature over what is approved, made here."""
+    document = app.ca.registration.approval_document(app.principal, request_id)
+    signature: bytes = own.approve(document, app.clock.now())
+    return signature
+
+
+def _own_key(certificate: Path, key: Path | None, token: str | None) -> Any:
+    """The officer's key; a pass-phrase or PIN is asked for, never given on the command line."""
     from ca.registration.officer_key import TokenUri, key_in_file, key_on_token
     from kernel.pki.pem import certificate_der
 
-    document: bytes = app.ca.registration.approval_document(app.principal, request_id)
     der = certificate_der(certificate.read_bytes(), "--certificate")
     if key is not None:
         octets = key.read_bytes()
         passphrase = _ask(N_("Pass-phrase of your key")) if b"ENCRYPTED" in octets else None
-        own = key_in_file(der, octets, passphrase)
-    else:
-        own = key_on_token(der, TokenUri.parse(token or ""), _ask(N_("PIN of your token")))
-    return own.approve(document, app.clock.now())
+        return key_in_file(der, octets, passphrase)
+    return key_on_token(der, TokenUri.parse(token or ""), _ask(N_("PIN of your token")))
 
 
 def _ask(prompt: str) -> str:

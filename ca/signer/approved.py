@@ -25,6 +25,7 @@ from ca.signer.model import (
     Signing,
     SigningRefused,
 )
+from ca.signer.officers import Officers
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.errors import WeichengError
 from kernel.i18n import N_
@@ -59,11 +60,12 @@ def check_approvals(
     certificate: x509.Certificate,
     header: Mapping[str, Any],
     keys: Collection[KeyInfo],
+    known: Officers,
     now: datetime,
 ) -> None:
     """SigningRefused unless the to-be-signed ``certificate`` is for a key of ours or approved as the rules demand."""
     spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    officers = _is_officers(certificate)
+    officers = is_officers(certificate)
     if any(key.spki == spki for key in keys):
         if officers:  # or the signer itself could be made to approve
             raise _refused(N_("A key of the signer's own is no officer's."))
@@ -75,7 +77,7 @@ def check_approvals(
     if not given and attended and rules.signing is Signing.REQUIRED:
         raise _refused(N_("The certificate is not approved by officers' signatures."))
     try:
-        approvals = [_verified(one, keys, now) for one in given]
+        approvals = [_verified(one, keys, known, now) for one in given]
         fitting = all(_fits(approved, certificate, spki, header) for approved in approvals)
     except _FAULTS as error:
         raise _refused(N_("An officer's approval does not hold.")) from error
@@ -96,22 +98,24 @@ def _check_people(approvals: Sequence[Approved], applicants: Sequence[str]) -> N
         raise _refused(N_("Fewer officers have approved than are needed."))
 
 
-def _verified(one: Mapping[str, str], keys: Collection[KeyInfo], now: datetime) -> Approved:
+def _verified(one: Mapping[str, str], keys: Collection[KeyInfo], known: Officers, now: datetime) -> Approved:
     """The approval that a document and its signature make."""
     document = one["document"].encode()
     signed = cms.verify(b64decode(one["signature"], validate=True), document)
     officer = x509.load_der_x509_certificate(signed.signer_der)
     told = json.loads(document)
     sound = (
-        _is_officers(officer)
+        is_officers(officer)
         and officer.not_valid_before_utc <= now < officer.not_valid_after_utc
-        and any(_signed_by(officer, key) for key in keys if key.role is KeyRole.ISSUING)
+        and not known.revoked(officer.serial_number)
         and _logins(officer) == [told["officer"]]
         and (told["format"], told["verdict"]) == (DOCUMENT_FORMAT, "approve")
         and sha256_hex(canonical_json(told["what"])) == told["digest"]
     )
-    if not sound:
+    issuers = [key for key in keys if key.role is KeyRole.ISSUING and _signed_by(officer, key)]
+    if not sound or not issuers:
         raise ValueError("not an officer's approval")
+    known.add(issuers[0].name, officer.serial_number)
     return Approved(told["officer"], told["filed_by"], told["subject"], told["what"], int(told["needed"]))
 
 
@@ -125,7 +129,7 @@ def _fits(approved: Approved, certificate: x509.Certificate, spki: bytes, header
         and naming.name(what["subject"]) == certificate.subject
         and (names.public_bytes() if names is not None else None) == _names(certificate)
         and what["spki"] == spki.hex()
-        and _is_officers(certificate) == (what["profile"] == OFFICER_PROFILE)
+        and is_officers(certificate) == (what["profile"] == OFFICER_PROFILE)
     )
 
 
@@ -146,7 +150,8 @@ def _signed_by(certificate: x509.Certificate, key: KeyInfo) -> bool:
     return True
 
 
-def _is_officers(certificate: x509.Certificate) -> bool:
+def is_officers(certificate: x509.Certificate) -> bool:
+    """Whether the certificate makes its holder an officer."""
     return OFFICER_POLICY in _policies(certificate)
 
 

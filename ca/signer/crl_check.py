@@ -7,6 +7,7 @@ the signing key's own. Not looked at: what the entries say; a key that may sign 
 import hashlib
 import re
 
+from ca.signer.officers import Watch
 from ca.signer.protocol import Octets
 from kernel.pki import der
 from kernel.pki.algorithms import Algorithm
@@ -33,7 +34,9 @@ _RUN = re.compile(rb"(?s:%s)*+" % b"|".join(_usual(size) for size in (16, *range
 class CrlCheck:
     """Feed the list's octets in order, then ``finish``; MalformedDer as soon as it is seen that it may not be signed."""
 
-    def __init__(self, spki: bytes, algorithm: Algorithm) -> None:
+    def __init__(self, spki: bytes, algorithm: Algorithm, watch: Watch | None = None) -> None:
+        """``watch`` is shown the entries."""
+        self._watch = watch
         self._key_id = hashlib.sha1(der.key_bits(spki), usedforsecurity=False).digest()
         self._algorithm = algorithm.identifier
         self._held = b""  # what is not looked at yet
@@ -88,6 +91,8 @@ class CrlCheck:
             if not size:
                 break
             at += size
+        if self._watch is not None:
+            self._watch.look(data[:at])
         self._entries -= at
         self._held = data[at:] if at else data
         if len(self._held) > _LONGEST:

@@ -7,7 +7,7 @@ from threading import Lock
 from typing import Any
 
 from ca.ports import Keys
-from ca.signer.approved import are_concerned, check_approvals
+from ca.signer.approved import are_concerned, check_approvals, is_officers
 from ca.signer.checks import FAULTS, read_certificate, serial_of
 from ca.signer.crl_check import CrlCheck
 from ca.signer.model import (
@@ -21,6 +21,7 @@ from ca.signer.model import (
     check_role,
     refused,
 )
+from ca.signer.officers import Officers
 from ca.signer.protocol import Octets, Parts, parts_of
 from ca.signer.warrant import Credential, check_digest, digest_of, read_warrant, sign_header
 from kernel.canonical import canonical_json
@@ -41,7 +42,9 @@ class Guarded:
         credential: Credential,
         rules: ApprovalRules = WHERE_POSSIBLE,
         clock: Clock | None = None,
+        officers: Officers | None = None,
     ) -> None:
+        self._officers = officers or Officers()
         self._keys = keys
         self._credential = credential
         self._rules = rules
@@ -80,13 +83,38 @@ class Guarded:
         key = self._key(name)
         check_role(key, purpose)
         row = algorithm(key.algorithm)
-        if purpose is Purpose.CRL and row.family != "ed25519":  # which signs the whole, not a digest
-            return self._keys.sign_digest(name, purpose, _list_digest(key, row, header, pieces))
+        if purpose is Purpose.CRL:
+            return self._sign_list(key, row, header, pieces)
         tbs = _joined(pieces)
         check_digest(header, digest_of(tbs))
         if purpose is Purpose.CERTIFICATE:
             self._check_certificate(key, row, header, tbs)
         return self._keys.sign(name, purpose, tbs)
+
+    def _sign_list(
+        self, key: KeyInfo, row: Algorithm, header: Mapping[str, Any], pieces: Iterable[Octets]
+    ) -> bytes:
+        """A tbsCertList is checked while it passes by, and only its digest is kept; of Ed25519, which signs the whole, all."""
+        watch = self._officers.watch(key.name)
+        check = CrlCheck(key.spki, row, watch)
+        bound, own, whole = hashlib.sha256(), hashlib.new(row.digest), bytearray()
+        try:
+            for piece in pieces:
+                check.feed(piece)
+                bound.update(piece)
+                if row.family == "ed25519":
+                    whole += piece
+                elif row.digest != "sha256":
+                    own.update(piece)
+            check.finish()
+        except MalformedDer as error:
+            raise refused(key, Purpose.CRL) from error
+        check_digest(header, bound.hexdigest())
+        self._officers.note(key.name, watch.found)
+        if row.family == "ed25519":
+            return self._keys.sign(key.name, Purpose.CRL, bytes(whole))
+        digest = bound if row.digest == "sha256" else own
+        return self._keys.sign_digest(key.name, Purpose.CRL, digest.digest())
 
     def _key(self, name: str) -> KeyInfo:
         if name not in self._known:
@@ -99,7 +127,10 @@ class Guarded:
             serial = serial_of(tbs)
             if are_concerned(self._rules, header, tbs):
                 certificate = read_certificate(row, tbs)
-                check_approvals(self._rules, certificate, header, self._keys.keys(), self._clock.now())
+                now = self._clock.now()
+                check_approvals(self._rules, certificate, header, self._keys.keys(), self._officers, now)
+                if is_officers(certificate):
+                    self._officers.add(key.name, serial)
         except FAULTS as error:
             raise refused(key, Purpose.CERTIFICATE) from error
         self._check_serial(key, serial, bytes.fromhex(header["digest"]))
@@ -124,20 +155,3 @@ def _joined(pieces: Iterable[Octets]) -> bytes:
     for piece in pieces:
         whole += piece
     return bytes(whole)
-
-
-def _list_digest(key: KeyInfo, row: Algorithm, header: Mapping[str, Any], pieces: Iterable[Octets]) -> bytes:
-    """The digest that the key signs of a tbsCertList, checked while it passes by."""
-    check = CrlCheck(key.spki, row)
-    bound, own = hashlib.sha256(), hashlib.new(row.digest)
-    try:
-        for piece in pieces:
-            check.feed(piece)
-            bound.update(piece)
-            if row.digest != "sha256":
-                own.update(piece)
-        check.finish()
-    except MalformedDer as error:
-        raise refused(key, Purpose.CRL) from error
-    check_digest(header, bound.hexdigest())
-    return bound.digest() if row.digest == "sha256" else own.digest()

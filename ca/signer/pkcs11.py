@@ -114,10 +114,17 @@ class TokenKeys:
 
     # --- keys on the token
     def _signed(self, entry: Entry, row: Algorithm, data: bytes) -> bytes:
+        """The signature, checked: a wrong one leaves the signer neither into a list nor, RSA's own weakness, as a hint
+        at the key (Boneh, DeMillo, Lipton 1997)."""
         try:
-            return self._pool.run(lambda lease: _signature(self._key(lease, entry), row, data))
+            made = self._pool.run(lambda lease: _signature(self._key(lease, entry), row, data))
         except faults.NoSuchKey as error:  # the token is there, the key is not
             raise self._broken(entry) from error
+        if row.family == "ed25519":
+            algorithms.verify(entry.spki, row.digest, made, data)
+        else:
+            algorithms.verify_digest(entry.spki, row, made, data)
+        return made
 
     def _check_offered(self, row: Algorithm) -> None:
         """UnknownAlgorithm that names what the token has, unless it makes and uses keys of this row."""

@@ -21,6 +21,7 @@ from ca.ports import Keys
 from ca.signer.control import OPERATIONS, Control
 from ca.signer.guard import Guarded
 from ca.signer.model import WHERE_POSSIBLE, ApprovalRules, KeyInfo, KeyRole, Purpose
+from ca.signer.officers import Officers
 from ca.signer.protocol import Channel, Closed, MalformedMessage, framed
 from ca.signer.warrant import Credential, check_digest, digest_of, is_open
 from kernel.errors import ErrorCode, Invalid, Unavailable, WeichengError
@@ -42,10 +43,11 @@ class SignerServer:
         credential: Credential,
         control: Control | None = None,
         rules: ApprovalRules = WHERE_POSSIBLE,
+        officers: Officers | None = None,
     ) -> None:
         self._keys = keys
         self._control = control
-        self._guard = Guarded(keys, credential, rules)
+        self._guard = Guarded(keys, credential, rules, officers=officers)
         self._credential = credential
         self._path = path
         self._stop = threading.Event()
@@ -152,9 +154,10 @@ def serve(
     credential: Credential,
     control: Control | None = None,
     rules: ApprovalRules = WHERE_POSSIBLE,
+    officers: Officers | None = None,
 ) -> int:
     """Run the signer process, which was hardened before, until SIGTERM or SIGINT; 0 at an orderly end."""
-    server = SignerServer(keys, path, credential, control, rules)
+    server = SignerServer(keys, path, credential, control, rules, officers)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     server.run()

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ca.cli import commands
+from ca.model import State
 from ca.registration.officer_key import TokenUri
 from ca.registration.signatures import SignatureNeeded
 from ca.resources.requests import REQUESTS
@@ -90,6 +91,13 @@ def test_with_the_key_on_a_token(world: World, clock: FixedClock, li: Officer, t
         run(world, clock, "approve", world.request().id, *other, typed=f"{token.pin}\n")
     with pytest.raises(Unavailable):
         run(world, clock, "approve", world.request().id, *own, typed="0000-0000\n")
+
+
+def test_many_requests_with_one_pass_phrase(world: World, clock: FixedClock, li: Officer) -> None:
+    own = ("--certificate", str(li.folder / "certificate.pem"), "--sign-with", str(li.folder / "key.pem"))
+    ids = [world.request().id for _ in range(3)]
+    assert run(world, clock, "approve", *ids, *own).exit_code == 0
+    assert {world.ca.registration.show(world.officer, one).state for one in ids} == {State.ISSUED}
 
 
 def test_with_a_signature_made_elsewhere(

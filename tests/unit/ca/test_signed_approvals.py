@@ -18,6 +18,7 @@ from kernel.identity.model import Principal
 from kernel.store.listing import Ask
 from tests.unit.ca.conftest import World, on_both
 from tests.unit.ca.signatures import Officer, appoint, csr_of
+from tests.unit.ca.test_signer_guard import crl
 
 WAITING = {"state": ("approved",)}
 
@@ -254,6 +255,27 @@ def test_an_officer_s_certificate_that_has_ended_approves_nothing(
     clock.advance(days=731)
     with pytest.raises(SigningRefused, match="does not hold"):
         ask(strict, name, tbs, header)
+
+
+def test_a_revoked_officer_approves_nothing_whatever_the_signer_is_told(
+    strict: World, li: Officer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signer has signed the list itself; a later list without the entry changes nothing."""
+    name, tbs, header = intended(strict, li, monkeypatch)
+    strict.ca.lifecycle.revoke(strict.second, li.certificate.serial, Reason.KEY_COMPROMISE, "丢失")
+    with pytest.raises(SigningRefused, match="does not hold"):
+        ask(strict, name, tbs, header)
+    key = next(one for one in strict.signer.keys() if one.name == name)
+    assert strict.signer.sign(name, Purpose.CRL, crl(key))
+    with pytest.raises(SigningRefused, match="does not hold"):
+        ask(strict, name, tbs, header)
+
+
+def test_a_suspension_passes(strict: World, li: Officer, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, tbs, header = intended(strict, li, monkeypatch)
+    strict.ca.lifecycle.hold(strict.second, li.certificate.serial, "出差")
+    strict.ca.lifecycle.release(strict.second, li.certificate.serial, "返回")
+    assert ask(strict, name, tbs, header)
 
 
 def test_a_certificate_of_another_ca_makes_no_officer(

@@ -22,6 +22,7 @@ from ca.signer.crl_check import CrlCheck
 from ca.signer.guard import Guarded
 from ca.signer.memory import MemoryKeys
 from ca.signer.model import KeyInfo, KeyRole, Purpose, SigningRefused
+from ca.signer.officers import Officers, Watch
 from ca.signer.protocol import Channel, MalformedMessage, framed
 from ca.signer.server import SignerServer
 from ca.signer.warrant import Credential
@@ -183,7 +184,9 @@ def test_a_request_that_was_changed_on_its_way_is_refused(
     header = json.loads(Guarded(keys, PREPARES).warrant("issuing", Purpose.CERTIFICATE, tbs, serial="1"))
     assert "error" not in raw(path, header, tbs)
     assert raw(path, {**header, **change}, tbs)["kind"] == "SigningRefused"
-    assert raw(path, header, certificate(key_of(keys), serial))["error"] == "invalid"  # the MAC is of other bytes
+    assert (
+        raw(path, header, certificate(key_of(keys), serial))["error"] == "invalid"
+    )  # the MAC is of other bytes
 
 
 @given(st.dictionaries(st.text(max_size=8), st.none() | st.integers() | st.text(max_size=20), max_size=5))
@@ -374,6 +377,50 @@ def test_what_is_no_list_of_this_ca_is_refused(
     key = key_of(keys)
     with pytest.raises(SigningRefused):
         signer.sign("issuing", Purpose.CRL, spoil(crl(key, entry(5)), key))
+
+
+# --- officers' certificates on lists
+def test_what_was_revoked_once_is_remembered_over_a_restart(keys: MemoryKeys, tmp_path: Path) -> None:
+    path = tmp_path / "signer.officers"
+    serials = [1 << 126 | number for number in range(4)]
+    officers = Officers(path)
+    for serial in serials:
+        officers.add("issuing", serial)
+    reasons = (Reason.KEY_COMPROMISE, Reason.CERTIFICATE_HOLD, Reason.UNSPECIFIED)
+    listed = b"".join(entry(serial, reason) for serial, reason in zip(serials, reasons, strict=False))
+    filler = b"".join(entry(1 << 120 | number, Reason.CERTIFICATE_HOLD) for number in range(40_000))
+    guard = Guarded(keys, PREPARES, officers=officers)
+    assert guard.sign("issuing", Purpose.CRL, crl(key_of(keys), filler + listed + filler))
+    assert [officers.revoked(serial) for serial in serials] == [True, False, True, False]
+    assert guard.sign("issuing", Purpose.CRL, crl(key_of(keys)))
+    assert [Officers(path).revoked(serial) for serial in serials] == [True, False, True, False]
+    assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"issuing": 1}', b'{"issuing": {"5": "no"}}', b"\xff"])
+def test_a_spoiled_record_of_officers_stops_the_signer(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "signer.officers"
+    path.write_bytes(content)
+    with pytest.raises(IntegrityFailed):
+        Officers(path)
+
+
+@given(st.lists(SERIALS, min_size=1, max_size=30, unique=True), st.data())
+@settings(max_examples=80, deadline=None)
+def test_every_watched_serial_is_found_however_the_list_is_cut(
+    keys: MemoryKeys, serials: list[int], data: st.DataObject
+) -> None:
+    reasons = [data.draw(st.sampled_from(list(Reason))) for _ in serials]
+    watched = data.draw(st.sets(st.sampled_from(serials)))
+    watch = Watch(sorted(watched))
+    check = CrlCheck(key_of(keys).spki, algorithm("p256"), watch)
+    tbs = crl(key_of(keys), b"".join(map(entry, serials, reasons)))
+    size = data.draw(st.integers(1, 400))
+    for at in range(0, len(tbs), size):
+        check.feed(tbs[at : at + size])
+    check.finish()
+    told = {one for one, why in zip(serials, reasons, strict=True) if why is not Reason.CERTIFICATE_HOLD}
+    assert watch.found == watched & told
 
 
 @pytest.mark.slow
