@@ -133,6 +133,24 @@ def check_signer(probe: Probe) -> None:
             raise Unavailable(N_("The signer does not answer."), mend=mend, place=str(path)) from error
 
 
+def check_keys(probe: Probe) -> None:
+    """The signer's keys are open, and each place where they lie answers."""
+    from ca.signer.client import SocketSigner
+    from ca.signer.control import SignerControl
+    from ca.signer.model import not_activated
+
+    client = SocketSigner(probe.settings.signer_socket, patience=PATIENCE)
+    try:
+        found = SignerControl(client).status()
+    finally:
+        client.close()
+    for place in found.places:
+        if place.fault is not None:
+            raise place.fault
+    if not found.active and found.shares is not None:
+        raise not_activated(found.present, found.shares.threshold)
+
+
 def check_disk(probe: Probe) -> None:
     """The disk below the data folder has room."""
     usage = shutil.disk_usage(_nearest(probe.settings.data_dir.absolute()))
@@ -154,6 +172,7 @@ PROBES: Mapping[str, tuple[str, Callable[[Probe], None]]] = {
     "collector": (N_("Log collector"), check_collector),
     "ocsp": (N_("Certificate status service"), check_ocsp),
     "signer": (N_("Signer"), check_signer),
+    "keys": (N_("The CA's keys"), check_keys),
 }
 
 

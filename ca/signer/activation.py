@@ -18,7 +18,7 @@ from threading import RLock
 import structlog
 
 from ca.signer.backends import Backends, PinRefused, Secrets
-from ca.signer.model import KeyInfo, KeyRole, NotActivated, Purpose
+from ca.signer.model import KeyInfo, KeyRole, Purpose, not_activated
 from ca.signer.record import Holder, Plan, Record
 from ca.signer.shares import SECRET_OCTETS, Share, ShareRefused, combine, split
 from kernel.canonical import iso_utc
@@ -188,13 +188,7 @@ class Activation:
         with self._lock:
             if self._is_active() and self._backends is not None:
                 return self._backends
-            needed = self._record.plan().threshold
-            raise NotActivated(
-                N_("The signer is not activated: %(present)s of %(needed)s shares are present."),
-                mend=N_("Officers present their shares: weicheng ca signer activate."),
-                present=len(self._present),
-                needed=needed,
-            )
+            raise not_activated(len(self._present), self._record.plan().threshold)
 
     def _is_active(self) -> bool:
         if self._until is not None and time.monotonic() >= self._until:

@@ -28,9 +28,15 @@ _KINDS: Mapping[str, Callable[..., WeichengError]] = {
 class SocketSigner:
     """Signer over ``path``. Keeps idle connections for the next call; safe to share among threads and over a fork."""
 
-    def __init__(self, path: Path, credential: Credential | None = None) -> None:
-        """Without a ``credential`` only what is for everybody is signed: OCSP answers and time-stamps."""
+    def __init__(
+        self, path: Path, credential: Credential | None = None, *, patience: float = _TIMEOUT_SECONDS
+    ) -> None:
+        """Without a ``credential`` only what is for everybody is signed: OCSP answers and time-stamps.
+
+        ``patience`` is how many seconds an answer may take.
+        """
         self._path = path
+        self._patience = patience
         self._credential = credential
         self._lock = Lock()
         self._idle: list[Channel] = []
@@ -99,7 +105,7 @@ class SocketSigner:
             if self._idle and not fresh:
                 return self._idle.pop(), False
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(_TIMEOUT_SECONDS)
+        connection.settimeout(self._patience)
         try:
             connection.connect(str(self._path))
         except OSError as error:

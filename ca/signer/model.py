@@ -82,6 +82,15 @@ class NotActivated(Unavailable):
     """The signer waits for officers' shares."""
 
 
+def not_activated(present: int, needed: int) -> NotActivated:
+    return NotActivated(
+        N_("The signer is not activated: %(present)s of %(needed)s shares are present."),
+        mend=N_("Officers present their shares: weicheng ca signer activate."),
+        present=present,
+        needed=needed,
+    )
+
+
 class SigningRefused(NotPermitted):
     """A key was asked to sign what it may not, or bytes that are not what they were said to be."""
 

@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from ca.signer.server import SignerServer
+from ca.signer.warrant import Credential
 from console.health import PROBES, Probe, check_parts
 from kernel.config import Settings
 from kernel.errors import Unavailable
 from kernel.store import Database
 from tests.support.certificates import TestCa
 from tests.support.postgres import free_port
+from tests.support.signer import ControlledSigner
 from tests.unit.console.conftest import Console
 
 
@@ -91,6 +94,29 @@ def test_the_signer_works_or_is_missed(console: Console, tmp_path: Path) -> None
         check("signer", what)
     with listening(socket.AF_UNIX, str(path)):
         check("signer", what)
+
+
+def test_keys_that_wait_for_officers_are_told(console: Console, tmp_path: Path) -> None:
+    signer = ControlledSigner(tmp_path / "signer.activation")
+    server = SignerServer(
+        signer.activation, tmp_path / "signer.sock", Credential((b"x" * 32).__bytes__), signer.control
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    what = probe(console, signer={"socket": tmp_path / "signer.sock"})
+    try:
+        check("keys", what)
+        signer.activation.begin(2, {"usr_1": "王敏", "usr_2": "李娜"})
+        for account in ("usr_1", "usr_2"):
+            signer.activation.confirm(account, signer.activation.collect(account))
+        signer.activation.deactivate()
+        with pytest.raises(Unavailable, match="0 of 2 shares are present"):
+            check("keys", what)
+    finally:
+        server.stop()
+        thread.join()
+    with pytest.raises(Unavailable, match="weicheng serve signer"):
+        check("keys", what)
 
 
 @pytest.mark.parametrize(("status", "works"), [(200, True), (503, False)])
