@@ -73,12 +73,13 @@ class BulkRevocations:
             raise store.none_such(bulk_id)
         return found
 
-    def rows(self, principal: Principal, bulk_id: str, ask: Ask) -> Page[BulkRow]:
-        """Its certificates, each with what became of it. Filter: outcome."""
+    def rows(self, principal: Principal, ask: Ask) -> Page[BulkRow]:
+        """Certificates of bulk revocations of the principal's units, each with what became of it. Filters: bulk, outcome."""
         self._access.require(principal, Permission.CA_READ)
-        found = self.show(principal, bulk_id)
+        seen = self._access.seen(principal, bulks.c.unit)
+        mine = [store.rows.c.bulk.in_(select(bulks.c.id).where(*seen))] if seen else []
         with self._database.read() as connection:
-            return store.ROWS.page(connection, ask, store.rows.c.bulk == found.id)
+            return store.ROWS.page(connection, ask, *mine)
 
     # --- the dry run
     def preview(self, principal: Principal, selection: Selection) -> Preview:

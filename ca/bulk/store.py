@@ -153,10 +153,11 @@ BULKS: Listing[Bulk] = Listing(
     filters={"state": equals(bulks.c.state)},
     facets={"state": bulks.c.state},
 )
+_one = rows.c.bulk + ":" + rows.c.serial  # a certificate may have been part of several
 ROWS: Listing[BulkRow] = Listing(
     query=select(rows),
-    key=rows.c.serial,
-    orders={"serial": rows.c.serial},
+    key=_one,
+    orders={"serial": _one},
     default="serial",
     row=_row,
     text=(rows.c.serial, rows.c.subject),

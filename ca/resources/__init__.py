@@ -2,10 +2,12 @@
 
 from ca.resources.anchors import ANCHORS, FOREIGN_CRLS
 from ca.resources.batches import BATCHES
+from ca.resources.bulk import BULK_REVOCATIONS, BULK_ROWS
 from ca.resources.ceremonies import CEREMONIES
 from ca.resources.certificates import CERTIFICATES
 from ca.resources.hierarchy import AUTHORITIES
 from ca.resources.holders import OWN
+from ca.resources.inventory import ENDPOINTS, FINDINGS, RANGES
 from ca.resources.lists import CRLS
 from ca.resources.officers import REVOCATIONS
 from ca.resources.offline import OFFLINE
@@ -41,4 +43,9 @@ RESOURCES = (
     VALIDATIONS,
     ANCHORS,
     FOREIGN_CRLS,
+    ENDPOINTS,
+    FINDINGS,
+    RANGES,
+    BULK_REVOCATIONS,
+    BULK_ROWS,
 )

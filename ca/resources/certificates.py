@@ -223,6 +223,14 @@ def _told(impact: Impact, app: Any, principal: Principal) -> list[str]:
                 count=impact.subordinates,
             )
         )
+    for name, count in impact.below:
+        below = {"name": name, "count": count}
+        lines.append(
+            translate(N_("The CA %(name)s hangs on it, with %(count)s living certificates."), **below)
+        )
+    if impact.places:
+        seen = {"count": impact.places, "places": ", ".join(impact.seen)}
+        lines.append(translate(N_("Seen at work at %(count)s places of the network: %(places)s"), **seen))
     if impact.service:
         role = translate(ROLES[impact.service].text)
         lines.append(

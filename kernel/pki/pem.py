@@ -1,5 +1,7 @@
 """Certificates between PEM and DER."""
 
+import base64
+
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -17,6 +19,13 @@ def certificate_der(data: bytes, place: str = "") -> bytes:
             N_("This is no certificate."), mend=N_("Give one in PEM or DER."), place=place
         ) from error
     return parsed.public_bytes(Encoding.DER)
+
+
+def pem_of(der: bytes) -> bytes:
+    """PEM of the octets of a certificate, whether or not they can be read as one."""
+    body = base64.encodebytes(der).decode().replace("\n", "")
+    lines = "\n".join(body[at : at + 64] for at in range(0, len(body), 64))
+    return f"-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n".encode()
 
 
 def certificate_pem(der: bytes) -> bytes:
