@@ -35,18 +35,15 @@ from ca.words import words_of
 from kernel.errors import NotFound
 from kernel.i18n import N_
 from kernel.identity.store import units, users
+from kernel.store import insert_texts
 
 
 # --- quick find
 def add_words(connection: Connection, texts_of: Mapping[str, Iterable[str]]) -> None:
     """Have each owner (a request's id, a certificate's serial) found by its texts."""
-    rows = [
-        {"word": word, "owner": owner}
-        for owner, texts in texts_of.items()
-        for word in sorted(words_of(texts))
-    ]
+    rows = [(word, owner) for owner, texts in texts_of.items() for word in sorted(words_of(texts))]
     if rows:
-        connection.execute(insert(words), rows)
+        insert_texts(connection, words, rows)
 
 
 # --- authorities

@@ -1,6 +1,6 @@
 """What every room's tables are made of: one metadata, UTC times, JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,6 +50,14 @@ def insert_if_absent(connection: Connection, table: Table, row: Mapping[str, Any
     maker = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     statement = maker(table).values(dict(row)).on_conflict_do_nothing()
     return connection.execute(statement.returning(*table.primary_key)).one_or_none() is not None
+
+
+def insert_texts(connection: Connection, table: Table, rows: Sequence[tuple[str, ...]]) -> None:
+    """Insert rows of all the table's columns, each a text, in their order: a third of what statements by name cost."""
+    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    names = ", ".join(column.name for column in table.columns)
+    marks = ", ".join(mark for _ in table.columns)
+    connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", list(rows))  # noqa: S608 - no value is in it
 
 
 def storable(text: str) -> str:
