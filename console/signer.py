@@ -23,7 +23,7 @@ def serve(settings: Settings) -> int:
     control = Control(keys, protection)
     demanded = settings.signer
     rules = ApprovalRules(Signing(demanded.approvals), frozenset(demanded.unattended))
-    officers = Officers(settings.signer_keys.with_name("signer.officers"))
+    officers = Officers(settings.signer_officers)
     return serve_signer(keys, settings.signer_socket, signer_credential(settings), control, rules, officers)
 
 

@@ -86,7 +86,9 @@ class Status(Section):
     processes: int = Field(default=2, ge=1, le=64)
     # CA -> into how many lists what it issues from now on is parted; each certificate names its list
     crl_shards: dict[str, Annotated[int, Field(ge=1, le=1000)]] = {}
-    crl_full_minutes: int = Field(default=10, ge=1, le=1440)  # how soon a long full list tells of ordinary changes
+    crl_full_minutes: int = Field(
+        default=10, ge=1, le=1440
+    )  # how soon a long full list tells of ordinary changes
     crl_history: int = Field(default=10, ge=2, le=1000)  # lists of each kind that are kept
 
 
@@ -230,6 +232,11 @@ class Settings(BaseSettings):
     def signer_activation(self) -> Path:
         """Who holds the signer's shares, once there are any."""
         return self.signer_keys.with_name("signer.activation")
+
+    @property
+    def signer_officers(self) -> Path:
+        """What the signer knows of officers' certificates."""
+        return self.signer_keys.with_name("signer.officers")
 
     @property
     def signer_token_index(self) -> Path:
