@@ -100,7 +100,7 @@ def test_the_impact_is_told_before(world: World, issuing: str) -> None:
     world.issue()
     impact = world.ca.lifecycle.impact(world.officer, issuing)
     assert (impact.authority, impact.service) == ("issuing", None)
-    assert impact.subordinates == 4  # three services and one person
+    assert impact.subordinates == 5  # four services and one person
     ocsp = world.ca.overview.service(world.officer, "ocsp-issuing").serial
     assert world.ca.lifecycle.impact(world.officer, ocsp).service == "ocsp"
 
