@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 
 BIN := .venv/bin
 PACKAGES := kernel ca netops monitor siem backup policies console
-BENCHES := $(filter-out report seeds installation,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
+BENCHES := $(filter-out report seeds installation peers http_load served_ca registered,$(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
 CODE := $(PACKAGES) scripts tests $(wildcard benchmarks)
 
 .PHONY: help demo serve test test-slow check bench screens i18n lock clean setup-demo setup-test
