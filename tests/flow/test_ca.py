@@ -1,5 +1,6 @@
 """A served CA, driven over HTTP with OpenSSL alone; its keys are in a signer process that is killed on the way."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -111,7 +112,9 @@ class City:
 
 
 def start_signer(folder: Path) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen([sys.executable, "-c", SIGNER, str(folder), SECRET.decode()], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-c", SIGNER, str(folder), SECRET.decode()], stderr=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 30
     while process.poll() is None and time.monotonic() < deadline:
         client = SocketSigner(folder / "signer.sock")
@@ -139,7 +142,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[City]:
     ca, _ = build(database, SystemClock(), client, folder / "box")
     plan = one_ca("市大数据局", "测试根 CA", "测试签发 CA", "张敏")
     ca.ceremonies.perform(SECOND, ca.ceremonies.propose(OFFICER, plan))
-    for role in (KeyRole.OCSP, KeyRole.TIMESTAMP, KeyRole.EVIDENCE):
+    for role in (KeyRole.OCSP, KeyRole.TIMESTAMP, KeyRole.EVIDENCE, KeyRole.LOG):
         ca.services.provision(OFFICER, role)
     work = folder / "work"
     work.mkdir()
@@ -209,6 +212,39 @@ def test_a_stamp_asked_for_over_http_is_verified_by_openssl(city: City) -> None:
             "ts -verify -queryfile query.tsq -in reply.tsr -CAfile root.pem -untrusted issuing.pem"
         )
         assert status == 0, said
+
+
+def test_the_log_is_downloaded_and_checked_by_a_script_that_needs_no_suite(city: City) -> None:
+    def checked(*words: str) -> tuple[int, str]:
+        script = Path(__file__).parents[2] / "docs" / "assess" / "verify-log.py"
+        command = [sys.executable, "-I", str(script), "head.json", "root.pem", *words]
+        done = subprocess.run(command, cwd=city.work, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    city.ca.log.sequencer.run()
+    city.fetch("/log/v1/sth", "old.json")
+    issued = city.issue("person", "sun", key="rsa:2048")
+    city.ca.lifecycle.revoke(OFFICER, issued.serial, Reason.SUPERSEDED, "换发")
+    city.ca.log.sequencer.run()
+    city.fetch("/log/v1/sth", "head.json")
+    sizes = [
+        json.loads(json.loads((city.work / name).read_text())["tree_head"])["size"]
+        for name in ("old.json", "head.json")
+    ]
+    assert sizes[1] == sizes[0] + 2
+    city.fetch(f"/log/v1/entries?start=0&end={sizes[1] - 1}", "entries.json")
+    leaves = json.loads((city.work / "entries.json").read_text())["entries"]
+    assert [json.loads(leaf)["type"] for leaf in leaves[-2:]] == ["issued", "revoked"]
+    (city.work / "entries.jsonl").write_text("".join(f"{leaf}\n" for leaf in leaves))
+    city.fetch(f"/log/v1/proof/consistency?first={sizes[0]}&second={sizes[1]}", "grown.json")
+    words = ("--entries", "entries.jsonl", "--earlier", "old.json", "--consistency", "grown.json")
+    status, said = checked(*words)
+    assert status == 0, said
+    assert "INTACT" in said
+    (city.work / "entries.jsonl").write_text(
+        "".join(f"{leaf}\n" for leaf in leaves).replace("revoked", "released")
+    )
+    assert checked(*words)[0] == 1
 
 
 def test_the_address_in_the_certificate_leads_to_its_issuer(city: City) -> None:
