@@ -320,6 +320,7 @@ def _asset(n: int) -> Row:
 
 SEQUENCE = 1_000  # the installation's own records have the numbers before
 ROOT: Row = {"id": "issuing", "name": "签发 CA", "key": "issuing", "algorithm": "p384"}
+ROOT |= {"kind": "issuing", "profiles": ["*"], "state": "active", "offline": False, "generation": 1}
 
 SYSTEM: Row = {
     "id": "sys_bench",

@@ -25,6 +25,8 @@ VALIDITY = {ListKind.FULL: timedelta(days=7), ListKind.DELTA: timedelta(days=1)}
 # how long before its end a list is renewed: a day's full list is always fresh, a week's outage of the CA breaks nobody
 AHEAD = {ListKind.FULL: timedelta(days=6), ListKind.DELTA: timedelta(hours=12)}
 
+OFFLINE_AHEAD = timedelta(days=30)  # for a list that has to be carried to its key
+
 
 @dataclass(frozen=True, order=True)
 class Scope:

@@ -143,7 +143,7 @@ class Services:
         """Whether the service has a key: the OCSP responder of every CA that issues, or the only one of its role."""
         with self._database.read() as connection:
             provided = {row.authority for row in store.read_services(connection) if row.role == role}
-            issuing = {found.id for found in store.read_authorities(connection) if found.parent is not None}
+            issuing = {one.id for one in issuing_authorities(store.read_authorities(connection))}
         return provided >= issuing if role is KeyRole.OCSP else bool(provided)
 
     def key(self, role: KeyRole) -> ServiceKey:

@@ -4,10 +4,19 @@ from dataclasses import replace
 from datetime import timedelta
 
 from ca import store as core
-from ca.model import Authority, Freshness
+from ca.model import Authority, AuthorityKind, Freshness
 from ca.status import store
 from ca.status.files import ListFiles
-from ca.status.model import AHEAD, ListKind, ListRules, ListStatus, RevocationList, Scope, named
+from ca.status.model import (
+    AHEAD,
+    OFFLINE_AHEAD,
+    ListKind,
+    ListRules,
+    ListStatus,
+    RevocationList,
+    Scope,
+    named,
+)
 from kernel.clock import Clock
 from kernel.errors import NotFound
 from kernel.i18n import N_
@@ -71,11 +80,12 @@ class Lists:
             known = core.read_authorities(connection)
         shown = []
         for authority in known:
+            if authority.kind is AuthorityKind.SUPERIOR:  # whose lists are not ours to make
+                continue
             scopes = {Scope(authority.id), *(scope for scope, _ in newest if scope.authority == authority.id)}
             for scope in sorted(scopes):
-                shown += [
-                    self._status(authority, scope, kind, newest.get((scope, kind))) for kind in ListKind
-                ]
+                kinds = (ListKind.FULL,) if authority.offline else ListKind
+                shown += [self._status(authority, scope, kind, newest.get((scope, kind))) for kind in kinds]
         return shown
 
     def _status(
@@ -93,11 +103,11 @@ class Lists:
         if one is None:
             return missing
         known = {name: getattr(one, name) for name in _KNOWN}
-        return replace(missing, state=self._freshness(one), **known)
+        ahead = OFFLINE_AHEAD if authority.offline else AHEAD[one.kind] - _LATE
+        return replace(missing, state=self._freshness(one, ahead), **known)
 
-    def _freshness(self, one: RevocationList) -> Freshness:
+    def _freshness(self, one: RevocationList, ahead: timedelta) -> Freshness:
         now = self._clock.now()
         if now >= one.next_update:
             return Freshness.ENDED
-        late = now > one.next_update - AHEAD[one.kind] + _LATE
-        return Freshness.DUE if late else Freshness.GOOD
+        return Freshness.DUE if now > one.next_update - ahead else Freshness.GOOD

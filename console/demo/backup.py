@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backup.model import Drill, Finding, FindingKind, Level, RunResult, Verdict, Verification
+from ca.model import AuthorityKind
 from console.demo.model import Check, Demo, StepResult
 from kernel.i18n import N_, translate
 from kernel.secrets import write_private
@@ -161,7 +162,7 @@ def _openssl_verify(demo: Demo, drill: Drill) -> Check:
     folder = demo.folder / "drill"
     write_private(folder / "issued.pem", str(facts.get("certificate", "")).encode())
     write_private(folder / "chain.pem", str(facts.get("chain", "")).encode())
-    roots = [one.certificate for one in demo.app.ca.authorities() if one.parent is None]
+    roots = [one.certificate for one in demo.app.ca.authorities() if one.kind is AuthorityKind.ROOT]
     write_private(folder / "root.der", roots[0])
     _run(
         [

@@ -9,6 +9,7 @@ from urllib.request import urlopen
 
 from ca.model import Authority, Certificate, Reason, Request
 from ca.signer.model import KeyRole
+from console.demo import approving, founding
 from console.demo.model import Check, Demo, StepResult
 from kernel.errors import NotPermitted, Unavailable
 from kernel.i18n import N_, translate
@@ -42,6 +43,8 @@ _APPLICATIONS = (
         "u_city",
     ),
     ("person", {"CN": "李娜", "UID": "li.na"}, (), "city_registrar", "u_city"),
+    approving.APPLICATION,
+    ("person", {"CN": "周敏", "OU": "审计科"}, (), "city_registrar", "u_city"),
 )
 
 
@@ -55,7 +58,11 @@ def run(demo: Demo) -> StepResult:
         "weicheng ca approve",
         lambda: registration.approve(registrar, requests[1].id),
     )
-    issued = [_approve(demo, request) for request in requests]
+    issued = [_approve(demo, request) for request in requests[:7]]
+    approving.appoint(demo, issued[6])
+    key = demo.folder / "applicants" / f"{approving.NAME}.key"
+    last, unsigned = approving.approve(demo, requests[7], issued[6], key)
+    issued.append(last)
     _keep_keys(demo, requests, authorities)
     _bind_officer(demo, issued[5])
     demo.progress(translate(N_("one certificate is revoked")))
@@ -64,7 +71,7 @@ def run(demo: Demo) -> StepResult:
     )
     _status_service(demo)
     sealed = demo.app.evidence.seal_pending()
-    checks = [alone, refused, *_checks(demo, authorities, issued[0], issued[1])]
+    checks = [alone, refused, unsigned, *_checks(demo, authorities, issued[0], issued[1])]
     figures = {
         "authorities": [authority.name for authority in authorities],
         "certificates": demo.app.ca.counts(),
@@ -76,27 +83,26 @@ def run(demo: Demo) -> StepResult:
 
 def _found(demo: Demo) -> tuple[list[Authority], Check]:
     ca, people = demo.app.ca, demo.people
-    witnesses = (people["auditor"].name, people["dr_admin"].name)
-    plan = ca.ceremonies.plan(people["officer"], demo.floor.settings.organisation, witnesses, "government")
-    ceremony = ca.ceremonies.propose(people["officer"], plan)
+    ceremony = founding.propose(demo)
     alone = _refused(
         translate(N_("one officer alone founds no CA")),
         "weicheng ca ceremony perform",
         lambda: ca.ceremonies.perform(people["officer"], ceremony),
     )
-    authorities = ca.ceremonies.perform(people["second_officer"], ceremony)
-    demo.progress(translate(N_("root and issuing CAs founded by two officers")))
-    for role in (KeyRole.OCSP, KeyRole.TIMESTAMP, KeyRole.EVIDENCE):
+    authorities = founding.perform(demo, ceremony)
+    for role in (KeyRole.OCSP, KeyRole.TIMESTAMP, KeyRole.EVIDENCE, KeyRole.LOG):
         ca.services.provision(people["officer"], role)
     for authority in authorities:
-        ca.publication.publish(authority.id, people["officer"])
+        if authority.signs_here:  # the offline root's list was signed with the rest
+            ca.publication.publish(authority.id, people["officer"])
+    ca.hierarchy.minutes.seal(people["officer"])
     return authorities, alone
 
 
 def _file(demo: Demo, number: int) -> Request:
     profile, subject, names, who, unit = _APPLICATIONS[number]
     subject = {"O": demo.floor.settings.organisation, **subject}
-    csr = _openssl_csr(demo, subject["CN"]) if profile in ("device", "software") else None
+    csr = _openssl_csr(demo, subject["CN"]) if profile in ("device", "software", "officer") else None
     return demo.app.ca.registration.file(
         demo.people[who],
         profile=profile,
