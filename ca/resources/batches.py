@@ -1,4 +1,7 @@
-"""Batches of requests: tried and filed from a spreadsheet, decided as one or one by one, their keys handed over."""
+"""Batches of requests: tried and filed from a spreadsheet, decided as one or one by one, their keys handed over.
+
+The batch's own page tells how far its work is: who registers sees no jobs of the suite.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -142,13 +145,12 @@ def _file(app: Any, principal: Principal, _id: str, given: FileBatch) -> Done:
     asked = Asked(table, given.profile, given.unit, given.evidence, given.together)
     if given.dry_run:
         return told(app.ca.registration.batches.check(principal, asked))
-    batch, job = app.ca.registration.batches.file(principal, asked)
+    batch, _job = app.ca.registration.batches.file(principal, asked)
     return Done(
         N_("%(rows)s rows are good; their requests are being filed."),
         {"rows": batch.size},
         record=_item(app, principal, batch.id),
         id=batch.id,
-        job=job,
     )
 
 
@@ -176,7 +178,7 @@ def _approve(app: Any, principal: Principal, batch_id: str, given: Remark) -> Do
     message = (
         N_("Approved; the certificates are being issued.") if job else N_("Approved; one more person has to.")
     )
-    return Done(message, record=_item(app, principal, batch_id), id=batch_id, job=job)
+    return Done(message, record=_item(app, principal, batch_id), id=batch_id)
 
 
 def _approved(app: Any, principal: Principal, batch_id: str) -> list[str]:
@@ -199,8 +201,8 @@ def _reject(app: Any, principal: Principal, batch_id: str, given: Reason) -> Don
 
 
 def _make_keys(app: Any, principal: Principal, batch_id: str, _given: Any) -> Done:
-    job = app.ca.registration.batches.make_keys(principal, batch_id)
-    return Done(N_("The key files are being made."), id=batch_id, job=job)
+    app.ca.registration.batches.make_keys(principal, batch_id)
+    return Done(N_("The key files are being made."), id=batch_id)
 
 
 def _take_keys(app: Any, principal: Principal, batch_id: str, _given: Any) -> Done:

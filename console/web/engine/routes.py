@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, update_wrapper
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from flask import Flask, flash, redirect, render_template, request
@@ -120,7 +121,8 @@ def _download(resource: Resource, object_id: str, name: str) -> ResponseReturnVa
 
 def _file(file: File) -> Response:
     response = Response(file.data, content_type=file.media_type)
-    response.headers.set("Content-Disposition", "attachment", filename=file_name(file.name))
+    name = quote(file_name(file.name), safe="")  # RFC 6266: headers hold no Chinese
+    response.headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{name}"
     return response
 
 
