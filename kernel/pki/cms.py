@@ -10,13 +10,14 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Protocol
 
-from asn1crypto import algos, cms, x509
+from asn1crypto import algos, cms, tsp, x509
 
 from kernel.errors import IntegrityFailed, Invalid
 from kernel.i18n import N_
 from kernel.pki import algorithms, der
 from kernel.pki.algorithms import Algorithm
 
+_KNOWN = tsp.SigningCertificateV2  # whose module makes cms read the attribute signing-certificate-v2
 SIGNED_DATA = "1.2.840.113549.1.7.2"
 DATA = "1.2.840.113549.1.7.1"  # id-data, RFC 5652 section 4
 TST_INFO = "1.2.840.113549.1.9.16.1.4"  # id-ct-TSTInfo, RFC 3161 section 2.4.2

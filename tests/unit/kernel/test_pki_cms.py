@@ -1,6 +1,7 @@
 """A sealed document is accepted by OpenSSL, and every change to it is noticed."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,13 @@ def test_a_changed_byte_never_passes_as_other_content(at: int, flip: int) -> Non
 def test_garbage_is_a_typed_error(data: bytes) -> None:
     with pytest.raises((cms.MalformedCms, cms.CmsRefused)):
         cms.verify(data, b"")
+
+
+def test_a_process_that_has_loaded_nothing_else_verifies(tmp_path: Path) -> None:
+    """What reads the attribute signing-certificate-v2 is loaded with the verifier, not by chance with something else."""
+    (tmp_path / "sealed").write_bytes(cms.sign(make_leaf(ISSUING, "Sealing", "p256"), b"content"))
+    program = "import sys; from pathlib import Path; from kernel.pki import cms; "
+    program += "cms.verify(Path(sys.argv[1]).read_bytes(), b'content')"
+    command = [sys.executable, "-c", program, str(tmp_path / "sealed")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
