@@ -12,17 +12,25 @@ from kernel.i18n import N_
 
 def authority_for(connection: Connection, profile_id: str) -> Authority:
     """The active issuing CA that names the profile, or else the one for all that no other names; Unavailable without."""
-    issuing = issuing_authorities(store.read_authorities(connection))
-    for wanted in (profile_id, ANY_PROFILE):
-        for found in issuing:
-            if wanted in found.profiles and found.state is AuthorityState.ACTIVE:
-                return found
+    found = authority_of(connection, profile_id)
+    if found is not None:
+        return found
     raise Unavailable(
         N_("No CA issues certificates of profile %(profile)s now."),
         mend=N_("Found one by a ceremony, or assign the profile to a CA: weicheng ca authorities."),
         place=profile_id,
         profile=profile_id,
     )
+
+
+def authority_of(connection: Connection, profile_id: str) -> Authority | None:
+    """As ``authority_for``; None without."""
+    issuing = issuing_authorities(store.read_authorities(connection))
+    for wanted in (profile_id, ANY_PROFILE):
+        for found in issuing:
+            if wanted in found.profiles and found.state is AuthorityState.ACTIVE:
+                return found
+    return None
 
 
 def issuing_authorities(found: Iterable[Authority]) -> list[Authority]:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from ca import listing, store
-from ca.issuance import Issuance
+from ca.hierarchy.authorities import authority_of
+from ca.issuance import Issuance, Wanted
 from ca.model import Certificate, Request
 from ca.ports import Box, Evidence
-from ca.profiles import Profiles
+from ca.profiles import Lint, Profiles
 from ca.registration.automatic import Automatic, Outcome
 from ca.registration.batches import Batches
 from ca.registration.batchwork import BatchWork
@@ -49,6 +50,8 @@ class Registration:
     ) -> None:
         self._database = database
         self._access = access
+        self._profiles = profiles
+        self._issuance = issuance
         self._signatures = Signatures(clock, approvals, signing)
         self.filing = Filing(database, clock, approvals, profiles, box, blocklists)
         self._decision = Decision(database, approvals, profiles, issuance, self._signatures)
@@ -81,6 +84,7 @@ class Registration:
         self._access.require(principal, Permission.CA_REQUEST_FILE, unit=unit)
         asked = Application(profile, subject, names, unit, evidence, csr, replaces)
         draft = self.filing.draft(principal, asked)
+        self._rehearse(draft.request)
         hashed = hash_of(phrase) if phrase else None
         with self._database.begin() as uow:
             filed = self.filing.store(uow, principal, draft)
@@ -90,6 +94,17 @@ class Registration:
             if hashed is not None:
                 keep_phrase(uow, principal, filed, hashed, self._clock.now())
             return filed
+
+    def _rehearse(self, request: Request) -> None:
+        """What the profile's rules find is told to whoever files, not to the officer who approves; in no transaction."""
+        profile = self._profiles.version(request.profile, request.profile_version)
+        if profile.lint is Lint.NONE:
+            return
+        with self._database.read() as connection:
+            authority = authority_of(connection, profile.id)
+        if authority is not None:
+            subject, names = request.subject, request.names
+            self._issuance.rehearse(authority, Wanted(profile, subject, names, request.spki, request.unit))
 
     def issue(
         self, principal: Principal, *, profile: str, unit: str, evidence: str, csrs: Sequence[bytes]

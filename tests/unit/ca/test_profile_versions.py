@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
+from ca.lint import LintFailed
 from ca.profiles import profile_of
 from ca.profiles.comparison import as_text, changes
 from ca.profiles.model import VersionState
@@ -216,6 +217,16 @@ def test_policies_addresses_and_lint_of_a_profile_are_in_its_certificates(world:
     assert point.full_name[0].value.startswith("http://crl.city.gov.cn/")
     access = made.get_extension_for_class(x509.AuthorityInformationAccess).value
     assert {one.access_method.dotted_string for one in access} == {"1.3.6.1.5.5.7.48.1"}
+
+
+def test_what_breaks_the_rules_is_told_to_who_files_and_never_signed(world: World) -> None:
+    enacted(world, changed("tls-server", lint="cabf-serverauth"))
+    about = {"profile": "tls-server", "subject": {"O": "x", "CN": "www"}, "names": ("dns:www.gov.internal",)}
+    with pytest.raises(LintFailed) as refused:
+        world.request(**about)
+    told = refused.value.text("zh_CN")
+    assert "cabf.internal_domain_name" in told
+    assert refused.value.place.startswith("certificate.")
 
 
 def test_a_unit_may_use_its_own_names_alone(world: World, other_registrar: Principal) -> None:
