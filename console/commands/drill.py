@@ -88,8 +88,9 @@ def ask_restored_ca(
 
 
 def _key_file(folder: Path) -> Path:
-    """The key file of the restored set; beside it lies what tells of an HSM's keys."""
-    found = [one for one in folder.iterdir() if one.is_file() and one.suffix not in (".index", ".activation")]
+    """The key file of the restored set; beside it lies what tells of an HSM's keys and of officers."""
+    beside = (".index", ".activation", ".officers")
+    found = [one for one in folder.iterdir() if one.is_file() and one.suffix not in beside]
     if len(found) != 1:
         raise NotFound(N_("One restored file was expected here."), place=str(folder))
     return found[0]
