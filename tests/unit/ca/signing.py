@@ -103,3 +103,11 @@ def with_another_page_content(data: bytes) -> bytes:
     out = io.BytesIO()
     writer.write(out)
     return out.getvalue()
+
+
+def server_csr(name: str) -> tuple[ec.EllipticCurvePrivateKey, bytes]:
+    """A server's key and its request (PKCS#10, DER)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    csr = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    return key, csr.public_bytes(Encoding.DER)
