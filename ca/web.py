@@ -38,6 +38,12 @@ def _certificate(service: "CaService", _asked: Asked, found: "re.Match[str]") ->
     return Answer(200, "application/pkix-cert", certificate, max_age=86400)
 
 
+def _bundle(service: "CaService", _asked: Asked, found: "re.Match[str]") -> Answer:
+    """Every certificate of a CA and of those above it: renewed ones, links between generations, cross-certificates."""
+    data = service.hierarchy.cross.bundle(found["authority"])
+    return Answer(200, "application/pkcs7-mime", data, max_age=3600)
+
+
 def _stamp(service: "CaService", asked: Asked, _found: "re.Match[str]") -> Answer:
     wait = service.timestamps.buckets.wait(asked.origin)
     if wait:
@@ -69,6 +75,7 @@ _ID = r"(?P<authority>[A-Za-z0-9][A-Za-z0-9._-]{0,59})"
 ROUTES: Sequence[tuple[str, "re.Pattern[str]", Route]] = (
     ("GET", re.compile(rf"/crl/{_ID}(?:/(?P<shard>[1-9]\d{{0,3}}))?(?P<delta>/delta)?\.crl"), _crl),
     ("GET", re.compile(rf"/ca/{_ID}\.cer"), _certificate),
+    ("GET", re.compile(rf"/ca/{_ID}\.p7c"), _bundle),
     ("POST", re.compile(r"/tsa/?"), _stamp),
     ("GET", re.compile(r"/log/v1/(?P<what>[a-z/]{1,40})"), _log),
     ("GET", re.compile(r"/healthz"), _healthy),
@@ -76,7 +83,7 @@ ROUTES: Sequence[tuple[str, "re.Pattern[str]", Route]] = (
 
 
 class StatusSite:
-    """GET /crl/ID.crl, GET /ca/ID.cer (AIA), GET and POST /ocsp, POST /tsa, GET /log/v1/…: what ROUTES names."""
+    """GET /crl/ID.crl, /ca/ID.cer (AIA), /ca/ID.p7c, /log/v1/…; GET and POST /ocsp; POST /tsa: what ROUTES names."""
 
     def __init__(self, service: "CaService") -> None:
         self._service = service

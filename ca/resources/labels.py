@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 from pydantic import Field
 
-from ca.hierarchy.model import CeremonyKind, CeremonyState, OfflineState, Step
+from ca.hierarchy.model import CeremonyKind, CeremonyState, OfflineState, OwnKind, Step
 from ca.model import AuthorityKind, AuthorityState, Freshness, Reason, RevocationState, State
 from ca.overview import title
 from ca.profiles import Usage
@@ -92,6 +92,12 @@ OFFLINE_PURPOSES: Labels = {
     **CEREMONY_KINDS,
     "crl": Label(N_("revocation list")),
     "request": Label(N_("request to a superior CA")),
+}
+OWN_KINDS: Labels = {
+    OwnKind.OWN: Label(N_("own certificate")),
+    OwnKind.NEW_WITH_OLD: Label(N_("link: new key, signed by the old one")),
+    OwnKind.OLD_WITH_NEW: Label(N_("link: old key, signed by the new one")),
+    OwnKind.CROSS: Label(N_("cross-certificate")),
 }
 AUTHORITY_KINDS: Labels = {
     AuthorityKind.ROOT: Label(N_("root CA")),

@@ -30,7 +30,7 @@ from console.web.context import the_app, the_principal
 from console.web.engine.links import item_url, list_url
 from console.web.panels import Entry, Panel
 from console.web.pictures import Bar, Bars, Edge, Graph, Node
-from console.web.rooms import ca_log, ca_profiles
+from console.web.rooms import ca_hierarchy, ca_inventory, ca_log, ca_profiles
 from console.web.rooms.ca_validation import report
 from kernel.canonical import iso_utc
 from kernel.i18n import N_, translate
@@ -39,7 +39,10 @@ from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask
 
 pages = Blueprint("ca", __name__, url_prefix="/ca")
-MENU = (Entry(N_("State of publication"), "ca.status", Permission.CA_READ),)
+MENU = (
+    Entry(N_("State of publication"), "ca.status", Permission.CA_READ),
+    Entry(N_("Certificates in the network at a glance"), "ca.inventory", Permission.CA_INVENTORY_READ),
+)
 _SOON = (30, 60, 90)  # days
 _MONTHS = 24
 
@@ -124,6 +127,32 @@ def _starts(now: datetime) -> list[datetime]:
     return [first.replace(year=month // 12, month=month % 12 + 1) for month in months]
 
 
+@pages.get("/hierarchy.svg")
+def hierarchy_svg() -> ResponseReturnValue:
+    """All CAs as a picture."""
+    return Response(ca_hierarchy.graph(the_app(), the_principal()).svg(), content_type="image/svg+xml")
+
+
+# --- certificates in the network
+@pages.get("/inventory")
+def inventory() -> ResponseReturnValue:
+    """How the certificates that endpoints present stand."""
+    svg = {"ages_svg": url_for("ca.ages_svg"), "issuers_svg": url_for("ca.issuers_svg")}
+    return render_template("ca/inventory.html", **ca_inventory.overview(the_app(), the_principal()), **svg)
+
+
+@pages.get("/inventory/ages.svg")
+def ages_svg() -> ResponseReturnValue:
+    """Days to their ends as a file."""
+    return Response(ca_inventory.ages(the_app(), the_principal()).svg(), content_type="image/svg+xml")
+
+
+@pages.get("/inventory/issuers.svg")
+def issuers_svg() -> ResponseReturnValue:
+    """Their issuers as a file."""
+    return Response(ca_inventory.issuers(the_app(), the_principal()).svg(), content_type="image/svg+xml")
+
+
 # --- sections of a certificate's page
 @pages.get("/chain/<serial>.svg")
 def chain_svg(serial: str) -> ResponseReturnValue:
@@ -184,6 +213,11 @@ def _standing(app: App, principal: Principal, record: CertificateRecord) -> Mapp
 
 
 PANELS: Mapping[str, tuple[Panel, ...]] = {
+    "ca.authorities": (
+        Panel(N_("Hierarchy and certificates"), "ca/hierarchy.html", ca_hierarchy.of_authority),
+    ),
+    "ca.ceremonies": (Panel(N_("Steps of the ceremony"), "ca/steps.html", ca_hierarchy.of_ceremony),),
+    "ca.offline": (Panel(N_("What is to be signed"), "ca/orders.html", ca_hierarchy.of_request),),
     "ca.validations": (Panel(N_("Report"), "ca/report.html", report),),
     "ca.certificates": (
         Panel(N_("What relying parties are told now"), "ca/standing.html", _standing),

@@ -107,6 +107,16 @@ PAGES = (
     "/ca/revocations",
     "/ca/ceremonies",
     "/ca/ceremonies/-/propose",
+    "/ca/ceremonies/-/extend",
+    "/ca/ceremonies/-/certify",
+    "/ca/authorities/issuing/renew",
+    "/ca/authorities/issuing/roll-over",
+    "/ca/authorities/issuing/assign",
+    "/ca/authorities/issuing/adopt",
+    "/ca/hierarchy.svg",
+    "/ca/offline",
+    "/ca/offline/-/order-list",
+    "/ca/offline/-/take",
     "/ca/profiles",
     "/ca/signers",
     "/ca/signers/signer",
@@ -280,3 +290,19 @@ def test_requests_are_found_by_who_filed_them(office: Office) -> None:
     officer = office.at(Role.SECURITY_OFFICER)
     assert "陈晓明" in officer.get(f"/ca/requests?filter[requested_by]={login}").text
     assert "陈晓明" not in officer.get("/ca/requests?filter[requested_by]=nobody").text
+
+
+def test_the_hierarchys_pages_show_chain_steps_and_what_is_signed(office: Office) -> None:
+    officer = office.at(Role.SECURITY_OFFICER)
+    ElementTree.fromstring(officer.get("/ca/hierarchy.svg").data)
+    assert "自身证书" in officer.get("/ca/authorities/issuing").text
+    path = re.findall(r'href="(/ca/ceremonies/cer_[0-9a-f]+)"', officer.get("/ca/ceremonies").text)[0]
+    page = officer.get(path).text
+    assert "产生根密钥与根证书" in page
+    files = re.findall(rf'href="({path}/[^"]*(?:text|html))"', page)
+    assert len(files) == 2
+    for found in map(officer.get, files):
+        assert found.status_code == 200
+        assert "测试" in found.text or "根 CA" in found.text
+    assert send(officer, "/ca/authorities/issuing/renew", years="9").status_code == 303
+    assert "换发 CA 证书" in officer.get("/ca/ceremonies?filter[state]=proposed").text
