@@ -66,16 +66,19 @@ def opened(folder: Path) -> Iterator[Office]:
     certificate = app.ca.registration.approve(OFFICER, granted.id)
     assert isinstance(certificate, Certificate)
     own = app.ca.overview.authority(OFFICER, "issuing").serial
+    app.ca.log.sequencer.run()
+    app.ca.timestamps.token(bytes(32))
     clock.advance(minutes=2)
     yield Office(app, clock, issued, accounts, registrar, waiting, granted, certificate, own, signer)
     app.floor.database.close()
 
 
 def found(app: App) -> None:
-    """Root and issuing CA, the OCSP responder, the first lists."""
+    """Root and issuing CA, the services, the first lists."""
     plan = one_ca("卫城市大数据局", "根 CA", "签发 CA", "张敏")
     app.ca.ceremonies.perform(SECOND, app.ca.ceremonies.propose(OFFICER, plan))
-    app.ca.services.provision(OFFICER, KeyRole.OCSP)
+    for role in (KeyRole.OCSP, KeyRole.TIMESTAMP, KeyRole.LOG):
+        app.ca.services.provision(OFFICER, role)
     for authority in app.ca.authorities():
         app.ca.publication.publish(authority.id, OFFICER)
 
