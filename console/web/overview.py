@@ -70,6 +70,9 @@ FIGURES: tuple[Source, ...] = (
     Source(N_("Findings in configurations"), "netops.findings", {"state": _OPEN}),
     Source(N_("Certificates to be renewed"), "ca.renewals"),
     Source(
+        N_("Findings of certificates in the network"), "ca.inventory-findings", {"state": ("open", "taken")}
+    ),
+    Source(
         N_("Certificates that expire within 30 days"),
         "ca.certificates",
         {"state": ("issued",), "expires_before": (IN_A_MONTH,)},
