@@ -3,17 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Connection, select
-
 from ca.signer.control import KeyStatus, SignerControl, SignerStatus
+from ca.signer.holders import chosen_holders, possible_holders
 from ca.signer.shares import Share, check_numbers
 from kernel.audit.model import AuditAction, Outcome
-from kernel.errors import Invalid, NotFound, Unavailable, WeichengError
+from kernel.errors import NotFound, Unavailable, WeichengError
 from kernel.i18n import N_
 from kernel.identity.access import Access
-from kernel.identity.model import Principal, UserState
-from kernel.identity.permissions import Permission, roles_with
-from kernel.identity.store import user_roles, users
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
 from kernel.store import Database
 from kernel.store.listing import Ask, Page, page_of
 
@@ -39,7 +37,7 @@ class Custody:
         """Who may be given a share: login -> name of active security officers."""
         self._access.require_root(principal, Permission.CA_SIGNER_OPERATE)
         with self._database.read() as connection:
-            return {row.login: row.name for row in connection.execute(_OFFICERS.order_by(users.c.login))}
+            return {one.login: one.name for one in possible_holders(connection)}
 
     def keys(self, principal: Principal, ask: Ask) -> Page[KeyStatus]:
         """The keys of an active signer. Filters: role, place."""
@@ -87,7 +85,7 @@ class Custody:
         self._allow(principal, AuditAction.CA_SIGNER_SHARES_BEGIN)
         check_numbers(threshold, len(set(logins)))
         with self._database.read() as connection:
-            holders = _officers(connection, logins)
+            holders = chosen_holders(connection, logins)
         self._acted(
             principal,
             AuditAction.CA_SIGNER_SHARES_BEGIN,
@@ -167,27 +165,3 @@ class Custody:
         told = {**(details or {}), "code": str(error.code), "message": error.message}
         with self._database.begin() as uow:
             uow.audit(principal, action, _TARGET, outcome=Outcome.FAILURE, details=told)
-
-
-_OFFICERS = (
-    select(users.c.login, users.c.id, users.c.name)
-    .distinct()
-    .join(user_roles, user_roles.c.user == users.c.id)
-    .where(
-        user_roles.c.role.in_([str(role) for role in roles_with(Permission.CA_SIGNER_OPERATE)]),
-        users.c.state == str(UserState.ACTIVE),
-    )
-)
-
-
-def _officers(connection: Connection, logins: Sequence[str]) -> dict[str, str]:
-    """Account -> name of active officers who may operate the signer; Invalid names who is none."""
-    found = {row.login: row for row in connection.execute(_OFFICERS.where(users.c.login.in_(logins)))}
-    strangers = [login for login in logins if login not in found]
-    if strangers:
-        raise Invalid(
-            N_("%(login)s is no security officer with an active account."),
-            mend=N_("Shares are for security officers."),
-            login=strangers[0][:80],
-        )
-    return {found[login].id: found[login].name for login in logins}
