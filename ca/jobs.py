@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from ca.bulk.service import WORK
 from ca.inventory.service import SCAN
 from ca.service import CaService
+from ca.status.proofs import again
 from ca.transparency.service import CHECK
 from kernel.jobs.queue import Handler, JobContext
 
@@ -12,6 +13,7 @@ SCHEDULES: Mapping[str, tuple[str, str]] = {
     "ca.renewals": ("40 2 * * *", "ca.renewals"),
     "ca.recover": ("* * * * *", "ca.recover"),
     "ca.crl-refresh": ("* * * * *", "ca.crl-refresh"),
+    "ca.proof": ("* * * * *", "ca.proof"),
     "ca.ocsp-prepare": ("35 * * * *", "ca.ocsp-prepare"),
     "ca.seal-minutes": ("40 * * * *", "ca.seal-minutes"),
     "ca.expire": ("5 * * * *", "ca.expire"),
@@ -34,6 +36,7 @@ def handlers(service: CaService) -> dict[str, Handler]:
         "ca.batch-keys": service.registration.work.make_keys,
         "ca.recover": _counting(service.issuance.recover),
         "ca.crl-refresh": lambda context: _finish(context, _refresh(service)),
+        "ca.proof": lambda context: _prove(service, context),
         "ca.ocsp-prepare": lambda context: _finish(context, _prepare(service, context)),
         "ca.seal-minutes": _counting(service.hierarchy.minutes.seal_waiting),
         "ca.expire": _counting(service.lifecycle.expire),
@@ -51,6 +54,14 @@ def handlers(service: CaService) -> dict[str, Handler]:
 def _refresh(service: CaService) -> dict[str, object]:
     """Lists and prepared answers tell of what changed."""
     return {"done": service.publication.refresh(), "answers": service.preparation.changed()}
+
+
+def _prove(service: CaService, context: JobContext) -> None:
+    """Look as relying parties do, and again when the next look is due."""
+    seen, at = service.proofs.look()
+    with context.finish({"done": seen}) as uow:
+        if at is not None:
+            uow.enqueue(again(at))
 
 
 def _prepare(service: CaService, context: JobContext) -> dict[str, object]:

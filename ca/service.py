@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ca import store
 from ca.bulk.service import BulkRevocations
+from ca.directory import Directory
 from ca.hierarchy.ceremony import Ceremonies
 from ca.hierarchy.service import Hierarchy
 from ca.inventory.service import Inventory
@@ -21,6 +22,7 @@ from ca.signer.custody import Custody
 from ca.signer.model import KeyRole
 from ca.status.lifecycle import Lifecycle
 from ca.status.preparing import Preparation
+from ca.status.proofs import Proofs
 from ca.status.publication import Publication
 from ca.status.responder import Responder
 from ca.status.revocations import Revocations
@@ -56,6 +58,7 @@ class CaService:
     lists: Lists
     responder: Responder
     preparation: Preparation
+    proofs: Proofs
     services: Services
     relying_party: RelyingParty
     overview: Overview
@@ -64,6 +67,7 @@ class CaService:
     inventory: Inventory
     bulk: BulkRevocations
     issuance: Issuance
+    directory: Directory
     timestamps: Timestamps
     log: TransparencyLog
     custody: Custody

@@ -14,6 +14,7 @@ KIND_TEXTS: Mapping[str, str] = {
     EvidenceKind.CA_STATUS: N_("state of the CA"),
     EvidenceKind.CERTIFICATE_ISSUED: N_("certificate issued"),
     EvidenceKind.CERTIFICATE_REVOKED: N_("certificate revoked"),
+    EvidenceKind.STATUS_VISIBLE: N_("revocation seen by relying parties"),
     EvidenceKind.IDENTITY_PAPERS: N_("identity papers of an applicant"),
     EvidenceKind.CONFIG_COLLECTED: N_("configuration archived"),
     EvidenceKind.CONFIG_CHECKED: N_("configuration checked against the baseline"),

@@ -12,6 +12,7 @@ from ca.model import Certificate, Reason, State, move
 from ca.ports import Evidence
 from ca.status import store as lists
 from ca.status.model import URGENT
+from ca.status.proofs import opened
 from ca.status.publication import Publication
 from ca.transparency.model import EntryType
 from ca.transparency.queueing import tell
@@ -132,7 +133,11 @@ class Marking:
         move(current.serial, current.state, wanted)
         store.set_status(uow.connection, current.serial, wanted, at, reason)
         shard = lists.shard_of(uow.connection, current.serial)
-        lists.add_change(uow.connection, current, shard, entry, reason in URGENT, self.now())
+        now, urgent = self.now(), reason in URGENT
+        version = lists.add_change(uow.connection, current, shard, entry, urgent, now)
+        proof = opened(current, version, entry is not None, now, self._publication.promised(urgent=urgent))
+        lists.add_proof(uow.connection, proof)
+        uow.enqueue(JobRequest("ca.proof", key="ca.proof", run_at=proof.next_at))
 
 
 def _partly(serial: str, cause: Unavailable) -> WeichengError:

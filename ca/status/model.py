@@ -11,6 +11,7 @@ from ca.model import Freshness, Reason
 URGENT = frozenset(
     {Reason.KEY_COMPROMISE, Reason.CA_COMPROMISE, Reason.AA_COMPROMISE, Reason.CERTIFICATE_HOLD}
 )
+PROMISED = timedelta(minutes=5)  # within which an urgent change is on every list
 AT_ONCE = 20_000  # entries of a list that is signed within the act that changes it
 
 
@@ -93,6 +94,10 @@ class ListRules:
     full_every: timedelta = timedelta(minutes=10)
     history: int = 10
 
+    def promised(self, *, urgent: bool) -> timedelta:
+        """Within which time relying parties see a change everywhere."""
+        return PROMISED if urgent else self.full_every + PROMISED
+
     def url(self, scope: Scope, kind: ListKind) -> str:
         return self.public_url.rstrip("/") + scope.path(kind)
 
@@ -119,3 +124,38 @@ class ListStatus:
     next_update: datetime | None = None
     entries: int = 0
     size: int = 0
+
+
+class ProofState(StrEnum):
+    """Whether a change is seen by relying parties: not everywhere yet, everywhere, or not within the promised time."""
+
+    WAITING = "waiting"
+    VISIBLE = "visible"
+    LATE = "late"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a relying party saw of a change of status. ``revoked`` is what it must see; the times are when it first did."""
+
+    serial: str
+    version: int
+    authority: str
+    revoked: bool
+    changed_at: datetime
+    due_at: datetime
+    next_at: datetime | None
+    attempts: int
+    state: ProofState
+    crl_seen: datetime | None
+    delta_seen: datetime | None
+    ocsp_seen: datetime | None
+    fault: str
+
+    @property
+    def seconds(self) -> int | None:
+        """How long it took until it was seen everywhere; None as long as it is not."""
+        seen = [one for one in (self.crl_seen, self.delta_seen, self.ocsp_seen) if one is not None]
+        if self.next_at is not None or self.fault or not seen:
+            return None
+        return int((max(seen) - self.changed_at).total_seconds())

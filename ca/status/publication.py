@@ -1,5 +1,7 @@
 """When revocation lists are made (CA-6): full, delta, in shards; never an older one after a newer one."""
 
+from datetime import timedelta
+
 from sqlalchemy import Connection
 
 from ca import store as core
@@ -61,6 +63,10 @@ class Publication:
             if urgent or not long[scope]:
                 kind = ListKind.DELTA if long[scope] else ListKind.FULL
                 self._maker.make(authority, scope, kind, Principal.system("ca"))
+
+    def promised(self, *, urgent: bool) -> timedelta:
+        """Within which time a change is on every list."""
+        return self._rules.promised(urgent=urgent)
 
     def refresh(self) -> int:
         """Publish what ends soon, lacks a change or is missing; returns in how many scopes."""

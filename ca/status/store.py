@@ -20,8 +20,8 @@ from sqlalchemy import (
 )
 
 from ca.model import Authority, Certificate, CertificateStatus, Reason, State
-from ca.status.model import AT_ONCE, ListKind, RevocationList, Scope
-from ca.status.tables import answers, changes, entries, lists, scopes, versions
+from ca.status.model import AT_ONCE, ListKind, Proof, ProofState, RevocationList, Scope
+from ca.status.tables import answers, changes, entries, lists, proofs, scopes, versions
 from ca.tables import certificates
 from kernel.store import insert_if_absent
 
@@ -194,6 +194,50 @@ def prepared(connection: Connection) -> tuple[int, int | None]:
     """How many answers are prepared, and when the oldest was (seconds since 1970)."""
     row = connection.execute(select(func.count(), func.min(answers.c.produced_at))).one()
     return row[0], row[1]
+
+
+# --- proofs
+def add_proof(connection: Connection, one: Proof) -> None:
+    """A new change makes what was to be seen before it of no interest."""
+    mine = (proofs.c.serial == one.serial) & proofs.c.next_at.is_not(None)
+    connection.execute(update(proofs).where(mine).values(next_at=None))
+    row = {name: getattr(one, name) for name in one.__dataclass_fields__}
+    connection.execute(insert(proofs).values(row | {"state": str(one.state)}))
+
+
+def due_proofs(connection: Connection, now: datetime, limit: int) -> list[Proof]:
+    """Those to be looked at now, oldest first."""
+    due = select(proofs).where(proofs.c.next_at <= now).order_by(proofs.c.next_at).limit(limit)
+    return [_proof(row) for row in connection.execute(due)]
+
+
+def next_proof(connection: Connection) -> datetime | None:
+    """When the next one is to be looked at."""
+    found: datetime | None = connection.execute(select(func.min(proofs.c.next_at))).scalar_one()
+    return found
+
+
+def proofs_of(connection: Connection, serial: str) -> list[Proof]:
+    """Of one certificate, newest first."""
+    mine = select(proofs).where(proofs.c.serial == serial).order_by(proofs.c.version.desc())
+    return [_proof(row) for row in connection.execute(mine)]
+
+
+def set_proof(connection: Connection, one: Proof) -> None:
+    mine = (proofs.c.serial == one.serial) & (proofs.c.version == one.version)
+    row = {name: getattr(one, name) for name in one.__dataclass_fields__}
+    connection.execute(update(proofs).where(mine).values(row | {"state": str(one.state)}))
+
+
+def worst_proof(connection: Connection, since: datetime) -> Proof | None:
+    """The change after ``since`` that was seen everywhere last, counted from the change; waiting ones first."""
+    recent = [_proof(row) for row in connection.execute(select(proofs).where(proofs.c.changed_at > since))]
+    return max(recent, default=None, key=lambda one: (one.next_at is not None, one.seconds or 0))
+
+
+def _proof(row: Row[Any]) -> Proof:
+    values = {name: getattr(row, name) for name in Proof.__dataclass_fields__}
+    return Proof(**values | {"state": ProofState(row.state)})
 
 
 # --- what was published

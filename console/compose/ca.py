@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from ca.bulk.service import BulkRevocations
+from ca.directory import Directory
 from ca.hierarchy.sealing import Seals
 from ca.hierarchy.service import build_hierarchy
 from ca.inventory.scanning import TlsScanner
@@ -27,6 +28,7 @@ from ca.status.making import ListMaker
 from ca.status.marking import Marking
 from ca.status.model import ListRules
 from ca.status.preparing import Preparation
+from ca.status.proofs import Proofs
 from ca.status.publication import Publication
 from ca.status.responder import Responder
 from ca.status.revocations import Revocations
@@ -103,6 +105,7 @@ def build(floor: Floor, feed: Feed = lambda: ()) -> CaService:
         lists=Lists(database, clock, access, files, rules),
         responder=responder,
         preparation=Preparation(database, clock, signer, responder),
+        proofs=Proofs(database, clock, access, floor.evidence),
         services=services,
         relying_party=RelyingParty(database, access, responder, files),
         overview=Overview(database, clock, access, profiles),
@@ -111,6 +114,7 @@ def build(floor: Floor, feed: Feed = lambda: ()) -> CaService:
         inventory=Inventory(database, clock, access, floor.register, floor.evidence, TlsScanner(), feed),
         bulk=BulkRevocations(database, access, floor.approvals, marking),
         issuance=issuance,
+        directory=Directory(database, clock, profiles),
         timestamps=timestamps,
         log=TransparencyLog(database, clock, access, services, floor.settings.data_dir / "transparency"),
         custody=Custody(database, access, SignerControl(signer)),

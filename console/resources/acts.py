@@ -60,6 +60,7 @@ ACT_NAMES: Mapping[str, str] = {
     AuditAction.CA_RELEASE: N_("released a certificate"),
     AuditAction.CA_REVOKE_PROPOSE: N_("proposed the revocation of a certificate"),
     AuditAction.CA_REVOKE: N_("revoked a certificate"),
+    AuditAction.CA_STATUS_PROVE: N_("checked that relying parties see a change"),
     AuditAction.CA_CRL_PUBLISH: N_("published a revocation list"),
     AuditAction.CA_VALIDATE: N_("had a certificate or document verified"),
     AuditAction.CA_ANCHOR_PROPOSE: N_("proposed a trust anchor"),

@@ -42,6 +42,7 @@ KINDS: Labels = {
     EvidenceKind.CA_STATUS: Label(N_("State of the certification authority")),
     EvidenceKind.CERTIFICATE_ISSUED: Label(N_("Certificate issued")),
     EvidenceKind.CERTIFICATE_REVOKED: Label(N_("Certificate revoked")),
+    EvidenceKind.STATUS_VISIBLE: Label(N_("Revocation seen by relying parties")),
     EvidenceKind.INVENTORY_SCANNED: Label(N_("Certificates seen in the network")),
     EvidenceKind.VALIDATION_MADE: Label(N_("Report on a certificate or document")),
     EvidenceKind.IDENTITY_PAPERS: Label(N_("Identity papers of an applicant")),

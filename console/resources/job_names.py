@@ -19,6 +19,8 @@ JOB_KINDS: Labels = {
     "ca.inventory-scan": Label(N_("Scan the network for certificates")),
     "ca.validations-prune": Label(N_("Remove old verification reports")),
     "ca.crl-refresh": Label(N_("Publish revocation lists that are due")),
+    "ca.proof": Label(N_("Look whether relying parties see changes of status")),
+    "ca.ocsp-prepare": Label(N_("Prepare OCSP answers")),
     "ca.expire": Label(N_("Mark certificates past their end")),
     "ca.seal-minutes": Label(N_("Sign and time-stamp minutes of key ceremonies")),
     "ca.recover": Label(N_("Finish interrupted issues")),

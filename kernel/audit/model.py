@@ -66,6 +66,7 @@ class AuditAction(StrEnum):
     CA_REVOKE_PROPOSE = "ca:certificate:propose-revocation"
     CA_REVOKE = "ca:certificate:revoke"
     CA_CRL_PUBLISH = "ca:crl:publish"
+    CA_STATUS_PROVE = "ca:status:prove"
     CA_VALIDATE = "ca:validation:ask"
     CA_ANCHOR_PROPOSE = "ca:anchor:propose"
     CA_ANCHOR_ACCEPT = "ca:anchor:accept"

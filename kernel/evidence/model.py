@@ -31,6 +31,7 @@ class EvidenceKind(StrEnum):
     CA_STATUS = "ca:status:checked"  # crl_current, ocsp_current, issued, revoked
     CERTIFICATE_ISSUED = "ca:certificate:issued"  # serial, profile, not_after
     CERTIFICATE_REVOKED = "ca:certificate:revoked"  # serial, reason
+    STATUS_VISIBLE = "ca:status:visible"  # serial, revoked, seconds, late, seen
     INVENTORY_SCANNED = "ca:inventory:scanned"  # endpoints, origins, findings
     VALIDATION_MADE = "ca:validation:made"  # kind, verdict, reason, sha256
     IDENTITY_PAPERS = "ca:request:papers"  # papers: [{sha256, media_type, size}]

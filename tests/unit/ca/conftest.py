@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ca.bulk.service import BulkRevocations
+from ca.directory import Directory
 from ca.hierarchy.sealing import Seals
 from ca.hierarchy.service import build_hierarchy
 from ca.inventory.scanning import Pace, TlsScanner
@@ -31,6 +32,7 @@ from ca.status.making import ListMaker
 from ca.status.marking import Marking
 from ca.status.model import ListRules
 from ca.status.preparing import Preparation
+from ca.status.proofs import Proofs
 from ca.status.publication import Publication
 from ca.status.responder import Responder
 from ca.status.revocations import Revocations
@@ -144,6 +146,7 @@ def build(
         lists=Lists(database, clock, access, files, rules),
         responder=responder,
         preparation=Preparation(database, clock, signer, responder),
+        proofs=Proofs(database, clock, access, evidence),
         services=services,
         relying_party=RelyingParty(database, access, responder, files),
         overview=Overview(database, clock, access, profiles),
@@ -154,6 +157,7 @@ def build(
         ),
         bulk=BulkRevocations(database, access, approvals, marking),
         issuance=issuance,
+        directory=Directory(database, clock, profiles),
         timestamps=timestamps,
         log=TransparencyLog(database, clock, access, services, folder / "transparency"),
         custody=Custody(database, access, SignerControl(signer)),
