@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from email.utils import format_datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -66,6 +67,24 @@ def _log(service: "CaService", asked: Asked, found: "re.Match[str]") -> Answer:
     return Answer(200, "application/json", json.dumps(value, ensure_ascii=False).encode(), max_age=kept)
 
 
+def _directory(service: "CaService", asked: Asked, _found: "re.Match[str]") -> Answer:
+    """Certificate store access (RFC 4387 section 2): one certificate as it is, several as the parts of one answer."""
+    try:
+        ((attribute, value),) = parse_qsl(
+            asked.query, keep_blank_values=True, strict_parsing=True, max_num_fields=1, errors="strict"
+        )
+        found = service.directory.find(attribute, value)
+    except (Invalid, ValueError) as error:
+        return text(400, error.text("en") if isinstance(error, Invalid) else "The query can not be read.")
+    if len(found) == 1:
+        return Answer(200, "application/pkix-cert", found[0], _CACHED_SECONDS)
+    border = sha256(b"".join(found)).hexdigest()  # in no certificate: it is the digest of them all
+    head = b"\r\nContent-Type: application/pkix-cert\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+    parts = [b"--" + border.encode() + head + one + b"\r\n" for one in found]
+    body = b"".join(parts) + b"--" + border.encode() + b"--\r\n"
+    return Answer(200, f'multipart/mixed; boundary="{border}"', body, _CACHED_SECONDS)
+
+
 def _healthy(_service: "CaService", _asked: Asked, _found: "re.Match[str]") -> Answer:
     return Answer(200, "application/json", b'{"status": "ok"}')
 
@@ -78,6 +97,7 @@ ROUTES: Sequence[tuple[str, "re.Pattern[str]", Route]] = (
     ("GET", re.compile(rf"/ca/{_ID}\.p7c"), _bundle),
     ("POST", re.compile(r"/tsa/?"), _stamp),
     ("GET", re.compile(r"/log/v1/(?P<what>[a-z/]{1,40})"), _log),
+    ("GET", re.compile(r"/certificates/search\.cgi"), _directory),
     ("GET", re.compile(r"/healthz"), _healthy),
 )
 

@@ -1,6 +1,7 @@
 """Profiles are data: every one of ours makes a certificate OpenSSL takes, a broken one is named."""
 
 import copy
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from ca.profiles import Profile, ProfileViolation, Usage, profile_of
 from kernel.errors import Invalid
 from kernel.pki.algorithms import algorithm
-from policies.registry import load
+from policies.registry import load, read_one
 
 DOCUMENTS = [document.value for document in load(part="cert_profiles").documents]
 PROFILES = {document["id"]: profile_of(document) for document in DOCUMENTS}
@@ -82,3 +83,12 @@ def test_any_subject_and_names_fit_or_are_violations(subject: dict[str, str], na
     except ProfileViolation:
         return
     assert complete["C"] == "CN"
+
+
+def test_the_guides_example_is_a_profile() -> None:
+    guide = (Path(__file__).parents[3] / "docs/extend/certificate-profile.md").read_text(encoding="utf-8")
+    document = guide.partition("```yaml\n")[2].partition("```")[0]
+    profile = profile_of(read_one(document.encode(), "cert_profiles"))
+    profile.check_names(["ip:10.20.30.4", "dns:a.doors.gov.internal"], ["u_county", "u_city"])
+    with pytest.raises(ProfileViolation, match=r"doors\.gov\.internal"):
+        profile.check_names(["dns:a.doors.county.gov.internal"], ["u_other", "u_city"])
