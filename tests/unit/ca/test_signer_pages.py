@@ -126,3 +126,13 @@ def test_shares_can_not_be_given_to_console_or_api(room: Room) -> None:
     officer = room.at(Role.SECURITY_OFFICER)
     for verb in ("present", "activate", "collect", "confirm"):
         assert officer.get(f"/ca/signers/signer/{verb}").status_code == 404
+
+
+def test_programs_see_the_same_by_the_interface(room: Room) -> None:
+    officer = room.at(Role.SECURITY_OFFICER)
+    (signer,) = officer.get("/api/v1/ca/signers").get_json()["items"]
+    assert (signer["id"], signer["state"], signer["opened_by"]) == ("signer", "active", "settings")
+    keys = officer.get("/api/v1/ca/keys?filter[role]=root").get_json()["items"]
+    assert [(key["role"], key["place"]) for key in keys] == [("root", "file")]
+    assert set(keys[0]) == {"name", "role", "algorithm", "place", "fingerprint"}
+    assert room.at(Role.REGISTRAR).get("/api/v1/ca/signers").status_code == 403
