@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from pydantic import AwareDatetime, Base64Bytes, Field
+from pydantic import AwareDatetime, Field
 
 from ca.encoding.decoded import is_authority, names_in
 from ca.model import Certificate, Impact, Reason
@@ -18,11 +18,10 @@ from ca.resources.labels import (
     ROLES,
     authority_names,
     common_name_of,
-    csr_field,
-    evidence_field,
     profile_titles,
     reason_name,
 )
+from ca.resources.renewing import RENEW
 from ca.resources.telephone import HOLD_BY_PHONE
 from ca.status.lifecycle import Outcomes
 from kernel.edges.resources import (
@@ -89,11 +88,6 @@ class Revoke(Input):
         json_schema_extra={"widget": "datetime"},
     )
     reason: str = reason_field()
-
-
-class Renew(Input):
-    evidence: str = evidence_field()
-    csr: Base64Bytes | None = csr_field()
 
 
 def certificate_record(found: Certificate, titles: Mapping[str, str]) -> CertificateRecord:
@@ -189,15 +183,6 @@ def _propose(app: Any, principal: Principal, serial: str, given: Revoke) -> Done
     return Done(N_("Proposed as %(id)s; a second officer has to perform it."), {"id": proposed.id}, id=serial)
 
 
-def _renew(app: Any, principal: Principal, serial: str, given: Renew) -> Done:
-    filed = app.ca.registration.renew(principal, serial, evidence=given.evidence, csr=given.csr)
-    return Done(
-        N_("Request %(id)s for the newer certificate is filed; a second person has to approve it."),
-        {"id": filed.id},
-        id=serial,
-    )
-
-
 def preview(app: Any, principal: Principal, serial: str) -> list[str]:
     """What a revocation would touch, one line each; nothing for many at once."""
     return _told(app.ca.lifecycle.impact(principal, serial), app, principal) if serial else []
@@ -284,20 +269,6 @@ _DOWNLOADS = (
         "chain", N_("Chain up to the root (PEM)"), _P.CA_READ, _chain, lambda record: record.fingerprint != ""
     ),
     Download("pkcs7", N_("Chain (PKCS#7)"), _P.CA_READ, _pkcs7, lambda record: record.fingerprint != ""),
-)
-RENEW = Verb(
-    "renew",
-    N_("Renew the certificate"),
-    _P.CA_REQUEST_FILE,
-    _renew,
-    Renew,
-    when=lambda record: (
-        getattr(record, "state", "issued") == "issued" and getattr(record, "request", "-") != ""
-    ),
-    second=_P.CA_REQUEST_APPROVE,
-    explain=N_(
-        "Files a request with the same subject and names; this certificate is replaced when it is issued."
-    ),
 )
 _VERBS = (
     ISSUE,

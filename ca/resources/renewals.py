@@ -1,12 +1,13 @@
 """Certificates that somebody has to renew."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from ca.registration.renewals import Due
-from ca.resources.certificates import RENEW
 from ca.resources.labels import PROFILE, common_name_of, profile_titles
+from ca.resources.renewing import RENEW
 from kernel.edges.resources import Cell, Column, Link, Record, Resource
 from kernel.edges.shared import UNIT
 from kernel.i18n import N_
@@ -71,7 +72,7 @@ RENEWALS = Resource(
         Column("subject", N_("Subject name"), Cell.CODE, shown=False),
     ),
     filters=(PROFILE, UNIT),
-    verbs=(RENEW,),
+    verbs=(replace(RENEW, when=lambda _record: True),),
     sort="ends",
     empty=N_("Nothing has to be renewed now. What comes into its renewal window is found every day."),
 )

@@ -3,9 +3,12 @@
 import base64
 import csv
 import io
+import subprocess
+import sys
 import time
 import zipfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -241,6 +244,49 @@ def test_a_worker_killed_while_filing_goes_on_and_files_nothing_twice(
     done = world.ca.registration.batches.get(world.registrar, batch.id)
     assert (done.state, done.filed) == (BatchState.WAITING, 18)
     assert world.ca.registration.page(world.registrar, Ask()).total == 18
+
+
+KILLED = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from console.compose.tables import import_all_tables
+from ca import jobs
+from ca.signer.memory import MemorySigner
+from kernel.clock import FixedClock
+from kernel.jobs.queue import JobQueue
+from kernel.store import Database
+from tests.unit.ca.conftest import build
+import_all_tables()
+clock = FixedClock(datetime.fromisoformat(sys.argv[2]))
+database = Database(sys.argv[1], clock)
+service, _evidence = build(database, clock, MemorySigner(), Path(sys.argv[3]))
+queue = JobQueue(database, clock, service.registration.batches._access)
+queue.register(jobs.handlers(service))
+queue.run_next("doomed")
+"""
+
+
+def test_a_worker_process_that_is_killed_leaves_whole_rows_and_another_goes_on(
+    world: World, worker: Worker, tmp_path: Path
+) -> None:
+    batch, _job = world.ca.registration.batches.file(
+        world.registrar, asked(workbook(HEADS, people(400)), together=True)
+    )
+    command = [sys.executable, "-c", KILLED, world.ca.database.url, world.ca.clock.now().isoformat()]
+    with subprocess.Popen([*command, str(tmp_path)]) as doomed:
+        while doomed.poll() is None:
+            if world.ca.registration.batches.get(world.registrar, batch.id).filed:
+                doomed.kill()
+            time.sleep(0.005)
+    assert doomed.returncode == -9
+    before = world.ca.registration.batches.get(world.registrar, batch.id)
+    assert (before.state, 0 < before.filed < 400) == (BatchState.FILING, True)
+    worker.died()
+    worker.run()
+    after = world.ca.registration.batches.get(world.registrar, batch.id)
+    assert (after.state, after.filed, after.faults) == (BatchState.WAITING, 400, 0)
+    assert world.ca.registration.page(world.registrar, Ask()).total == 400
 
 
 def test_a_signer_that_goes_away_while_issuing_delays_and_doubles_nothing(
