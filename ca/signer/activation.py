@@ -69,6 +69,8 @@ class Activation:
         if not self._record.exists():
             self._secrets = given or Secrets()
             self._backends = opened(self._secrets)
+        elif given not in (None, Secrets()):
+            _log.warning("officers hold shares; the secrets of the settings open nothing: remove them")
 
     # --- the keys
     def generate(self, name: str, role: KeyRole, algorithm: str) -> KeyInfo:

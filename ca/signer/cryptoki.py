@@ -40,6 +40,7 @@ REFUSALS = (
     faults.AttributeValueInvalid,
     faults.FunctionNotSupported,
     faults.TokenWriteProtected,
+    faults.DeviceMemory,
 )
 _PIN_FAULTS = (
     faults.PinIncorrect,

@@ -18,11 +18,11 @@ from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 from pkcs11 import exceptions as faults
 
 from ca.signer.checks import check_signable
-from ca.signer.cryptoki import Lease, TokenPool
+from ca.signer.cryptoki import REFUSALS, Lease, TokenPool
 from ca.signer.memory import check_name
 from ca.signer.model import KeyInfo, KeyRole, Purpose, check_role
 from ca.signer.tokenindex import Entry, TokenIndex
-from kernel.errors import Conflict, IntegrityFailed, NotFound
+from kernel.errors import Conflict, IntegrityFailed, NotFound, Unavailable
 from kernel.i18n import N_
 from kernel.pki import algorithms, der
 from kernel.pki.algorithms import Algorithm, SignatureInvalid, UnknownAlgorithm
@@ -71,7 +71,10 @@ class TokenKeys:
             if self._index.find(name) is not None:
                 raise Conflict(N_("There is a key %(name)s already."), name=name)
             intended = self._index.intend(name, role, algorithm, self._discard)
-            spki = self._pool.run(lambda lease: self._make(lease, intended, row), repeatable=False)
+            try:
+                spki = self._pool.run(lambda lease: self._make(lease, intended, row), repeatable=False)
+            except REFUSALS as error:
+                raise self._refused(error) from error
             return self._index.complete(intended, spki).info
 
     def keys(self) -> Sequence[KeyInfo]:
@@ -120,6 +123,8 @@ class TokenKeys:
             made = self._pool.run(lambda lease: _signature(self._key(lease, entry), row, data))
         except faults.NoSuchKey as error:  # the token is there, the key is not
             raise self._broken(entry) from error
+        except REFUSALS as error:
+            raise self._refused(error) from error
         if row.family == "ed25519":
             algorithms.verify(entry.spki, row.digest, made, data)
         else:
@@ -187,6 +192,14 @@ class TokenKeys:
             _prove(found[0], algorithms.algorithm(entry.algorithm), entry.spki)
             lease.keys[entry.name] = found[0]
         return lease.keys[entry.name]
+
+    def _refused(self, error: Exception) -> Unavailable:
+        return Unavailable(
+            N_("The token %(label)s refuses (%(cause)s)."),
+            mend=N_("Look at its policy and its free memory by the HSM's own tool."),
+            label=self.label,
+            cause=type(error).__name__,
+        )
 
     def _broken(self, entry: Entry) -> IntegrityFailed:
         return IntegrityFailed(

@@ -144,6 +144,18 @@ def test_an_algorithm_that_the_token_lacks_is_told_with_those_it_has(hsm: Hsm) -
     assert [key.name for key in less.keys()] == ["evidence"]
 
 
+def test_what_the_token_refuses_is_told_and_leaves_nothing(hsm: Hsm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked for does not fit, whatever its list of mechanisms promised."""
+    from ca.signer import pkcs11 as module
+
+    with monkeypatch.context() as patched:
+        patched.setitem(module._PRIVATE, Attribute.KEY_TYPE, pkcs11.KeyType.RSA)
+        with pytest.raises(Unavailable, match=r"refuses \(\w+\)"):
+            hsm.keys.generate("another", KeyRole.OCSP, "p256")
+    assert [key.name for key in hsm.keys.keys()] == ["evidence"]
+    assert hsm.keys.generate("another", KeyRole.OCSP, "p256").name == "another"
+
+
 # --- the token goes and comes
 def test_a_token_that_went_is_told_and_signing_goes_on_when_it_is_back(hsm: Hsm) -> None:
     hsm.sign()
