@@ -18,7 +18,7 @@ SCHEDULES: Mapping[str, tuple[str, str]] = {
     "ca.seal-minutes": ("40 * * * *", "ca.seal-minutes"),
     "ca.expire": ("5 * * * *", "ca.expire"),
     "ca.renew-services": ("20 3 * * *", "ca.renew-services"),
-    "ca.profiles-offer": ("15 3 * * *", "ca.profiles-offer"),
+    "ca.profiles-offer": ("15 * * * *", "ca.profiles-offer"),
     "ca.log-sequence": ("* * * * *", "ca.log-sequence"),
     "ca.log-check": ("40 2 * * *", CHECK),
     "ca.timestamps-prune": ("50 2 * * *", "ca.timestamps-prune"),

@@ -39,14 +39,14 @@ class Profiles:
     def get(self, profile_id: str, connection: Connection | None = None) -> Profile:
         """The profile in force; NotFound names those there are. With ``connection``: as that transaction sees it."""
         known = self._known(connection)
-        if profile_id not in known:
-            raise NotFound(
-                N_("There is no profile %(profile)s."),
-                mend=N_("Known: %(known)s."),
-                profile=profile_id[:60],
-                known=", ".join(sorted(known)),
-            )
-        return known[profile_id]
+        if profile_id in known:
+            return known[profile_id]
+        mend = N_("Known: %(known)s.")
+        if profile_id in self.shipped:
+            mend = N_("It came with a newer release and waits for its approval: weicheng ca profile history.")
+        known_ids = ", ".join(sorted(known))
+        message = N_("There is no profile %(profile)s.")
+        raise NotFound(message, mend=mend, profile=profile_id[:60], known=known_ids)
 
     def all(self) -> list[Profile]:
         """The profiles in force, by id."""

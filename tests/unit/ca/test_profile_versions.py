@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from ca.lint import LintFailed
-from ca.profiles import profile_of
+from ca.profiles import Profiles, profile_of
 from ca.profiles.comparison import as_text, changes
 from ca.profiles.model import VersionState
 from ca.profiles.tables import profile_versions
@@ -61,6 +61,24 @@ def test_the_first_certificate_keeps_the_shipped_versions(world: World) -> None:
     assert {(one.id, one.number, one.state) for one in page.items} == {
         (profile, 1, VersionState.ACTIVE) for profile in DOCUMENTS
     }
+
+
+def test_a_process_that_runs_already_sees_the_change(world: World, clock: FixedClock) -> None:
+    elsewhere = Profiles(world.ca.database, clock, DOCUMENTS.values())
+    assert elsewhere.get("person").validity.days == 730
+    enacted(world, changed(validity_days=100))
+    assert elsewhere.get("person").validity.days == 100
+    assert {profile.id for profile in elsewhere.all()} == set(DOCUMENTS)
+
+
+def test_what_a_newer_release_brings_waits_and_says_so(world: World) -> None:
+    world.ca.profiles.shipped["badge"] = {**copy.deepcopy(DOCUMENTS["person"]), "id": "badge"}
+    assert world.ca.profile_changes.offer_shipped() == 1
+    with pytest.raises(NotFound) as refused:
+        world.request(profile="badge")
+    assert "ca profile history" in refused.value.text("zh_CN")
+    world.ca.profile_changes.approve(world.officer, "badge@1")
+    assert world.issue(profile="badge").profile == "badge"
 
 
 def test_the_proposer_can_not_approve(world: World) -> None:
