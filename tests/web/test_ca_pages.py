@@ -14,9 +14,11 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from playwright.sync_api import Browser, Page, expect
 
 from ca.model import State
+from ca.profiles.reading import text_of
 from console.web.security import COOKIE
 from kernel.identity.model import Role
 from kernel.store.listing import Ask
+from policies.registry import load
 from tests.support.console import ServedConsole, serve
 from tests.unit.ca.office import OFFICER, SECOND, Office, opened
 from tests.unit.ca.test_papers import PDF
@@ -151,6 +153,38 @@ def test_the_key_is_saved_from_the_page_that_is_shown_once(
     assert key is not None
     assert certificate is not None
     assert f"{certificate.serial_number:032x}" == served.office.certificate.serial
+
+
+def test_an_officer_proposes_a_profile_and_decides_on_anothers(
+    enter: Callable[..., Page], served: Served
+) -> None:
+    page = enter(Role.SECURITY_OFFICER)
+    page.goto(f"{served.url}/ca/profiles/software/propose")
+    expect(page.get_by_text("此操作须由第二人审批")).to_be_visible()
+    form = page.locator("form[enctype]").last
+    document = form.locator("[name=document]")
+    document.fill(document.input_value().replace("validity_days: 730", "validity_days: 365"))
+    form.locator("[name=reason]").fill("一年一换")
+    form.get_by_role("button", name="提请变更").click()
+    expect(page.get_by_text("须由第二人审批").first).to_be_visible()
+    changes = served.office.app.ca.profile_changes
+    changes.approve(SECOND, "software@2")
+    key = changes.propose(OFFICER, document_with("software", 500), "放宽").key
+    page.goto(f"{served.url}/ca/profile-versions/{key}")
+    expect(page.locator("del", has_text="365")).to_be_visible()
+    expect(page.locator("ins", has_text="500")).to_be_visible()
+    page.keyboard.press("a")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("365 → 500")).to_be_visible()
+    dialog.get_by_role("button", name="批准并施行").click()
+    expect(page.get_by_text("现行版本").first).to_be_visible()
+    assert served.office.app.ca.profiles.get("software").validity.days == 500
+
+
+def document_with(profile: str, days: int) -> bytes:
+    """The shipped document of a profile with other days of validity."""
+    documents = {document.value["id"]: document.value for document in load(part="cert_profiles").documents}
+    return text_of({**documents[profile], "validity_days": days}).encode()
 
 
 def test_a_certificate_tells_its_chain_and_what_a_revocation_changed(
