@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from ca import figures, store, warrants
 from ca.encoding import certificate as encoding
-from ca.model import TRANSITIONS, Authority, Certificate, State
+from ca.model import TRANSITIONS, Authority, AuthorityState, Certificate, State
 from ca.ports import Evidence, Signer
 from ca.profiles import Profiles
 from ca.profiles.store import units_for
@@ -99,11 +99,13 @@ class Issuance:
         self._writer.draft(authority, wanted, self._clock.now())
 
     def _require_living(self, uow: UnitOfWork, authority: Authority) -> None:
-        """A root's certificate is its own, not in the register."""
+        """A root's certificate is its own, not in the register; a retired CA signs nothing."""
         fingerprint = sha256_hex(authority.certificate)
         state = figures.states_of(uow.connection, [fingerprint]).get(fingerprint, State.ISSUED)
         if self._clock.now() >= expiry(authority.certificate):
             state = State.EXPIRED
+        if authority.state is AuthorityState.RETIRED:
+            raise Conflict(N_("CA %(id)s has no key that signs."), place=authority.id, id=authority.id)
         if state is not State.ISSUED:
             raise Conflict(
                 N_("The certificate of CA %(id)s is %(state)s; it signs no more."),

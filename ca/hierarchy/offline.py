@@ -12,7 +12,7 @@ from typing import Any
 
 from cryptography import x509
 
-from ca.hierarchy.orders import Order, OrderKind, order_of
+from ca.hierarchy.orders import Order, OrderKind, RootShape, order_of
 from kernel.canonical import canonical_json, iso_utc, sha256_hex
 from kernel.errors import IntegrityFailed, Invalid
 from kernel.i18n import N_, translate
@@ -110,10 +110,12 @@ def described(order: Order) -> list[str]:
 def _root(order: Order) -> list[str]:
     assert order.root is not None
     shape = order.root
-    name = _name(shape.subject)
+    extensions = [f"{one['extn_id'].native}: {one['extn_value'].native}" for one in _extensions(shape)]
     return [
-        translate(N_("A new root with a new key: %(name)s"), name=name),
+        translate(N_("A new root with a new key: %(name)s"), name=_name(shape.subject)),
+        translate(N_("Serial number: %(serial)s"), serial=f"{shape.serial:032x}"),
         _period(shape.not_before, shape.not_after),
+        *extensions,
     ]
 
 
@@ -163,6 +165,12 @@ _READERS = {
 def _signed(order: Order) -> bytes:
     """The bytes with an empty signature, so that ``cryptography`` reads them."""
     return der.sequence(order.tbs, algorithm(order.algorithm).identifier, der.bit_string(b""))
+
+
+def _extensions(shape: RootShape) -> Any:
+    from asn1crypto import x509 as asn1
+
+    return asn1.Extensions.load(der.sequence(shape.extensions), strict=True)
 
 
 def _name(encoded: bytes) -> str:

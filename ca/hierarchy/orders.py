@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from ca.encoding import certificate as encoding
 from ca.model import Authority
 from ca.signer.model import KeyInfo, KeyRole, Purpose
-from kernel.canonical import iso_utc, sha256_hex
+from kernel.canonical import canonical_json, iso_utc, sha256_hex
 from kernel.errors import Conflict, IntegrityFailed, NotFound
 from kernel.i18n import N_
 from kernel.pki import der
@@ -52,6 +52,15 @@ class RootShape:
     not_before: datetime
     not_after: datetime
 
+    def as_dict(self) -> dict[str, str]:
+        return {
+            "subject": _text(self.subject),
+            "extensions": _text(self.extensions),
+            "serial": f"{self.serial:x}",
+            "not_before": iso_utc(self.not_before),
+            "not_after": iso_utc(self.not_after),
+        }
+
     def tbs(self, kind: str, spki: bytes) -> bytes:
         """DER tbsCertificate over the key, signed by an algorithm of kernel.pki."""
         own = encoding.encode_extension(encoding.authority_key_id(spki), False)
@@ -86,9 +95,8 @@ class Order:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what is signed, as far as it is known before the key."""
-        shape = self.root
-        return sha256_hex(self.tbs if shape is None else shape.subject + shape.extensions)
+        """SHA-256 of what is signed; for a ROOT of all that is known before its key."""
+        return sha256_hex(self.tbs if self.root is None else canonical_json(self.root.as_dict()))
 
     def as_dict(self) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -100,9 +108,7 @@ class Order:
         }
         if self.root is None:
             return found | {"tbs": _text(self.tbs)}
-        shape = {"subject": _text(self.root.subject), "extensions": _text(self.root.extensions)}
-        shape |= {"serial": f"{self.root.serial:x}", "not_before": iso_utc(self.root.not_before)}
-        return found | {"root": shape | {"not_after": iso_utc(self.root.not_after)}}
+        return found | {"root": self.root.as_dict()}
 
 
 def order_of(stored: Mapping[str, Any]) -> Order:

@@ -75,10 +75,12 @@ class Services:
     def renew(self) -> int:
         """Provision anew every service whose certificate has entered its renewal window; returns how many."""
         with self._database.read() as connection:
+            working = {one.id for one in issuing_authorities(store.read_authorities(connection))}
             due = [row for row in store.read_services(connection) if self._renewal_due(row)]
-        for row in due:
+        speaking = [row for row in due if row.role != KeyRole.OCSP or row.authority in working]
+        for row in speaking:
             self.provision(Principal.system("ca"), KeyRole(row.role), row.authority)
-        return len(due)
+        return len(speaking)
 
     def _renewal_due(self, row: Any) -> bool:
         ends = x509.load_der_x509_certificate(bytes(row.certificate)).not_valid_after_utc
