@@ -1,6 +1,6 @@
 """Whether the certificates of a path are revoked: the register for our own, the CRLs that were given for others'."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from pyhanko_certvalidator.util import ConsList
 from ca.validation import reading
 from ca.validation.model import Material, Outcome, Question, Refusal, Status, Why
 from kernel.canonical import iso_utc
+from kernel.pki.der import sequence
 
 
 def anchor_of(path: ValidationPath) -> x509.Certificate:
@@ -54,7 +55,49 @@ def relevant(
                 wanted.add(name.hashable)
                 open_ones += registry.retrieve_by_name(name)
     parsed = [crl.CertificateList.load(one) for one in crls]
-    return [one for one in parsed if one.issuer.hashable in wanted]
+    found = [one for one in parsed if one.issuer.hashable in wanted]
+    serials = {one["tbs_certificate"]["serial_number"].dump() for one in (*registry, path.last)}
+    return [one for one in found if _fold(one, serials)]
+
+
+def _fold(found: crl.CertificateList, serials: Set[bytes]) -> bool:
+    """Have the library see only the entries of a long list that may matter: it unfolds each, 35 microseconds apiece. The
+    octets whose signature it checks stay what they are. False for a list that is no list."""
+    place = [name for name, *_ in crl.TbsCertList._fields].index("revoked_certificates")
+    inner = found["tbs_cert_list"]
+    listed = inner["revoked_certificates"].contents
+    if not listed or len(listed) < _LONG:
+        return True
+    try:
+        kept = [one for one in _entries(listed) if _NAMES_ISSUER in one or _serial(one) in serials]
+    except IndexError:
+        return False
+    inner.children[place] = crl.RevokedCertificates.load(sequence(b"".join(kept)))
+    return True
+
+
+def _entries(octets: bytes) -> Iterator[bytes]:
+    """The DER elements that stand one after another."""
+    at, end = 0, len(octets)
+    while at < end:
+        size, head = octets[at + 1], 2
+        if size & 0x80:
+            head = 2 + (size & 0x7F)
+            size = int.from_bytes(octets[at + 2 : at + head])
+        yield octets[at : at + head + size]
+        at += head + size
+
+
+def _serial(entry: bytes) -> bytes:
+    """The INTEGER with which an entry begins."""
+    start = 2 + (entry[1] & 0x7F if entry[1] & 0x80 else 0)
+    return entry[start : start + 2 + entry[start + 1]]
+
+
+_LONG = 100_000  # octets
+_NAMES_ISSUER = bytes.fromhex(
+    "0603551d1d"
+)  # certificateIssuer speaks for the entries that follow (RFC 5280 5.3.3)
 
 
 def _list_issuers(certificate: x509.Certificate) -> list[x509.Name]:

@@ -80,5 +80,16 @@ def crl(issuer: bytes, key: ec.EllipticCurvePrivateKey, revoked: int) -> bytes:
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
+def long_crl(issuer: bytes, key: ec.EllipticCurvePrivateKey, numbers: list[int]) -> bytes:
+    """DER of a list with all these serial numbers."""
+    entries = [
+        x509.RevokedCertificateBuilder().serial_number(number).revocation_date(_ISSUED).build()
+        for number in numbers
+    ]
+    name = x509.load_der_x509_certificate(issuer).subject
+    built = x509.CertificateRevocationListBuilder(name, _ISSUED, _ISSUED + timedelta(days=30), [], entries)
+    return built.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])

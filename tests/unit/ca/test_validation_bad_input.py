@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from ca.validation import documents, paths, reading
 from ca.validation.content import Content
 from ca.validation.model import Material, PathReport, Question, Verdict, Why
 from kernel.errors import WeichengError
-from tests.unit.ca.foreign import Foreign, certificate
+from tests.unit.ca.foreign import Foreign, certificate, crl, long_crl
 
 NOW = Question(datetime(2026, 11, 23, tzinfo=UTC))
 FOREIGN = Foreign.make()
@@ -130,9 +131,7 @@ def test_a_chain_of_hundreds_is_walked_to_its_end() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     length = 300
     names = [f"ca{number}" for number in range(length)]
-    chain = [
-        certificate(name, key, above, key, ca=True) for above, name in itertools.pairwise(names)
-    ]
+    chain = [certificate(name, key, above, key, ca=True) for above, name in itertools.pairwise(names)]
     root = certificate("ca0", key, "ca0", key, ca=True)
     leaf = certificate("leaf", key, names[-1], key, ca=False)
     report = paths.validate(leaf, Material([root], chain), NOW)
@@ -153,3 +152,23 @@ def test_a_file_too_large_to_be_read_whole_is_refused() -> None:
     large = Content(lambda: io.BytesIO(b"%PDF-1.7"), 300 * 2**20)
     with pytest.raises(WeichengError):
         documents.verify(large, b"", trusting, NOW)
+
+
+def test_a_long_list_is_read_quickly_and_its_signature_is_over_all_of_it() -> None:
+    above = reading.crls(crl(FOREIGN.root, FOREIGN.root_key, 0))
+    leaf = x509.load_der_x509_certificate(FOREIGN.leaf).serial_number
+    others = [10**18 + number for number in range(8000)]
+
+    def answer(data: bytes) -> PathReport:
+        return paths.validate(FOREIGN.leaf, Material([FOREIGN.root], [FOREIGN.issuing], [*above, data]), NOW)
+
+    without = long_crl(FOREIGN.issuing, FOREIGN.issuing_key, others)
+    started = time.process_time()
+    assert answer(without).verdict is Verdict.VALID
+    assert time.process_time() - started < 1
+    named = answer(long_crl(FOREIGN.issuing, FOREIGN.issuing_key, [*others, leaf]))
+    assert named.refusal is not None
+    assert named.refusal.why is Why.REVOKED
+    middle = len(without) // 2
+    altered = without[:middle] + bytes([without[middle] ^ 1]) + without[middle + 1 :]
+    assert answer(altered).verdict is Verdict.UNKNOWN
