@@ -21,6 +21,7 @@ from ca.resources.labels import (
     profile_titles,
     reason_name,
 )
+from ca.resources.lists import PROVE
 from ca.resources.renewing import RENEW
 from ca.resources.telephone import HOLD_BY_PHONE
 from ca.status.lifecycle import Outcomes
@@ -322,6 +323,7 @@ _VERBS = (
         preview=preview,
         second=_P.CA_CEREMONY_APPROVE,
     ),
+    PROVE,
     RENEW,
 )
 CERTIFICATES = Resource(

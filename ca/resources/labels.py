@@ -13,6 +13,7 @@ from ca.overview import title
 from ca.profiles import Usage
 from ca.registration.signatures import LARGEST
 from ca.status.lifecycle import REASONS
+from ca.status.model import ProofState
 from kernel.edges.resources import Filter, Label, Labels, Tone
 from kernel.edges.shared import texts
 from kernel.i18n import N_, current_language
@@ -214,6 +215,11 @@ TOLD: Labels = {  # what an OCSP client is told
     "unknown": Label(N_("OCSP says unknown"), Tone.WARN),
     "elsewhere": Label(N_("told by the CRL alone")),
     "": Label(N_("OCSP gives no answer"), Tone.WARN),
+}
+PROOF_STATES: Labels = {
+    ProofState.WAITING: Label(N_("not seen everywhere yet"), Tone.BUSY),
+    ProofState.VISIBLE: Label(N_("seen everywhere"), Tone.GOOD),
+    ProofState.LATE: Label(N_("seen later than promised"), Tone.BAD),
 }
 LISTED: Labels = {  # what the CRL tells
     "True": Label(N_("on the newest CRL"), Tone.BAD),

@@ -16,6 +16,7 @@ from kernel.edges.resources import (
     Label,
     Labels,
     Link,
+    On,
     Record,
     Resource,
     Tone,
@@ -72,6 +73,43 @@ def _octets(app: Any, principal: Principal, name: str) -> File:
     return File(file, "application/pkix-crl", app.ca.lists.octets(principal, name))
 
 
+def _prove(app: Any, principal: Principal, serial: str, _given: Any) -> Done:
+    found = app.ca.proofs.check(principal, serial)
+    rows = [
+        {
+            N_("Changed"): str(one.changed_at),
+            N_("State"): str(one.state),
+            N_("Seconds until it was seen everywhere"): "" if one.seconds is None else one.seconds,
+        }
+        for one in found
+    ]
+    return Done(N_("Looked at what relying parties see."), rows=rows, id=serial)
+
+
+def _prepare(app: Any, principal: Principal, _id: str, _given: Any) -> Done:
+    return Done(N_("The answers are being prepared."), job=app.ca.preparation.request(principal))
+
+
+PROVE = Verb(
+    "prove",
+    N_("Look at what relying parties see"),
+    _P.CA_CRL_PUBLISH,
+    _prove,
+    when=lambda record: record.state in ("held", "revoked"),
+    explain=N_(
+        "CRL, delta and OCSP are fetched from the addresses in the certificate and held against the last change."
+    ),
+)
+PREPARE = Verb(
+    "prepare",
+    N_("Prepare OCSP answers now"),
+    _P.CA_CRL_PUBLISH,
+    _prepare,
+    on=On.LIST,
+    explain=N_(
+        "The worker does this every hour; changed certificates are answered rightly at once in any case."
+    ),
+)
 CRLS = Resource(
     name="ca.crls",
     title=N_("Certificate revocation lists"),
@@ -109,6 +147,7 @@ CRLS = Resource(
             bulk=True,
             explain=N_("Lists of all that is revoked now, full and delta, are signed under the next number."),
         ),
+        PREPARE,
     ),
     downloads=(
         Download("crl", N_("CRL (DER)"), _P.CA_READ, _octets, lambda record: record.number is not None),

@@ -1,7 +1,7 @@
 """OCSP answers prepared in bulk (RFC 5019): given to most who ask, also while the signer is away."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ca.encoding import ocsp
@@ -10,7 +10,12 @@ from ca.signer.model import Purpose
 from ca.status import store
 from ca.status.responder import PREPARED, RENEWED, VALIDITY, Responder, tbs_of
 from ca.status.speakers import Speaker
+from kernel.audit.model import AuditAction
 from kernel.clock import Clock
+from kernel.identity.access import Access
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.jobs.model import JobRequest
 from kernel.store import Database
 
 _CHUNK = 500  # certificates of one transaction
@@ -20,11 +25,29 @@ _RECENT = timedelta(minutes=15)
 class Preparation:
     """Keeps an answer ready for each certificate that has not ended."""
 
-    def __init__(self, database: Database, clock: Clock, signer: Signer, responder: Responder) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, access: Access, signer: Signer, responder: Responder
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._access = access
         self._signer = signer
         self._responder = responder
+
+    def request(self, principal: Principal) -> str:
+        """Have all of it done by the worker now; the job's id."""
+        self._access.require(principal, Permission.CA_CRL_PUBLISH)
+        with self._database.begin() as uow:
+            job = uow.enqueue(JobRequest("ca.ocsp-prepare", key="ca.ocsp-prepare", requested_by=principal.id))
+            uow.audit(principal, AuditAction.JOB_ENQUEUE, job, details={"kind": "ca.ocsp-prepare"})
+        return job
+
+    def stands(self, principal: Principal) -> tuple[int, datetime | None]:
+        """How many answers are prepared, and when the oldest was."""
+        self._access.require(principal, Permission.CA_READ)
+        with self._database.read() as connection:
+            count, oldest = store.prepared(connection)
+        return count, None if oldest is None else datetime.fromtimestamp(oldest, UTC)
 
     def all(self, progress: Callable[[int], None] = lambda _done: None) -> int:
         """Make every answer that is missing, old or wrong; returns how many. ``progress`` gets the number looked at."""

@@ -18,6 +18,7 @@ from ca.resources.labels import (
     FRESHNESS,
     KEY_USAGES,
     LISTED,
+    PROOF_STATES,
     REASON_LABELS,
     ROLES,
     TOLD,
@@ -64,6 +65,7 @@ def status() -> ResponseReturnValue:
         svg_url=url_for("ca.ending_svg"),
         freshness=FRESHNESS,
         kinds=KINDS,
+        **_visibility(app, principal),
         roles=ROLES,
     )
 
@@ -76,6 +78,20 @@ def ending_svg() -> ResponseReturnValue:
 
 def _crls(app: App, principal: Principal) -> Sequence[Any]:
     return app.ca.lists.page(principal, Ask()).items
+
+
+def _visibility(app: App, principal: Principal) -> Mapping[str, Any]:
+    """Prepared OCSP answers, and the change of the last month that relying parties saw last."""
+    prepared, oldest = app.ca.preparation.stands(principal)
+    worst = app.ca.proofs.worst(principal, app.clock.now() - timedelta(days=30))
+    url = item_url("ca.certificates", worst.serial) if worst else ""
+    return {
+        "prepared": prepared,
+        "oldest": oldest,
+        "worst": worst,
+        "worst_url": url,
+        "proof_states": PROOF_STATES,
+    }
 
 
 def _services(app: App, principal: Principal) -> Sequence[Any]:
@@ -201,6 +217,10 @@ def _fields(app: App, principal: Principal, record: CertificateRecord) -> Mappin
     return {"fields": decode(found.der) if found.der else None, "usages": KEY_USAGES}
 
 
+def _proofs(app: App, principal: Principal, record: CertificateRecord) -> Mapping[str, Any]:
+    return {"found": app.ca.proofs.of(principal, record.serial), "states": PROOF_STATES}
+
+
 def _standing(app: App, principal: Principal, record: CertificateRecord) -> Mapping[str, Any]:
     found = app.ca.relying_party.standing(principal, record.serial)
     return {
@@ -221,6 +241,7 @@ PANELS: Mapping[str, tuple[Panel, ...]] = {
     "ca.validations": (Panel(N_("Report"), "ca/report.html", report),),
     "ca.certificates": (
         Panel(N_("What relying parties are told now"), "ca/standing.html", _standing),
+        Panel(N_("What relying parties saw of each change"), "ca/proofs.html", _proofs),
         Panel(N_("Chain of certificates"), "ca/chain.html", _chain),
         Panel(N_("Fields of the certificate"), "ca/fields.html", _fields),
         Panel(N_("In the transparency log"), "ca/logged.html", ca_log.of_certificate),

@@ -145,7 +145,7 @@ def build(
         publication=publication,
         lists=Lists(database, clock, access, files, rules),
         responder=responder,
-        preparation=Preparation(database, clock, signer, responder),
+        preparation=Preparation(database, clock, access, signer, responder),
         proofs=Proofs(database, clock, access, evidence),
         services=services,
         relying_party=RelyingParty(database, access, responder, files),
