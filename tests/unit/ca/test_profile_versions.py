@@ -247,6 +247,7 @@ def test_what_breaks_the_rules_is_told_to_who_files_and_never_signed(world: Worl
     assert refused.value.place.startswith("certificate.")
 
 
+@on_both
 def test_a_unit_may_use_its_own_names_alone(world: World, other_registrar: Principal) -> None:
     names = {
         "dns": {"units": {"u_city": ["city.gov.cn"], "u_county": ["county.city.gov.internal"]}},
