@@ -1,6 +1,6 @@
 """The menu: the lists and own pages that the signed-in person may see, by room."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flask import Flask, g, request, url_for
@@ -10,10 +10,45 @@ from console.web.engine.links import list_url
 from console.web.panels import Entry
 from kernel.edges.resources import Resource
 from kernel.i18n import N_, translate
+from kernel.identity.permissions import Permission
 
-# group -> rooms and parts of the kernel in it, and its icon
+# group -> its icon and what is in it: whole rooms and parts of the kernel, or, of a large room, lists and own pages by name
 GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    N_("Certificates"): ("certificate", ("ca",)),
+    N_("Certificates"): (
+        "certificate",
+        ("ca.certificates", "ca.requests", "ca.batches", "ca.renewals", "ca.own"),
+    ),
+    N_("Revocation and status"): (
+        "refresh",
+        ("ca.status", "ca.revocations", "ca.bulk-revocations", "ca.crls", "ca.services"),
+    ),
+    N_("CAs, profiles and keys"): (
+        "key",
+        (
+            "ca.authorities",
+            "ca.ceremonies",
+            "ca.offline",
+            "ca.profiles",
+            "ca.profile-versions",
+            "ca.signers",
+            "ca.keys",
+        ),
+    ),
+    N_("Proofs and validation"): (
+        "history",
+        (
+            "ca.validations",
+            "ca.anchors",
+            "ca.foreign-crls",
+            "ca.timestamps",
+            "ca.tree-heads",
+            "ca.log-entries",
+        ),
+    ),
+    N_("Certificates in the network"): (
+        "search",
+        ("ca.inventory", "ca.endpoints", "ca.inventory-findings", "ca.ranges"),
+    ),
     N_("Configurations"): ("router", ("netops",)),
     N_("Monitoring"): ("activity", ("monitor",)),
     N_("Security events"): ("shield-search", ("siem",)),
@@ -22,6 +57,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     N_("Register and evidence"): ("building", ("assets", "evidence")),
     N_("People and suite"): ("users", ("identity", "audit", "jobs", "suite")),
 }
+ELSEWHERE = frozenset({"ca.papers", "ca.bulk-rows"})  # parts of other objects, reached from their pages
 
 
 @dataclass(frozen=True)
@@ -57,21 +93,28 @@ def _groups(
 ) -> tuple[MenuGroup, ...]:
     held = the_app().floor.access.permissions(g.principal)
     groups = []
-    for label, (icon, rooms) in GROUPS.items():
+    for label, (icon, parts) in GROUPS.items():
         links = [
-            _link(translate(one.label), url_for(one.endpoint))
-            for room in rooms
-            for one in entries.get(room, ())
-            if one.permission is None or one.permission in held
-        ]
-        links += [
-            _link(translate(one.title), list_url(one.name))
-            for one in resources.values()
-            if one.room in rooms and (one.permission is None or one.permission in held)
+            _link(translate(text), url)
+            for part in parts
+            for text, url, permission in _of(part, resources, entries)
+            if permission is None or permission in held
         ]
         if links:
             groups.append(MenuGroup(translate(label), icon, tuple(links)))
     return tuple(groups)
+
+
+def _of(
+    part: str, resources: Mapping[str, Resource], entries: Mapping[str, Sequence[Entry]]
+) -> Iterator[tuple[str, str, Permission | None]]:
+    """Label, address and permission of a list or page, or of all in a room."""
+    for one in entries.get(part.partition(".")[0], ()):
+        if "." not in part or part == one.endpoint:
+            yield one.label, url_for(one.endpoint), one.permission
+    for resource in resources.values():
+        if part in (resource.name, resource.room):
+            yield resource.title, list_url(resource.name), resource.permission
 
 
 def _link(label: str, url: str) -> MenuLink:
