@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from ca import store
 from ca.encoding.certificate import signed
@@ -145,21 +145,24 @@ def _read(given: bytes) -> list[x509.Certificate]:
     try:
         if len(given) > LARGEST:
             raise ValueError("too large")
-        if given.lstrip().startswith(b"-----BEGIN CERT"):
-            return x509.load_pem_x509_certificates(given)
-        return pkcs7.load_der_pkcs7_certificates(given)
-    except (ValueError, TypeError) as error:
+        pem = given.lstrip().startswith(b"-----BEGIN CERT")
+        found = x509.load_pem_x509_certificates(given) if pem else pkcs7.load_der_pkcs7_certificates(given)
+        for one in found:  # lazily parsed: what can not be read has to show here
+            der_of_key(one)
+            list(one.extensions)
+            _ = one.subject, one.issuer, one.not_valid_after_utc
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType) as error:
         raise Invalid(
             N_("These are no certificates."), mend=N_("Give PEM, or PKCS#7 in DER."), place="file"
         ) from error
+    return found
 
 
 def _own(authority: Authority, loaded: Sequence[x509.Certificate]) -> x509.Certificate:
     for one in loaded:
-        if (one.subject.public_bytes(), der_of_key(one)) == (authority.subject, authority.spki):
-            basic = one.extensions.get_extension_for_class(x509.BasicConstraints).value
-            if basic.ca and one.issuer != one.subject:
-                return one
+        ours = (one.subject.public_bytes(), der_of_key(one)) == (authority.subject, authority.spki)
+        if ours and one.issuer != one.subject and _is_ca(one):
+            return one
     raise Invalid(
         N_("None of these certificates is for the name and key of CA %(id)s."),
         mend=N_("Send the request again: weicheng ca cross request."),
@@ -184,6 +187,11 @@ def _chain(own: x509.Certificate, loaded: Sequence[x509.Certificate]) -> list[Au
         found.append(_superior(above))
         below = above
     return list(reversed(found))
+
+
+def _is_ca(certificate: x509.Certificate) -> bool:
+    found = [one.value for one in certificate.extensions if isinstance(one.value, x509.BasicConstraints)]
+    return bool(found) and found[0].ca
 
 
 def _issued(below: x509.Certificate, above: x509.Certificate) -> bool:

@@ -3,7 +3,7 @@
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -302,11 +302,11 @@ def test_a_foreign_ca_is_certified_within_its_names(world: World, verify: Verifi
     )
     assert constraints.critical
     root = world.ca.authority("root").certificate
-    now = FixedClock(datetime.now(UTC))  # OpenSSL's x509 knows only the real time
-    judge = Verifier(tmp_path, now)
     within, beyond = (
         sign_below(tmp_path, found.der, name) for name in ("a.province.gov.cn", "a.city.gov.cn")
     )
+    # OpenSSL's x509 knows only the real time
+    judge = Verifier(tmp_path, FixedClock(datetime.now(UTC) + timedelta(seconds=5)))
     assert judge(within, [root], [found.der]) == ""
     assert "permitted subtree violation" in judge(beyond, [root], [found.der])
 
@@ -348,7 +348,7 @@ def test_a_superior_ca_certifies_ours(
         world.ca.hierarchy.cross.adopt(world.officer, "root", given)
     (superior,) = (one for one in world.ca.authorities() if one.kind is AuthorityKind.SUPERIOR)
     cross = world.ca.hierarchy.cross.certificates(world.officer, "root")[0]
-    judge = Verifier(tmp_path, FixedClock(datetime.now(UTC)))
+    judge = Verifier(tmp_path, FixedClock(datetime.now(UTC) + timedelta(seconds=5)))
     issuing = world.ca.authority("issuing").certificate
     assert judge(issuing, [superior.certificate], [cross.der]) == ""
     bundle = tmp_path / "root.p7c"

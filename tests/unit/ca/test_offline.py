@@ -16,7 +16,7 @@ from ca.cli import commands
 from ca.hierarchy.machine import OfflineMachine
 from ca.hierarchy.model import CeremonyState, OfflineState
 from ca.hierarchy.offline import read_answer, read_request
-from ca.hierarchy.plan import CeremonyPlan
+from ca.hierarchy.plan import CeremonyPlan, plan_from_file
 from ca.model import Authority, Reason
 from ca.service import CaService
 from ca.signer.memory import MemoryKeys, MemorySigner
@@ -238,6 +238,34 @@ def test_a_renewal_and_a_new_root_are_carried_too(town: Town) -> None:
     assert [key.name for key in town.signer.keys()] == ["issuing"]
 
 
+def test_a_root_moves_from_the_signer_to_an_offline_machine(
+    database: Database, clock: FixedClock, tmp_path: Path, officer: Principal, second_officer: Principal
+) -> None:
+    signer = MemorySigner(clock=clock)
+    ca, _ = build(database, clock, signer, tmp_path / "ca")
+    small = one_ca("卫城市大数据局", "根 CA", "签发 CA", "张敏")
+    ca.ceremonies.perform(second_officer, ca.ceremonies.propose(officer, small))
+    machine = OfflineMachine(MemoryKeys(), tmp_path / "journal", clock.now)
+    town = Town(ca, signer, machine, officer, second_officer, clock)
+    rollover = ca.hierarchy.proposals.roll_over(officer, "root", 20, offline=True)
+    ca.ceremonies.perform(second_officer, rollover)
+    town.carry()
+    town.carry()  # one link by the new key, there; the other by the old one, here
+    assert ca.ceremonies.show(officer, rollover).state is CeremonyState.PERFORMED
+    old, new = (
+        x509.load_der_x509_certificate(town.authority(one).certificate) for one in ("root", "root-g2")
+    )
+    links = {
+        str(one.kind): x509.load_der_x509_certificate(one.der)
+        for authority in ("root", "root-g2")
+        for one in ca.hierarchy.cross.certificates(officer, authority)
+    }
+    links["new-with-old"].verify_directly_issued_by(old)
+    links["old-with-new"].verify_directly_issued_by(new)
+    assert links["new-with-old"].public_key() == new.public_key()
+    assert [key.name for key in signer.keys()] == ["issuing", "root"]
+
+
 def test_the_superiors_request_is_signed_there(town: Town) -> None:
     cross = town.ca.hierarchy.cross
     with pytest.raises(WeichengError, match="on another machine"):
@@ -267,6 +295,41 @@ def test_any_other_file_is_refused_with_a_typed_error(data: bytes) -> None:
     for read in (read_request, read_answer):
         with pytest.raises(Invalid):
             read(data)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    data=st.binary(max_size=200)
+    | st.binary(max_size=60).map(lambda one: b"-----BEGIN CERTIFICATE-----\n" + one)
+    | st.tuples(st.integers(0, 500), st.integers(0, 255))
+)
+def test_what_is_no_certificate_is_not_taken_over(town: Town, data: bytes | tuple[int, int]) -> None:
+    given_bytes = data
+    if isinstance(data, tuple):  # one octet of a true certificate is another
+        place, value = data
+        der = bytearray(town.authority("root").certificate)
+        der[place % len(der)] = value
+        armoured = b64encode(der)
+        given_bytes = b"-----BEGIN CERTIFICATE-----\n" + armoured + b"\n-----END CERTIFICATE-----\n"
+    with pytest.raises((Invalid, IntegrityFailed)):
+        town.ca.hierarchy.cross.adopt(town.officer, "root", bytes(given_bytes))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    data=st.binary(max_size=200)
+    | st.recursive(
+        st.none() | st.integers() | st.text(max_size=8),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["root", "issuing", "id", "name", "years"]), inner)
+        ),
+        max_leaves=12,
+    ).map(lambda one: json.dumps(one).encode())
+)
+def test_what_is_no_hierarchy_is_refused(data: bytes) -> None:
+    with pytest.raises(Invalid):
+        plan_from_file(data, "局", ("张敏",))
 
 
 @settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
