@@ -23,7 +23,7 @@ from ca.profiles import profile_of
 from kernel.pki.algorithms import algorithm
 from policies.registry import load
 
-CERTIFICATES, ROUNDS, MARK, MOST = 5_000, 7, 2.5, 100e-6
+CERTIFICATES, ROUNDS, MARK, MOST = 5_000, 7, 2.5, 100
 ROW = algorithm("p256")
 START = datetime(2026, 11, 23, tzinfo=UTC)
 END = START + timedelta(days=397)
@@ -136,16 +136,9 @@ def main() -> None:
     mine, theirs = median(pair[0] for pair in pairs), median(pair[1] for pair in pairs)
     met = mine >= MARK * theirs
     line("ca-writer", "cert/cpu_s", mine, theirs, "CertificateBuilder", mark=MARK, met=met, n=CERTIFICATES)
-    check = seconds(reading_back(subjects))
+    check, built = seconds(reading_back(subjects)) * 1e6, 1e6 / theirs
     line(
-        "ca-conformity",
-        "cpu_s",
-        check,
-        1 / theirs,
-        "CertificateBuilder",
-        mark=MOST,
-        met=check < MOST,
-        n=CERTIFICATES,
+        "ca-conformity", "us", check, built, "CertificateBuilder", mark=MOST, met=check < MOST, n=CERTIFICATES
     )
 
 

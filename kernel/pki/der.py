@@ -6,6 +6,7 @@ millisecond each. The writer takes encoded parts and joins them; the reader walk
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from kernel.errors import Invalid
 from kernel.i18n import N_
@@ -30,6 +31,7 @@ def tlv(tag: int, content: bytes) -> bytes:
     return opening(tag, len(content)) + content
 
 
+@lru_cache(maxsize=4096)  # most elements are as long as many others
 def opening(tag: int, size: int) -> bytes:
     """Tag and length of an element whose ``size`` octets of content follow."""
     if size < 0x80:
