@@ -271,7 +271,6 @@ BULK_REVOCATIONS = Resource(
             _perform,
             when=lambda record: record.state == "proposed",
             danger=True,
-            key="a",
             preview=_consequences,
             explain=N_("You approve what another officer has proposed; the worker revokes them one by one."),
         ),

@@ -430,7 +430,7 @@ FINDINGS = Resource(
             Reason,
             when=lambda record: record.state == "open",
             bulk=True,
-            key="a",
+            key="m",
         ),
         Verb(
             "reopen",
@@ -440,7 +440,6 @@ FINDINGS = Resource(
             Reason,
             when=lambda record: record.state == "taken",
             bulk=True,
-            key="x",
         ),
     ),
     sort="-weight",
