@@ -58,7 +58,7 @@ MEANINGS = {
     "x": {"close", "reject", "except"},
     "m": {"assign-to-me", "take"},
     "c": {"case", "remediate"},
-    "o": {"assess", "check", "collect", "poll", "run"},
+    "o": {"assess", "check", "collect", "poll", "run", "scan"},
     "e": {"change", "decide"},
     "d": {"done", "finish", "fixed"},
     "h": {"hold"},
