@@ -18,6 +18,7 @@ from ca.resources.requests import REQUESTS
 from kernel.clock import FixedClock
 from kernel.edges.cli import Output
 from kernel.errors import Invalid, NotFound, Unavailable
+from kernel.i18n import translate
 from kernel.pki.algorithms import SignatureInvalid
 from tests.support.softhsm import SoftToken, new_token
 from tests.unit.ca.conftest import World
@@ -160,8 +161,9 @@ def test_the_form_asks_for_the_signature_and_the_page_offers_what_is_signed(
     request = world.request()
     approve = next(verb for verb in REQUESTS.verbs if verb.name == "approve")
     assert approve.preview is not None
-    assert any("signature" in line for line in approve.preview(app, world.officer, request.id))
-    assert not any("signature" in line for line in approve.preview(app, world.second, request.id))
+    told = translate("You have an officer's certificate: this approval has to bear its signature.")
+    assert told in approve.preview(app, world.officer, request.id)
+    assert told not in approve.preview(app, world.second, request.id)
     (download,) = [one for one in REQUESTS.downloads if one.name == "approval"]
     file = download.get(app, world.officer, request.id)
     assert isinstance(file.data, bytes)

@@ -362,3 +362,23 @@ def test_the_signature_is_kept_with_the_decision_and_audited(world: World, li: O
     assert kept.person == world.officer.id
     assert json.loads(kept.document)["approval"] == request.approval
     assert b64decode(b64encode(kept.signature))
+
+
+def test_an_automatic_profile_is_issued_where_the_signer_s_own_setting_names_its_policy(
+    strict: World, li: Officer, tmp_path: Path
+) -> None:
+    from ca.registration.csr import spki_of
+    from ca.writing import Wanted
+
+    profile = strict.ca.profiles.get("device-automatic")
+    subject = profile.complete_subject({"O": "市大数据局", "CN": "sensor-1"})
+    wanted = Wanted(
+        profile, subject, ("dns:sensor-1.gov.internal",), spki_of(csr_of(tmp_path / "d")), "u_city"
+    )
+    with strict.ca.database.begin() as uow:
+        authority = next(one for one in strict.ca.authorities() if one.parent is not None)
+        token = strict.ca.issuance.prepare(uow, strict.officer, authority, wanted)
+    with pytest.raises(SigningRefused, match="not approved by officers"):
+        strict.ca.issuance.sign(token, strict.officer)
+    strict.signer._rules = ApprovalRules(Signing.REQUIRED, frozenset(one.oid for one in profile.policies))
+    assert strict.ca.issuance.sign(token, strict.officer).state is State.ISSUED
