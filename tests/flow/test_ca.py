@@ -214,6 +214,33 @@ def test_a_stamp_asked_for_over_http_is_verified_by_openssl(city: City) -> None:
         assert status == 0, said
 
 
+def test_openssl_and_the_suite_agree_on_a_signed_document_until_its_signer_is_revoked(city: City) -> None:
+    from ca.validation.content import Content
+    from ca.validation.service import Asked
+
+    issued = city.issue("person", "signer", "email:signer@city.gov.cn", key="rsa:2048")
+    (city.work / "notice").write_text("关于开展等级测评的通知")
+    signing = "cms -sign -binary -in notice -signer signer.pem -inkey signer.key -certfile issuing.pem"
+    assert city.openssl(f"{signing} -outform DER -out notice.p7s")[0] == 0
+    city.openssl("ts -query -data notice -sha256 -cert -out notice.tsq")
+    stamp = city.ca.timestamps.answer((city.work / "notice.tsq").read_bytes())
+    checking = "cms -verify -binary -inform DER -in notice.p7s -content notice -CAfile root.pem -purpose any -out /dev/null"
+    assert city.openssl(checking)[0] == 0
+    content, asked = Content.of_file(city.work / "notice"), Asked(name="notice")
+    signature = (city.work / "notice.p7s").read_bytes()
+    verify = city.ca.validations
+    assert verify.document(REGISTRAR, content, asked, signature=signature).verdict == "valid"
+    assert verify.timestamp(REGISTRAR, content, stamp, asked).verdict == "valid"
+    city.ca.lifecycle.revoke(OFFICER, issued.serial, Reason.KEY_COMPROMISE, "私钥疑似泄露")
+    assert "revoked" in city.verify("signer")[1]
+    time.sleep(1.1)  # told in whole seconds
+    assert verify.document(REGISTRAR, content, asked, signature=signature).reason == "revoked"
+    (city.work / "notice").write_text("改动过的通知")
+    assert city.openssl(checking)[0] != 0
+    altered = Content.of_file(city.work / "notice")
+    assert verify.document(REGISTRAR, altered, asked, signature=signature).reason == "altered"
+
+
 def test_the_log_is_downloaded_and_checked_by_a_script_that_needs_no_suite(city: City) -> None:
     def checked(*words: str) -> tuple[int, str]:
         script = Path(__file__).parents[2] / "docs" / "assess" / "verify-log.py"
