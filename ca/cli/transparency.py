@@ -80,7 +80,7 @@ def download(app: Any, file: Path) -> None:
 def proof(app: Any, number: int, out: Path) -> None:
     from ca.resources.transparency import proof_json
 
-    found = app.ca.log.prove(app.principal, number)
+    found = app.ca.log.prove(app.principal, str(number))
     _write(out, proof_json(app, found))
     app.out.record({"file": str(out), "entry": number, "size": found.head.head.size})
 

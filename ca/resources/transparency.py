@@ -26,7 +26,6 @@ from kernel.edges.resources import (
     Verb,
 )
 from kernel.edges.shared import Reason
-from kernel.errors import NotFound
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -40,13 +39,6 @@ ENTRY_TYPES: Labels = {
     "revoked": Label(N_("logged: revoked"), Tone.BAD),
 }
 DIGESTS: Labels = {name: Label(name) for name in ("sha256", "sha384", "sha512", "sm3")}
-
-
-def numbered(text: str) -> int:
-    """The number that an address names; NotFound for anything else."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 15):
-        raise NotFound(N_("There is no number %(text)s."), text=text[:40])
-    return int(text)
 
 
 # --- tree heads
@@ -71,11 +63,11 @@ def _heads(app: Any, principal: Principal, ask: Ask) -> Page[HeadRecord]:
 
 
 def _head(app: Any, principal: Principal, number: str) -> HeadRecord:
-    return head_record(app.ca.log.signed_head(principal, numbered(number)))
+    return head_record(app.ca.log.signed_head(principal, number))
 
 
 def _head_file(app: Any, principal: Principal, number: str) -> File:
-    found = app.ca.log.signed_head(principal, numbered(number))
+    found = app.ca.log.signed_head(principal, number)
     return _json_file(f"tree-head-{found.number}.json", public.head_json(app.ca.log, found))
 
 
@@ -197,11 +189,11 @@ def _entries(app: Any, principal: Principal, ask: Ask) -> Page[EntryRecord]:
 
 
 def _entry(app: Any, principal: Principal, number: str) -> EntryRecord:
-    return entry_record(app.ca.log.entry(principal, numbered(number)))
+    return entry_record(app.ca.log.entry(principal, number))
 
 
 def _proof(app: Any, principal: Principal, number: str) -> File:
-    found = app.ca.log.prove(principal, numbered(number))
+    found = app.ca.log.prove(principal, number)
     return _json_file(f"proof-{found.entry.number}.json", proof_json(app, found))
 
 

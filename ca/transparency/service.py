@@ -24,6 +24,7 @@ from kernel.store import Database
 from kernel.store.listing import Ask, Page
 
 MOST = 1000  # entries in one answer
+_DIGITS = 15  # of a number: more than any log has entries
 CHECK = "ca.log-check"
 
 
@@ -75,11 +76,16 @@ class TransparencyLog:
             return store.read_entries(connection, start, min(end + 1, size, start + MOST))
 
     def everything(self) -> Iterator[bytes]:
-        """The leaves that the newest head covers, one a line, in their order."""
-        size = self.head().head.size
+        """The leaves that the newest head covers, one a line, in their order; also while something is wrong with the log."""
+        with self._database.read() as connection:
+            newest = store.newest_head(connection)
+        return self._lines(0 if newest is None else newest.head.size)
+
+    def _lines(self, size: int) -> Iterator[bytes]:
         for start in range(0, size, MOST):
-            for entry in self.entries(start, size - 1):
-                yield entry.leaf + b"\n"
+            with self._database.read() as connection:
+                found = store.read_entries(connection, start, min(size, start + MOST))
+            yield from (entry.leaf + b"\n" for entry in found)
 
     def inclusion(self, leaf: bytes, size: int) -> tuple[int, list[bytes]]:
         """Number and proof of the entry with that leaf hash in the tree of ``size``; NotFound when it is not in it."""
@@ -115,10 +121,11 @@ class TransparencyLog:
         with self._database.read() as connection:
             return store.HEADS.page(connection, ask)
 
-    def signed_head(self, principal: Principal, number: int) -> SignedHead:
+    def signed_head(self, principal: Principal, number: str) -> SignedHead:
+        """The head of that number, as an address or a person writes it."""
         self._access.require(principal, Permission.LOG_READ)
         with self._database.read() as connection:
-            return store.read_signed_head(connection, number)
+            return store.read_signed_head(connection, _numbered(number))
 
     def page(self, principal: Principal, ask: Ask) -> Page[Entry]:
         """Entries, newest first. Filters: type, serial, since, until. The quick find looks for a serial number."""
@@ -128,10 +135,11 @@ class TransparencyLog:
         with self._database.read() as connection:
             return store.ENTRIES.page(connection, narrowed)
 
-    def entry(self, principal: Principal, number: int) -> Entry:
+    def entry(self, principal: Principal, number: str) -> Entry:
+        """The entry of that number, as an address or a person writes it."""
         self._access.require(principal, Permission.LOG_READ)
         with self._database.read() as connection:
-            return store.read_entry(connection, number)
+            return store.read_entry(connection, _numbered(number))
 
     def told_of(self, principal: Principal, serial: str) -> Sequence[Inclusion]:
         """What the log tells of a certificate, each entry with its proof under the newest head; oldest first.
@@ -150,15 +158,17 @@ class TransparencyLog:
                 if one.number < size
             ]
 
-    def prove(self, principal: Principal, number: int) -> Inclusion:
+    def prove(self, principal: Principal, number: str) -> Inclusion:
         """One entry with its proof under the newest head; Conflict while no head covers it."""
         self._access.require(principal, Permission.LOG_READ)
         newest = self.head()
         with self._database.read() as connection:
-            entry, size = store.read_entry(connection, number), newest.head.size
-            if number >= size:
+            entry, size = store.read_entry(connection, _numbered(number)), newest.head.size
+            if entry.number >= size:
                 raise Conflict(N_("No signed head covers this entry yet."), mend=N_("Ask again in a minute."))
-            return Inclusion(entry, newest, tuple(merkle.inclusion(Tree(connection).node, number, size)))
+            return Inclusion(
+                entry, newest, tuple(merkle.inclusion(Tree(connection).node, entry.number, size))
+            )
 
     def queue_check(self, principal: Principal) -> str:
         """Have the worker compare log, tree, heads and register; returns the job."""
@@ -184,3 +194,9 @@ class TransparencyLog:
             uow.audit(principal, AuditAction.CA_LOG_RESTART, "log", reason=reason, details=details)
         self._kept.put_aside(state.log)
         return LogState(log, state.size, Fault.NONE)
+
+
+def _numbered(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+        raise NotFound(N_("There is no number %(text)s."), text=text[:40])
+    return int(text)

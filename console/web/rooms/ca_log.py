@@ -30,7 +30,7 @@ def of_certificate(app: App, principal: Principal, record: CertificateRecord) ->
 def of_entry(app: App, principal: Principal, record: EntryRecord) -> Mapping[str, Any]:
     """The proof of one entry; nothing while no signed head covers it, or none is to be had."""
     try:
-        return _told([app.ca.log.prove(principal, record.number)])
+        return _told([app.ca.log.prove(principal, record.id)])
     except (Conflict, Unavailable) as error:
         return {"found": [], "why": error.text()}
 
