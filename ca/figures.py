@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from ca.inventory.tables import endpoints
 from ca.model import Certificate, Impact, State
+from ca.status.tables import lists
 from ca.tables import authorities, certificates, requests, services
 from kernel.identity.store import user_certificates, users
 
@@ -96,3 +97,12 @@ def ending(
         select(func.count()).where(end >= start, end < stop, *used).scalar_subquery() for start, stop in spans
     ]
     return list(connection.execute(select(*numbers)).one()) if numbers else []
+
+
+def signed_until(connection: Connection, authority: str) -> datetime | None:
+    """When the CA last intended a certificate or made a full list: two seeks in indexes, for each certificate issued."""
+    mine = (lists.c.authority == authority) & (lists.c.shard == 0) & (lists.c.kind == "full")
+    newest = select(lists.c.this_update).where(mine).order_by(lists.c.number.desc()).limit(1)
+    listed: datetime | None = connection.execute(newest).scalar_one_or_none()
+    intended: datetime | None = connection.execute(select(func.max(certificates.c.intent_at))).scalar_one()
+    return max((one for one in (listed, intended) if one is not None), default=None)

@@ -117,7 +117,7 @@ class Issuance:
 
     def _require_clock(self, uow: UnitOfWork, authority: Authority) -> None:
         """A clock that was set back gives certificates a period that began before they were approved."""
-        last = store.signed_until(uow.connection, authority.id)
+        last = figures.signed_until(uow.connection, authority.id)
         if last is not None and self._clock.now() < last - _SKEW:
             raise Unavailable(
                 N_("The clock is behind what the CA has signed already."),

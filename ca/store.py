@@ -273,15 +273,6 @@ def newest_list_time(connection: Connection) -> datetime | None:
     return found
 
 
-def signed_until(connection: Connection, authority: str) -> datetime | None:
-    """When the CA last intended a certificate or made a full list: two seeks in indexes, for each certificate issued."""
-    mine = (lists.c.authority == authority) & (lists.c.shard == 0) & (lists.c.kind == "full")
-    newest = select(lists.c.this_update).where(mine).order_by(lists.c.number.desc()).limit(1)
-    listed: datetime | None = connection.execute(newest).scalar_one_or_none()
-    intended: datetime | None = connection.execute(select(func.max(certificates.c.intent_at))).scalar_one()
-    return max((one for one in (listed, intended) if one is not None), default=None)
-
-
 # --- keys of the suite's own services
 def read_service(connection: Connection, role: str, authority: str = "") -> Row[Any] | None:
     """The key of a service of which there is one, or of the OCSP responder of ``authority``."""

@@ -35,7 +35,6 @@ def approve(world: World, officer: Officer, request_id: str, *options: str) -> o
     return world.ca.registration.approve(officer.principal, request_id, "核对无误", signature)
 
 
-@on_both
 @pytest.mark.parametrize("options", [(), ("-cades",), ("-md", "sha384")])
 def test_what_openssl_signs_is_an_approval(world: World, li: Officer, options: tuple[str, ...]) -> None:
     issued = approve(world, li, world.request().id, *options)
