@@ -17,6 +17,7 @@ from ca.ports import Evidence
 from ca.status import store
 from ca.status.model import Proof, ProofState
 from ca.status.outside import Addresses, Fetch, NotBelieved, RelyingClient, addresses, fetch
+from ca.tables import certificates
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
 from kernel.errors import NotFound
@@ -106,10 +107,11 @@ class Proofs:
             return seen, store.next_proof(connection)
 
     def worst(self, principal: Principal, since: datetime) -> Proof | None:
-        """The change after ``since`` that took longest to be seen everywhere; one that still waits before all others."""
+        """The change after ``since``, in the principal's units, that took longest to be seen; waiting ones first."""
         self._access.require(principal, Permission.CA_READ)
+        seen = self._access.seen(principal, certificates.c.unit)
         with self._database.read() as connection:
-            return store.worst_proof(connection, since)
+            return store.worst_proof(connection, since, *seen)
 
     def _certificate(self, principal: Principal, serial: str) -> Certificate:
         with self._database.read() as connection:

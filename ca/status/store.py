@@ -229,9 +229,11 @@ def set_proof(connection: Connection, one: Proof) -> None:
     connection.execute(update(proofs).where(mine).values(row | {"state": str(one.state)}))
 
 
-def worst_proof(connection: Connection, since: datetime) -> Proof | None:
+def worst_proof(connection: Connection, since: datetime, *seen: ColumnElement[bool]) -> Proof | None:
     """The change after ``since`` that was seen everywhere last, counted from the change; waiting ones first."""
-    recent = [_proof(row) for row in connection.execute(select(proofs).where(proofs.c.changed_at > since))]
+    joined = proofs.join(certificates, certificates.c.serial == proofs.c.serial)
+    wanted = select(proofs).select_from(joined).where(proofs.c.changed_at > since, *seen)
+    recent = [_proof(row) for row in connection.execute(wanted)]
     return max(recent, default=None, key=lambda one: (one.next_at is not None, one.seconds or 0))
 
 
