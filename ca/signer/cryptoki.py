@@ -149,7 +149,8 @@ class TokenPool:
     def run(self, use: Callable[[Lease], T], *, repeatable: bool = True) -> T:
         """``use`` on a session. When the token was lost it is sought anew, and what is ``repeatable`` done once more.
 
-        Unavailable when the token is away, PinRefused when it does not take the PIN; REFUSALS pass through.
+        Unavailable when the token is away, PinRefused when it does not take the PIN. REFUSALS pass through, and NoSuchKey
+        when the token is there and the key is not.
         """
         try:
             return self._once(use)
@@ -161,7 +162,7 @@ class TokenPool:
                 raise self._away() from error
         try:
             return self._once(use)
-        except REFUSALS:
+        except (*REFUSALS, faults.NoSuchKey):
             raise
         except faults.PKCS11Error as error:
             raise self._away() from error
@@ -169,9 +170,6 @@ class TokenPool:
     def mechanisms(self) -> dict[int, Any]:
         """The token's mechanisms by number, with the sizes of keys each takes."""
         return self.run(self._mechanisms)
-
-    def serial(self) -> str:
-        return self.run(lambda lease: lease.session.token.serial.decode("ascii", "replace"))
 
     def change_pin(self, new: str) -> str:
         """Give the token a new PIN (C_SetPIN); the PIN in force, which is the old one where it can not be changed so."""
@@ -222,8 +220,9 @@ class TokenPool:
                     if self._free:
                         self._out += 1
                         return self._free.pop()
-                    if self._out < self._sessions():
-                        return self._another()
+                    lease = self._another()
+                    if lease is not None:
+                        return lease
                 self._changed.wait()
 
     def _give(self, lease: Lease, *, lost: bool) -> None:
@@ -242,15 +241,20 @@ class TokenPool:
             self._module.stop()
             self._module = None
 
-    def _another(self) -> Lease:
-        """One more session; the log-in of the first holds for all (PKCS#11 2.40, 2.6.3)."""
-        assert self._token is not None
-        lease = Lease(self._token.open(rw=True))
+    def _another(self) -> Lease | None:
+        """One more session, if there may be one; the log-in of the first holds for all (PKCS#11 2.40, 2.6.3)."""
+        if self._module is None or self._token is None or self._out >= self._module.sessions:
+            return None
+        try:
+            lease = Lease(self._token.open(rw=True))
+        except faults.PKCS11Error as error:
+            if isinstance(error, faults.SessionCount) and self._out:
+                self._module.sessions = self._out  # as many as the token gives
+                return None
+            self._stale = True
+            raise
         self._out += 1
         return lease
-
-    def _sessions(self) -> int:
-        return self._module.sessions if self._module else 1
 
     def _notice_fork(self) -> None:
         if self._owner != os.getpid():  # the parent's sessions are not ours

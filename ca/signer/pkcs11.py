@@ -97,8 +97,9 @@ class TokenKeys:
         return self._signed(entry, row, digest)
 
     def probe(self) -> None:
-        """Raise Unavailable unless the token answers now."""
-        self._pool.serial()
+        """Raise Unavailable unless the token answers now, IntegrityFailed unless the index is its own."""
+        with self._lock:
+            self._index.check()
 
     def change_pin(self, new: str) -> str:
         """Give the token a new PIN; the PIN in force afterwards."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
+from pkcs11 import exceptions as faults
 
 from ca.signer.cryptoki import REFUSALS, Lease, TokenPool
 from ca.signer.keyfile import file_lock
@@ -65,6 +66,11 @@ class TokenIndex:
         self._refresh()
         entry = self._entries.get(name)
         return entry if entry is not None and entry.spki else None
+
+    def check(self) -> None:
+        """Have the token authenticate the file anew."""
+        self._stamp = None
+        self._refresh()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -127,15 +133,10 @@ class TokenIndex:
     def _mac(self, mac_id: bytes, entries: Mapping[str, Entry]) -> str:
         """Hex; asked of the token."""
         content = canonical_json(_content(mac_id, entries))
-        return self._pool.run(lambda lease: self._mac_by(lease, mac_id, content)).hex()
-
-    def _mac_by(self, lease: Lease, mac_id: bytes, content: bytes) -> bytes:
-        wanted = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.ID: mac_id}
-        found = list(lease.session.get_objects(wanted))
-        if len(found) != 1:
-            raise self._changed()
-        key: Any = found[0]
-        return bytes(key.sign(content, mechanism=Mechanism.SHA256_HMAC))
+        try:
+            return self._pool.run(lambda lease: _mac_by(lease, mac_id, content)).hex()
+        except faults.NoSuchKey as error:  # the token is there, its key for this index is not
+            raise self._changed() from error
 
     def _make_mac_key(self, lease: Lease) -> bytes:
         mac_id = secrets.token_bytes(_ID_OCTETS)
@@ -184,6 +185,16 @@ class TokenIndex:
             place=str(self._path),
             label=self._pool.label,
         )
+
+
+def _mac_by(lease: Lease, mac_id: bytes, content: bytes) -> bytes:
+    """HMAC-SHA256 by the token's key; NoSuchKey without it."""
+    wanted = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.ID: mac_id}
+    found = list(lease.session.get_objects(wanted))
+    if not found:
+        raise faults.NoSuchKey
+    key: Any = found[0]
+    return bytes(key.sign(content, mechanism=Mechanism.SHA256_HMAC))
 
 
 def _content(mac_id: bytes, entries: Mapping[str, Entry]) -> dict[str, Any]:

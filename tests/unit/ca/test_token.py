@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Barrier
 
 import pkcs11
 import pytest
@@ -125,6 +126,17 @@ def test_a_key_put_in_the_place_of_ours_is_refused(hsm: Hsm) -> None:
         hsm.sign()
 
 
+def test_a_key_that_is_no_more_on_the_token_is_named(hsm: Hsm) -> None:
+    def destroyed(session: pkcs11.Session) -> None:
+        (key,) = session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY})
+        key.destroy()
+
+    hsm.objects(destroyed)
+    with pytest.raises(IntegrityFailed, match=r"key evidence is not on the token .* as the index says"):
+        hsm.sign()
+    hsm.keys.probe()
+
+
 def test_a_role_bounds_what_a_key_on_the_token_signs(hsm: Hsm) -> None:
     for purpose in (Purpose.CERTIFICATE, Purpose.CRL):
         with pytest.raises(SigningRefused):
@@ -186,6 +198,38 @@ def test_who_asks_often_while_it_is_away_is_answered_at_once(
         with pytest.raises(Unavailable):
             hsm.sign()
     assert len(starts) == 1
+
+
+def test_a_token_that_gives_few_sessions_is_used_with_those(
+    hsm: Hsm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hsm.sign()
+    real, given = hsm.keys._pool._token, [1]
+
+    class Few:
+        def open(self, **_: object) -> object:
+            if given[0] >= 3:
+                raise pkcs11.SessionCount
+            given[0] += 1
+            return real.open(rw=True)  # type: ignore[union-attr]
+
+    monkeypatch.setattr(hsm.keys._pool, "_token", Few())
+    three = Barrier(3, timeout=20)  # so that three are in use at once, and the fourth waits
+    with ThreadPoolExecutor(6) as threads:
+        for done in [threads.submit(hsm.keys._pool.run, lambda _lease: three.wait()) for _ in range(6)]:
+            done.result()
+    assert given == [3]
+    hsm.sign()
+
+
+def test_a_token_that_goes_while_nobody_signs_is_noticed_by_who_looks(hsm: Hsm) -> None:
+    hsm.keys.probe()
+    away = hsm.token.folder / "away"
+    hsm.token.tokens.rename(away)
+    with pytest.raises(Unavailable, match="does not answer"):
+        hsm.keys.probe()
+    away.rename(hsm.token.tokens)
+    hsm.keys.probe()
 
 
 def test_sessions_that_others_ended_are_opened_anew(hsm: Hsm) -> None:
