@@ -218,7 +218,8 @@ def test_the_key_is_handed_over_with_a_file_that_is_kept_nowhere(office: Office)
     assert done.status_code == 200
     assert f'download="{office.issued.id}.p12"' in done.text
     assert 'href="data:application/x-pkcs12;base64,' in done.text
-    assert "文件口令" not in done.text
+    assert "请同事向申请人告知文件口令" in done.text
+    assert "<dt>文件口令" not in done.text
     assert registrar.get(path).status_code == 409
     told = send(office.at(Role.SECURITY_OFFICER), f"/ca/requests/{office.issued.id}/password")
     assert "文件口令" in told.text
