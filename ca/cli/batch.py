@@ -61,12 +61,12 @@ def check(app: Any, profile: str, file: Path, unit: str, evidence: str) -> Any:
             "row": fault.row,
             "column": fault.column,
             "fault": translate(fault.message, **fault.params),
-            "mend": translate(fault.mend, **fault.params),
+            "how_to_mend": translate(fault.mend, **fault.params),
         }
         for fault in trial.faults
     ]
     app.out.note(N_("%(good)s rows are good, %(bad)s faults."), good=trial.good, bad=len(rows))
-    app.out.rows(rows, (N_("row"), N_("column"), N_("fault"), N_("mend")))
+    app.out.rows(rows, (N_("row"), N_("column"), N_("fault"), N_("how_to_mend")))
 
 
 @batches.command("file", help=N_("File a table whose rows are all good; the worker files its requests."))
