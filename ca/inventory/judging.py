@@ -29,8 +29,8 @@ def _facts(one: x509.Certificate) -> Facts:
     alternative = one.subject_alt_name_value or ()
     return Facts(
         fingerprint=one.sha256.hex(),
-        subject=one.subject.human_friendly,
-        issuer=one.issuer.human_friendly,
+        subject=reading.name_text(one.subject),
+        issuer=reading.name_text(one.issuer),
         serial=f"{one.serial_number:x}",
         names=tuple(str(name.native) for name in alternative if name.name in ("dns_name", "ip_address")),
         not_before=one.not_valid_before,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from ca import store
 from ca.inventory.model import Facts, Origin
 from ca.model import AuthorityKind, Certificate, State
+from ca.validation import reading
 from ca.validation.model import Material, Question, Verdict, Why
 from ca.validation.store import AnchorState, living_anchors
 
@@ -31,7 +32,7 @@ class Origins:
     def __init__(self, connection: Connection) -> None:
         own = [one for one in store.read_authorities(connection) if one.kind is not AuthorityKind.SUPERIOR]
         self._names = {one.subject for one in own}
-        self._texts = {x509.Name.load(one.subject).human_friendly for one in own}
+        self._texts = {reading.name_text(x509.Name.load(one.subject)) for one in own}
         self._anchors = [one.certificate for one in living_anchors(connection, (AnchorState.TRUSTED,))]
 
     def of(self, connection: Connection, facts: Facts, chain: Sequence[bytes], now: datetime) -> Standing:

@@ -103,7 +103,7 @@ def validate(
     except PathBuildingError:
         self_signed = certificate.self_signed in ("yes", "maybe")
         why = Why.SELF_SIGNED if self_signed else Why.NO_PATH
-        return _pathless(certificate, Refusal(why, params={"issuer": certificate.issuer.human_friendly}))
+        return _pathless(certificate, Refusal(why, params={"issuer": reading.name_text(certificate.issuer)}))
     except (_TooMany, RecursionError):
         return _pathless(certificate, Refusal(Why.TOO_MANY, params={"most": MOST_LOOKUPS}))
     except reading.BROKEN as error:

@@ -1,5 +1,6 @@
 """Certificates and CRLs out of what people hand in: PEM with many blocks, DER, PKCS#7. All of it is bounded."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -55,12 +56,42 @@ def certificate(der: bytes, place: str = "") -> x509.Certificate:
     return _checked(_touch, der, N_("This is no certificate."), place)
 
 
+_SHORT = {
+    "2.5.4.3": "CN",
+    "2.5.4.7": "L",
+    "2.5.4.8": "ST",
+    "2.5.4.10": "O",
+    "2.5.4.11": "OU",
+    "2.5.4.6": "C",
+    "2.5.4.9": "STREET",
+    "0.9.2342.19200300.100.1.25": "DC",
+    "0.9.2342.19200300.100.1.1": "UID",
+}
+_ESCAPED = re.compile(r'([\\",+;<>])')
+
+
+def name_text(name: x509.Name) -> str:
+    """A distinguished name as RFC 4514 writes it, the last part first."""
+    parts = [
+        "+".join(
+            f"{_SHORT.get(one['type'].dotted, one['type'].dotted)}={_value(one['value'])}" for one in part
+        )
+        for part in name.chosen
+    ]
+    return ",".join(reversed(parts))
+
+
+def _value(value: Any) -> str:
+    escaped = _ESCAPED.sub(r"\\\1", str(value.native)).replace("\0", "\\00")
+    return f"\\{escaped}" if escaped[:1] in ("#", " ") else escaped
+
+
 def about(der: bytes) -> Shown:
     """Subject, issuer, serial, digest and time of a certificate, as reports show them."""
     one = certificate(der)
     return Shown(
-        subject=one.subject.human_friendly,
-        issuer=one.issuer.human_friendly,
+        subject=name_text(one.subject),
+        issuer=name_text(one.issuer),
         serial=f"{one.serial_number:x}",
         sha256=one.sha256.hex(),
         not_before=iso_utc(one.not_valid_before),
@@ -74,7 +105,7 @@ def about_crl(der: bytes) -> dict[str, Any]:
     inner = parsed["tbs_cert_list"]
     number = parsed.crl_number_value
     return {
-        "issuer": parsed.issuer.human_friendly[:1000],
+        "issuer": name_text(parsed.issuer)[:1000],
         "number": str(number.native)[:60] if number is not None else "",
         "this_update": inner["this_update"].native,
         "next_update": inner["next_update"].native,

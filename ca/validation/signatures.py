@@ -174,7 +174,7 @@ def _examined(
     signer = _signer(info, material.intermediates)
     if signer is None:
         return facts, None, Refusal(Why.NO_SIGNER)
-    facts |= {"signer": signer.subject.human_friendly, "certificate": signer.sha256.hex()}
+    facts |= {"signer": reading.name_text(signer.subject), "certificate": signer.sha256.hex()}
     if not _known(info):
         return facts, signer.dump(), Refusal(Why.UNSUPPORTED, params={"algorithm": f"{algorithm}, {name}"})
     if name not in ACCEPTED:

@@ -6,8 +6,10 @@ import time
 from datetime import UTC, datetime
 
 import pytest
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -172,3 +174,23 @@ def test_a_long_list_is_read_quickly_and_its_signature_is_over_all_of_it() -> No
     middle = len(without) // 2
     altered = without[:middle] + bytes([without[middle] ^ 1]) + without[middle + 1 :]
     assert answer(altered).verdict is Verdict.UNKNOWN
+
+
+@given(
+    st.lists(
+        st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=30),
+        min_size=1,
+        max_size=4,
+    )
+)
+@settings(max_examples=60, deadline=3000)
+def test_names_are_written_as_elsewhere_in_the_suite(values: list[str]) -> None:
+    kinds = (
+        NameOID.COMMON_NAME,
+        NameOID.ORGANIZATION_NAME,
+        NameOID.LOCALITY_NAME,
+        NameOID.ORGANIZATIONAL_UNIT_NAME,
+    )
+    name = x509.Name([x509.NameAttribute(kind, value) for kind, value in zip(kinds, values, strict=False)])
+    parsed = asn1_x509.Name.load(name.public_bytes())
+    assert reading.name_text(parsed) == name.rfc4514_string()
