@@ -339,18 +339,8 @@ _CERTIFICATE = (
     "revoked_at",
     "reason",
 )
-_AUTHORITY = (
-    "id",
-    "name",
-    "algorithm",
-    "certificate",
-    "subject",
-    "spki",
-    "parent",
-    "offline",
-    "generation",
-    "predecessor",
-)
+_NAMED = ("id", "name", "algorithm", "certificate", "subject", "spki", "parent")
+_AUTHORITY = (*_NAMED, "offline", "generation", "predecessor")
 _REQUEST = (
     "id",
     "profile",

@@ -133,17 +133,6 @@ def plan_from_file(data: bytes, organisation: str, witnesses: Sequence[str]) -> 
         ) from error
 
 
-def plan_of(stored: Mapping[str, Any]) -> CeremonyPlan:
-    """The plan that ``as_dict`` gave."""
-    return CeremonyPlan(
-        organisation=stored["organisation"],
-        root=planned_of(stored["root"]),
-        issuing=tuple(planned_of(one) for one in stored["issuing"]),
-        witnesses=tuple(stored["witnesses"]),
-        checklist=tuple(stored["checklist"]),
-    )
-
-
 def _plan(document: Any, organisation: str, witnesses: Sequence[str]) -> CeremonyPlan:
     if not isinstance(document, Mapping):
         raise TypeError("no mapping")
