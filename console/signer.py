@@ -7,10 +7,10 @@ from ca.signer.backends import Backend, Backends, Place, Secrets
 from ca.signer.control import Control
 from ca.signer.hardening import harden
 from ca.signer.keyfile import KeyFileSigner
-from ca.signer.model import ApprovalRules, KeyRole, Signing
+from ca.signer.model import KeyRole
 from ca.signer.officers import Officers
 from ca.signer.server import serve as serve_signer
-from console.compose.credential import signer_credential
+from console.compose.credential import approval_rules, signer_credential
 from kernel.config import Hsm, Settings
 from kernel.errors import Invalid, Unavailable
 from kernel.i18n import N_
@@ -21,10 +21,10 @@ def serve(settings: Settings) -> int:
     protection = harden(keep_network=settings.signer.hsm.network)
     keys = activation(settings)
     control = Control(keys, protection)
-    demanded = settings.signer
-    rules = ApprovalRules(Signing(demanded.approvals), frozenset(demanded.unattended))
     officers = Officers(settings.signer_officers)
-    return serve_signer(keys, settings.signer_socket, signer_credential(settings), control, rules, officers)
+    return serve_signer(
+        keys, settings.signer_socket, signer_credential(settings), control, approval_rules(settings), officers
+    )
 
 
 def activation(settings: Settings) -> Activation:

@@ -15,6 +15,7 @@ from ca.model import Certificate, Request, State
 from ca.profiles import Profile
 from ca.registration.csr import applicant_of
 from ca.registration.filing import Application, Draft, Filing, check_key_histories
+from ca.signer.model import ApprovalRules
 from kernel.canonical import sha256_hex
 from kernel.errors import Invalid, NeedsApproval, WeichengError
 from kernel.i18n import N_
@@ -29,7 +30,8 @@ _PEM = re.compile(rb"-----BEGIN [A-Z0-9 ]+-----.*?-----END [A-Z0-9 ]+-----", re.
 class Automatic:
     """Files, decides and issues in one act; Registration checks permissions before it comes here."""
 
-    def __init__(self, database: Database, filing: Filing, issuance: Issuance) -> None:
+    def __init__(self, database: Database, filing: Filing, issuance: Issuance, rules: ApprovalRules) -> None:
+        self._rules = rules
         self._database = database
         self._filing = filing
         self._issuance = issuance
@@ -64,6 +66,13 @@ class Automatic:
             raise NeedsApproval(
                 N_("Requests of profile %(profile)s have to be approved."),
                 mend=N_("File the request; another person approves it."),
+                place="profile",
+                profile=profile.id,
+            )
+        if not self._rules.let_pass(policy.oid for policy in profile.policies):
+            raise NeedsApproval(
+                N_("The signer signs nothing of profile %(profile)s that no officer has approved."),
+                mend=N_("Name the profile's policy in signer.unattended, at the signer too."),
                 place="profile",
                 profile=profile.id,
             )

@@ -19,7 +19,7 @@ from ca.registration.papers import Handed, Papers
 from ca.registration.phrases import hash_of, keep_phrase
 from ca.registration.signatures import Signatures
 from ca.registration.store import inherit_phrase
-from ca.signer.model import Signing
+from ca.signer.model import WHERE_POSSIBLE, ApprovalRules
 from ca.tables import requests
 from kernel.clock import Clock
 from kernel.errors import Conflict, NotFound
@@ -46,13 +46,13 @@ class Registration:
         box: Box,
         blocklists: Blocklists,
         evidence: Evidence,
-        signing: Signing = Signing.WHERE_POSSIBLE,
+        rules: ApprovalRules = WHERE_POSSIBLE,
     ) -> None:
         self._database = database
         self._access = access
         self._profiles = profiles
         self._issuance = issuance
-        self._signatures = Signatures(clock, approvals, signing)
+        self._signatures = Signatures(clock, approvals, rules.signing)
         self.filing = Filing(database, clock, approvals, profiles, box, blocklists)
         self._decision = Decision(database, approvals, profiles, issuance, self._signatures)
         self._delivery = Delivery(database, clock, box)
@@ -61,7 +61,7 @@ class Registration:
         self.batches = Batches(
             database, clock, access, approvals, profiles, self.filing, self._signatures, box
         )
-        self._automatic = Automatic(database, self.filing, issuance)
+        self._automatic = Automatic(database, self.filing, issuance, rules)
         self.work = BatchWork(database, approvals, self.filing, self._decision, issuance, box)
 
     def file(

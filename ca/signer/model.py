@@ -1,6 +1,6 @@
 """Keys of the CA and the table of what each may sign."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -63,6 +63,10 @@ class ApprovalRules:
 
     signing: Signing = Signing.WHERE_POSSIBLE
     unattended: frozenset[str] = frozenset()
+
+    def let_pass(self, policies: Iterable[str]) -> bool:
+        """Whether a certificate with these policies needs no approval that is signed."""
+        return self.signing is not Signing.REQUIRED or not self.unattended.isdisjoint(policies)
 
 
 WHERE_POSSIBLE = ApprovalRules()

@@ -21,7 +21,6 @@ from ca.service import CaService
 from ca.signer.client import SocketSigner
 from ca.signer.control import SignerControl
 from ca.signer.custody import Custody
-from ca.signer.model import Signing
 from ca.status.files import ListFiles
 from ca.status.lifecycle import Lifecycle
 from ca.status.making import ListMaker
@@ -39,7 +38,7 @@ from ca.timestamps.service import Rules, Timestamps
 from ca.transparency.service import TransparencyLog
 from ca.validation.anchors import Anchors
 from ca.validation.service import Validations
-from console.compose.credential import signer_credential
+from console.compose.credential import approval_rules, signer_credential
 from console.compose.floor import Floor
 from kernel.config import Settings
 from policies.registry import load, read_one
@@ -72,7 +71,7 @@ def build(floor: Floor, feed: Feed = lambda: ()) -> CaService:
         floor.box,
         blocklists,
         floor.evidence,
-        Signing(floor.settings.signer.approvals),
+        approval_rules(floor.settings),
     )
     return CaService(
         database=database,

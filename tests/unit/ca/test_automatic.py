@@ -13,6 +13,7 @@ from sqlalchemy import event
 from ca.model import Certificate, State
 from ca.registration.automatic import MOST, split_csrs
 from ca.signer.memory import MemorySigner
+from ca.signer.model import ApprovalRules, Signing
 from kernel.audit.trail import verify_chain
 from kernel.errors import Conflict, Invalid, NeedsApproval, NotPermitted, Unavailable, WeichengError
 from kernel.identity.model import Principal
@@ -41,6 +42,17 @@ def issue(world: World, csrs: Sequence[bytes], *, by: Principal | None = None, p
     return world.ca.registration.issue(
         by or world.registrar, profile=profile, unit=unit, evidence="设备台账", csrs=csrs
     )
+
+
+def test_where_officers_have_to_sign_it_is_refused_before_anything_is_kept(world: World) -> None:
+    registration = world.ca.registration
+    registration._automatic._rules = ApprovalRules(Signing.REQUIRED)
+    with pytest.raises(NeedsApproval, match="no officer has approved"):
+        issue(world, [csr("cam-9")])
+    assert not registration.page(world.registrar, Ask("cam-9")).items
+    policies = frozenset(one.oid for one in world.ca.profiles.get("device-automatic").policies)
+    registration._automatic._rules = ApprovalRules(Signing.REQUIRED, policies)
+    assert isinstance(issue(world, [csr("cam-9")])[0], Certificate)
 
 
 @on_both
