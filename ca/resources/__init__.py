@@ -7,12 +7,13 @@ from ca.resources.ceremonies import CEREMONIES
 from ca.resources.certificates import CERTIFICATES
 from ca.resources.hierarchy import AUTHORITIES
 from ca.resources.holders import OWN
-from ca.resources.inventory import ENDPOINTS, FINDINGS, RANGES
+from ca.resources.inventory import ENDPOINTS, FINDINGS
 from ca.resources.lists import CRLS
 from ca.resources.officers import REVOCATIONS
 from ca.resources.offline import OFFLINE
 from ca.resources.papers import PAPERS
 from ca.resources.profiles import PROFILE_VERSIONS, PROFILES
+from ca.resources.ranges import RANGES
 from ca.resources.renewals import RENEWALS
 from ca.resources.requests import REQUESTS
 from ca.resources.services import SERVICES

@@ -97,7 +97,7 @@ class Validations:
         report = paths.validate(leaf, self._material(asked, others), self.question(asked))
         told = {"kind": "certificate", "asked": self._told(asked), **report.as_dict()}
         reason = str(report.refusal.why) if report.refusal else ""
-        return self._kept(principal, "certificate", data, asked, (report.verdict, reason, told))
+        return self._store(principal, "certificate", sha256_hex(data), asked, (report.verdict, reason, told))
 
     def document(
         self, principal: Principal, content: Content, asked: Asked, *, signature: bytes = b""
@@ -180,16 +180,6 @@ class Validations:
     ) -> Validation:
         told = {"kind": kind, "asked": self._told(asked), **found.as_dict()}
         return self._store(principal, kind, digest, asked, (found.verdict, found.reason, told))
-
-    def _kept(
-        self,
-        principal: Principal,
-        kind: str,
-        data: bytes,
-        asked: Asked,
-        answer: tuple[Verdict, str, Mapping[str, Any]],
-    ) -> Validation:
-        return self._store(principal, kind, sha256_hex(data), asked, answer)
 
     def _store(
         self,
