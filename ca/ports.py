@@ -56,6 +56,9 @@ class Signer(Protocol):
         warrant of other bytes.
         """
 
+    def sign_many(self, name: str, purpose: Purpose, many: Sequence[bytes]) -> list[bytes]:
+        """As ``sign`` for each, in one go: at most some hundred small ones, such as OCSP answers."""
+
 
 class Evidence(Protocol):
     """The kernel's evidence service, as far as the CA writes to it."""

@@ -58,6 +58,11 @@ class SocketSigner:
             return self._exchange(read_warrant(warrant, name[:200], purpose), tbs)
         return self.call(sign_header(name, purpose), tbs)
 
+    def sign_many(self, name: str, purpose: Purpose, many: Sequence[bytes]) -> list[bytes]:
+        header = sign_header(name, purpose)
+        asked = [framed(header if is_open(header) else self._sealed(header, tbs), tbs) for tbs in many]
+        return self._ask([part for one in asked for part in one], repeatable=True, replies=len(many))
+
     def call(self, header: Mapping[str, Any], body: Parts = b"") -> bytes:
         """Ask for an operation of the signer; the body of its answer. A request that is not for everybody gets its MAC."""
         return self._exchange(header if is_open(header) else self._sealed(header, body), body)
@@ -77,25 +82,25 @@ class SocketSigner:
 
     def _exchange(self, header: Mapping[str, Any], body: Parts) -> bytes:
         # a signer restarted since the last call: signing twice is harmless, making a key twice is not
-        return self._ask(framed(header, body), repeatable=header["operation"] in ("sign", "keys"))
+        return self._ask(framed(header, body), repeatable=header["operation"] in ("sign", "keys"))[0]
 
-    def _ask(self, message: Sequence[Octets], *, repeatable: bool) -> bytes:
+    def _ask(self, message: Sequence[Octets], *, repeatable: bool, replies: int = 1) -> list[bytes]:
         channel, fresh = self._take(fresh=not repeatable)
         try:
             channel.send(message)
-            reply = channel.header()
-            answer = channel.body()
+            told = [(channel.header(), channel.body()) for _ in range(replies)]
         except (OSError, Closed, MalformedMessage) as error:
             channel.socket.close()
             if fresh:
                 raise self._gone() from error
             self.close()
-            return self._ask(message, repeatable=repeatable)
+            return self._ask(message, repeatable=repeatable, replies=replies)
         with self._lock:
             self._idle.append(channel)
-        if "error" in reply:
-            raise _error(reply)
-        return answer
+        for reply, _ in told:
+            if "error" in reply:
+                raise _error(reply)
+        return [answer for _, answer in told]
 
     def _take(self, *, fresh: bool) -> tuple[Channel, bool]:
         with self._lock:

@@ -71,6 +71,9 @@ class Guarded:
         header = read_warrant(made, name, purpose)
         return self.granted(header, parts_of(tbs))
 
+    def sign_many(self, name: str, purpose: Purpose, many: Sequence[bytes]) -> list[bytes]:
+        return [self.sign(name, purpose, tbs) for tbs in many]
+
     def granted(self, header: Mapping[str, Any], pieces: Iterable[Octets]) -> bytes:
         """The signature that a request asks for; each piece is used before the next is taken.
 

@@ -18,7 +18,8 @@ from kernel.identity.permissions import Permission
 from kernel.jobs.model import JobRequest
 from kernel.store import Database
 
-_CHUNK = 500  # certificates of one transaction
+_CHUNK = 500  # certificates that are looked at together
+_SIGNED = 100  # answers that are signed and stored together
 _RECENT = timedelta(minutes=15)
 
 
@@ -83,27 +84,30 @@ class Preparation:
         now = self._clock.now().replace(microsecond=0)
         if now >= speaker.ends:
             return 0
-        answers = [self._answer(speaker, row, now) for row in rows if self._due(speaker, row)]
-        if answers:
+        due = [row for row in rows if self._due(speaker, row)]
+        for start in range(0, len(due), _SIGNED):
+            answers = self._answers(speaker, due[start : start + _SIGNED], now)
             with self._database.begin() as uow:
                 store.put_answers(uow.connection, answers)
-        return len(answers)
+        return len(due)
 
     def _due(self, speaker: Speaker, row: Any) -> bool:
         old = row.signature is None or row.produced_at < self._seconds(RENEWED)
         return old or row.responder != speaker.key or bytes(row.status) != _status(speaker, row)
 
-    def _answer(self, speaker: Speaker, row: Any, now: datetime) -> dict[str, Any]:
-        certificate = ocsp.cert_id(PREPARED, speaker.issuer[PREPARED], int(row.serial, 16))
-        status = _status(speaker, row)
-        tbs = tbs_of(speaker, [ocsp.Single(certificate, status)], now, None)
-        return {
-            "serial": row.serial,
-            "status": status,
-            "produced_at": int(now.timestamp()),
-            "responder": speaker.key,
-            "signature": self._signer.sign(speaker.key, Purpose.OCSP, tbs),
-        }
+    def _answers(self, speaker: Speaker, rows: Sequence[Any], now: datetime) -> list[dict[str, Any]]:
+        statuses = [_status(speaker, row) for row in rows]
+        signed = [
+            ocsp.Single(ocsp.cert_id(PREPARED, speaker.issuer[PREPARED], int(row.serial, 16)), status)
+            for row, status in zip(rows, statuses, strict=True)
+        ]
+        tbs = [tbs_of(speaker, [single], now, None) for single in signed]
+        signatures = self._signer.sign_many(speaker.key, Purpose.OCSP, tbs)
+        common = {"produced_at": int(now.timestamp()), "responder": speaker.key}
+        return [
+            {"serial": row.serial, "status": status, "signature": signature, **common}
+            for row, status, signature in zip(rows, statuses, signatures, strict=True)
+        ]
 
     def _seconds(self, ago: timedelta) -> int:
         return int((self._clock.now() - ago).timestamp())

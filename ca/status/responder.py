@@ -167,13 +167,17 @@ class Responder:
 
     def _sign(self, waiting: Sequence[_Open], told: list[Told]) -> None:
         """Fill in what is signed; without the signer it stays the failure."""
+        by_key: dict[str, list[_Open]] = {}
         for one in waiting:
+            by_key.setdefault(one.speaker.key, []).append(one)
+        for key, asked in by_key.items():
             try:
-                signature = self._signer.sign(one.speaker.key, Purpose.OCSP, one.tbs)
+                signatures = self._signer.sign_many(key, Purpose.OCSP, [one.tbs for one in asked])
             except Unavailable:
-                return
-            octets = ocsp.response(one.tbs, one.speaker.algorithm, signature, one.speaker.certificate)
-            told[one.place] = replace(one.told, octets=octets)
+                continue
+            for one, signature in zip(asked, signatures, strict=True):
+                octets = ocsp.response(one.tbs, one.speaker.algorithm, signature, one.speaker.certificate)
+                told[one.place] = replace(one.told, octets=octets)
 
 
 def tbs_of(
