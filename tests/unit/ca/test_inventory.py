@@ -245,3 +245,28 @@ def test_units_see_their_own(
     stranger = replace(_network_admin(), unit="u_other")
     with pytest.raises(NotFound):
         world.ca.inventory.ranges.remove(stranger, made.id, "x")
+
+
+def test_a_cancelled_scan_keeps_what_it_saw(
+    world: World,
+    clock: FixedClock,
+    tmp_path: Path,
+    stack: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ca.inventory.service._BATCH", 1)
+    ports = [stack.enter_context(served(self_signed(name), tmp_path)) for name in "ab"]
+    add_range(world, *ports)
+    queue = JobQueue(world.ca.database, clock, Access(world.ca.database))
+    queue.register({SCAN: handlers(world.ca)[SCAN]})
+    job = world.ca.inventory.request(world.officer)
+    look = world.ca.inventory._scanner.scan
+
+    def once(targets: object) -> object:
+        queue.cancel(_network_admin(), job, "太忙")
+        return look(targets)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(world.ca.inventory._scanner, "scan", once)
+    assert queue.run_next("w1")
+    assert str(queue.get(_network_admin(), job).state) == "cancelled"
+    assert len(world.ca.inventory.page(world.officer, Ask()).items) == 1
