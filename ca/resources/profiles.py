@@ -108,7 +108,7 @@ class ProposeProfile(Input):
         max_length=60_000,
         title=N_("Document of the profile"),
         description=N_("YAML, as the schema of certificate profiles says."),
-        json_schema_extra={"widget": "area"},
+        json_schema_extra={"widget": "document"},
     )
     reason: str = reason_field()
 

@@ -117,9 +117,9 @@ class Record(BaseModel):
 class Input(BaseModel):
     """Base of what a verb is given. A field's ``title`` and ``description`` are message ids.
 
-    ``json_schema_extra`` of a field: ``{"widget": "area" | "secret" | "file" | "hidden"}`` ("file" for Base64Bytes; the name
-    of the chosen file goes into a hidden field called the same with ``_name`` after it), and ``{"labels": {value: message
-    id}}`` for enumerations. Lists are forms' lines, mappings lines of ``name=value``. Choices that depend on what there is
+    ``json_schema_extra`` of a field: ``{"widget": "area" | "document" | "secret" | "file" | "hidden"}`` ("file" for
+    Base64Bytes; the name of the chosen file goes into a hidden field called the same with ``_name`` after it; "document" for
+    long texts in fixed width), and ``{"labels": {value: message id}}`` for enumerations. Lists are forms' lines, mappings lines of ``name=value``. Choices that depend on what there is
     come from the verb's ``choices``. Unknown fields are refused, texts are stripped.
     """
 
