@@ -115,7 +115,23 @@ class ProfileChanges:
         """A version by ``id@number`` or, as certificates name it, ``id@version``; by ``id`` alone the one in force."""
         self._access.require(principal, Permission.CA_READ)
         with self._database.read() as connection:
+            if not store.active(connection) and key in self._profiles.shipped:
+                return self._not_kept_yet(key)
             return store.read_version(connection, *_place(connection, key))
+
+    def _not_kept_yet(self, profile_id: str) -> ProfileVersion:
+        """The shipped version, as it will be kept with the first certificate."""
+        return ProfileVersion(
+            id=profile_id,
+            number=1,
+            version=self._profiles.get(profile_id).version,
+            document=self._profiles.shipped[profile_id],
+            state=VersionState.ACTIVE,
+            proposed_by="",
+            proposed_at=self._clock.now(),
+            reason="",
+            approval="",
+        )
 
     def differences(self, principal: Principal, key: str, against: str = "") -> list[Change]:
         """What a version has otherwise than another, "" for the one in force or, for that one, the one before it."""

@@ -119,7 +119,8 @@ class Input(BaseModel):
 
     ``json_schema_extra`` of a field: ``{"widget": "area" | "document" | "secret" | "file" | "hidden"}`` ("file" for
     Base64Bytes; the name of the chosen file goes into a hidden field called the same with ``_name`` after it; "document" for
-    long texts in fixed width), and ``{"labels": {value: message id}}`` for enumerations. Lists are forms' lines, mappings lines of ``name=value``. Choices that depend on what there is
+    long texts in fixed width), and ``{"labels": {value: message id}}`` for enumerations.
+    Lists are forms' lines, mappings lines of ``name=value``. Choices that depend on what there is
     come from the verb's ``choices``. Unknown fields are refused, texts are stripped.
     """
 

@@ -14,13 +14,18 @@ from sqlalchemy import update
 
 from ca.lint import LintFailed
 from ca.profiles import Profiles, profile_of
-from ca.profiles.comparison import as_text, changes
+from ca.profiles.changing import ProfileChanges
+from ca.profiles.comparison import as_text
+from ca.profiles.comparison import changes as differences
 from ca.profiles.model import VersionState
 from ca.profiles.tables import profile_versions
 from kernel.clock import FixedClock
 from kernel.edges.cli import Output
 from kernel.errors import Conflict, IntegrityFailed, Invalid, NotFound, NotPermitted, WeichengError
+from kernel.identity.access import Access
+from kernel.identity.approvals import Approvals
 from kernel.identity.model import Principal
+from kernel.store import Database
 from kernel.store.listing import Ask
 from policies.registry import load, read_one
 from tests.unit.ca.conftest import World, on_both
@@ -79,6 +84,26 @@ def test_what_a_newer_release_brings_waits_and_says_so(world: World) -> None:
     assert "ca profile history" in refused.value.text("zh_CN")
     world.ca.profile_changes.approve(world.officer, "badge@1")
     assert world.issue(profile="badge").profile == "badge"
+
+
+def test_before_the_ca_is_founded_the_shipped_documents_can_be_changed(
+    database: Database, clock: FixedClock, officer: Principal, second_officer: Principal
+) -> None:
+    access = Access(database)
+    profiles = Profiles(database, clock, DOCUMENTS.values())
+    changes = ProfileChanges(
+        database,
+        clock,
+        access,
+        Approvals(clock, access),
+        profiles,
+        lambda data: read_one(data, "cert_profiles"),
+    )
+    shown = changes.show(officer, "person")
+    assert (shown.key, shown.state, shown.document) == ("person@1", VersionState.ACTIVE, DOCUMENTS["person"])
+    key = changes.propose(officer, changed(validity_days=100), "x").key
+    assert (key, changes.approve(second_officer, key).state) == ("person@2", VersionState.ACTIVE)
+    assert profiles.get("person").validity.days == 100
 
 
 def test_the_proposer_can_not_approve(world: World) -> None:
@@ -209,7 +234,7 @@ def test_a_version_that_never_was_is_not_found(world: World) -> None:
 
 
 def test_changes_are_told_in_both_languages() -> None:
-    found = changes(DOCUMENTS["person"], yaml.safe_load(changed(validity_days=100)))
+    found = differences(DOCUMENTS["person"], yaml.safe_load(changed(validity_days=100)))
     assert [(one.path, one.before, one.after) for one in found] == [("validity_days", 730, 100)]
     text = as_text(found)
     assert "有效" in text
