@@ -19,7 +19,11 @@ def ceremony() -> None:
 
 
 @ceremony.command("list", help=N_("Ceremonies, newest first."))
-@click.option("--state", type=click.Choice(["proposed", "running", "performed", "rejected"]))
+@click.option(
+    "--state",
+    type=click.Choice(["proposed", "running", "performed", "rejected"]),
+    help=N_("Only those in this state."),
+)
 @list_options
 @pass_app
 def list_ceremonies(app: Any, state: str | None, ask: Any) -> None:

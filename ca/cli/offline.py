@@ -22,7 +22,9 @@ def offline() -> None:
 
 
 @offline.command("list", help=N_("Requests to offline CAs, newest first."))
-@click.option("--state", type=click.Choice(["waiting", "answered", "void"]))
+@click.option(
+    "--state", type=click.Choice(["waiting", "answered", "void"]), help=N_("Only those in this state.")
+)
 @list_options
 @pass_app
 def list_requests(app: Any, state: str | None, ask: Any) -> None:
