@@ -206,24 +206,18 @@ def _full(connection: Connection, common: Mapping[str, Any], last: RevocationLis
 
 
 def _delta(connection: Connection, common: Mapping[str, Any], base: RevocationList) -> _Content:
-    rows = store.delta_rows(connection, base)
-    entries = [_changed(row, base.this_update) for row in rows]
-    ends = common["this_update"] + VALIDITY[ListKind.DELTA]
+    number, listed = store.delta_entries(connection, base)
+    gone = sorted(store.delta_removals(connection, base).items())
+    parts = [listed, *(encoding.removal(int(serial, 16), at) for serial, at in gone)]
     record = RevocationList(
         **common,
         kind=ListKind.DELTA,
         base=base.number,
         since=base.this_update,
-        next_update=ends,
-        entries=len(entries),
+        next_update=common["this_update"] + VALIDITY[ListKind.DELTA],
+        entries=number + len(gone),
     )
-    return _Content(record, [b"".join(entries)] if entries else [])
-
-
-def _changed(row: Any, since: datetime) -> bytes:
-    if row.entry is None or row.not_after <= since:
-        return encoding.removal(int(row.serial, 16), row.at)
-    return bytes(row.entry)
+    return _Content(record, [b"".join(parts)] if number or gone else [])
 
 
 def _empty(full: RevocationList) -> _Content:

@@ -100,15 +100,19 @@ def entry_pieces(connection: Connection, scope: Scope, since: datetime) -> Itera
 
     The database joins them: a row each would cost twice as much as all the rest.
     """
-    postgres = connection.dialect.name == "postgresql"
-    text = func.encode(entries.c.entry, "hex") if postgres else func.hex(entries.c.entry)
-    wanted = _of(scope, entries) & (entries.c.not_after > since)
-    joined = select(func.count(), func.aggregate_strings(text, "")).where(wanted)
+    joined = _joined(connection).where(_of(scope, entries), entries.c.not_after > since)
     long = entry_count(connection, scope) > AT_ONCE
     for bounds in _ranges() if long else [()]:
         number, octets = connection.execute(joined.where(*bounds)).one()
         if number:
             yield number, bytes.fromhex(octets)
+
+
+def _joined(connection: Connection) -> Select[int, str]:
+    """Number of entries, and their octets as one text of hex digits."""
+    postgres = connection.dialect.name == "postgresql"
+    text = func.encode(entries.c.entry, "hex") if postgres else func.hex(entries.c.entry)
+    return select(func.count(), func.aggregate_strings(text, ""))
 
 
 def _ranges() -> Iterator[tuple[ColumnElement[bool], ...]]:
@@ -118,8 +122,17 @@ def _ranges() -> Iterator[tuple[ColumnElement[bool], ...]]:
         yield entries.c.serial >= start, entries.c.serial < end
 
 
-def delta_rows(connection: Connection, base: RevocationList) -> Sequence[Row[Any]]:
-    """Serial, entry (None: on the lists no more) and time of what changed after the full list ``base``.
+def delta_entries(connection: Connection, base: RevocationList) -> tuple[int, bytes]:
+    """(number, joined octets) of what changed after the full list ``base`` and is on the lists now."""
+    after = _of(base.scope, changes) & (changes.c.version > base.version)
+    listed = _of(base.scope, entries) & (entries.c.not_after > base.this_update)
+    wanted = _joined(connection).where(listed, entries.c.serial.in_(select(changes.c.serial).where(after)))
+    number, octets = connection.execute(wanted).one()
+    return number, bytes.fromhex(octets or "")
+
+
+def delta_removals(connection: Connection, base: RevocationList) -> dict[str, datetime]:
+    """Serials that changed after the full list ``base`` and are on the lists no more, with the time of the change.
 
     With those whose certificates ended before it: it still names them, the next one does not.
     """
@@ -128,12 +141,11 @@ def delta_rows(connection: Connection, base: RevocationList) -> Sequence[Row[Any
     told = select(changes.c.serial, func.max(changes.c.at).label("at")).where(after)
     changed = told.group_by(changes.c.serial).subquery()
     mine = (entries.c.authority == scope.authority) & (entries.c.serial == changed.c.serial)
-    now = select(changed, entries.c.entry, entries.c.not_after).outerjoin_from(changed, entries, mine)
+    off = entries.c.serial.is_(None) | (entries.c.not_after <= base.this_update)
+    gone = select(changed.c.serial, changed.c.at).outerjoin_from(changed, entries, mine).where(off)
     over = (entries.c.not_after > base.since) & (entries.c.not_after <= base.this_update)
-    gone = select(entries.c.serial, entries.c.not_after.label("at"), literal(None).label("entry"))
-    rows = {row.serial: row for row in connection.execute(gone.where(_of(scope, entries), over))}
-    rows |= {row.serial: row for row in connection.execute(now)}
-    return [rows[serial] for serial in sorted(rows)]
+    ended = select(entries.c.serial, entries.c.not_after).where(_of(scope, entries), over)
+    return {row[0]: row[1] for query in (ended, gone) for row in connection.execute(query)}
 
 
 # --- what OCSP tells

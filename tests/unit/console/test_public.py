@@ -1,0 +1,148 @@
+"""The public server's manners: bounds against who sends little, much or nothing, and HTTP's general rules."""
+
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from console import public
+from kernel.edges.public import Answer, Asked, text
+from tests.support.public import fetch, served
+
+
+class Echo:
+    """Tells what was asked; ``/quick`` from memory, ``/file`` with a file, ``/slow`` after a while, ``/bad`` not at all."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def quick(self, asked: Asked) -> Answer | None:
+        return Answer(200, "text/plain", b"at once", 60, '"tag"') if asked.path == "/quick" else None
+
+    def together(self, asked: Asked) -> bool:
+        return asked.path == "/many"
+
+    def answer(self, asked: Sequence[Asked]) -> list[Answer]:
+        if asked[0].path == "/bad":
+            raise RuntimeError("broken")
+        if asked[0].path == "/slow":
+            time.sleep(0.3)
+        if asked[0].path == "/file":
+            return [Answer(200, "application/octet-stream", self._file, 30)]
+        return [text(200, f"{one.method} {one.path} {one.query} {len(one.body)}") for one in asked]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    made = tmp_path / "large"
+    made.write_bytes(bytes(range(256)) * 8192)
+    return made
+
+
+def connect(url: str) -> socket.socket:
+    parts = urlsplit(url)
+    return socket.create_connection((parts.hostname or "", parts.port or 0), 10)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    data = b""
+    while piece := connection.recv(65536):
+        data += piece
+    return data
+
+
+def test_what_is_asked_is_answered(file: Path) -> None:
+    with served(Echo(file)) as url:
+        assert fetch(f"{url}/a?b=c").body == b"GET /a b=c 0\n"
+        assert fetch(f"{url}/many", b"body").body == b"POST /many  4\n"
+        assert fetch(f"{url}/bad").status == 500
+        assert fetch(f"{url}/file").body == file.read_bytes()
+        head = fetch(f"{url}/file", method="HEAD")
+        assert (head.body, head.headers["Content-Length"]) == (b"", str(file.stat().st_size))
+
+
+def test_caches_are_told_how_long_and_who_has_it_gets_it_no_more(file: Path) -> None:
+    with served(Echo(file)) as url:
+        first = fetch(f"{url}/quick")
+        assert first.headers["Cache-Control"] == "max-age=60, public, no-transform, must-revalidate"
+        assert "Expires" in first.headers
+        again = fetch(f"{url}/quick", headers={"If-None-Match": first.headers["ETag"]})
+        assert (again.status, again.body) == (304, b"")
+        assert "Content-Length" not in again.headers
+        assert fetch(f"{url}/a").headers["Cache-Control"] == "no-store"
+
+
+def test_requests_in_a_row_are_answered_in_their_order(file: Path) -> None:
+    with served(Echo(file)) as url, connect(url) as connection:
+        paths = ("/slow", "/quick", "/file", "/last")
+        asked = [f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n" for path in paths[:-1]]
+        asked.append(f"GET {paths[-1]} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        connection.sendall("".join(asked).encode())
+        told = read_all(connection)
+        places = [
+            told.index(mark) for mark in (b"GET /slow", b"at once", file.read_bytes()[:512], b"GET /last")
+        ]
+        assert places == sorted(places)
+        assert told.count(b"HTTP/1.1 200 OK") == 4
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000, b"413"),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + b"z" * 100_000, b"413"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 TLS", b"400"),
+        (b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"400"),
+    ],
+)
+def test_what_is_too_large_or_no_request_is_refused(file: Path, sent: bytes, status: bytes) -> None:
+    with served(Echo(file)) as url, connect(url) as connection:
+        connection.sendall(sent)
+        try:
+            told = read_all(connection)
+        except ConnectionResetError:  # the rest of what was sent came after the end
+            return
+        assert told.startswith(b"HTTP/1.1 " + status)
+
+
+def test_who_does_not_finish_a_request_is_cut_off(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(public, "HEAD_SECONDS", 0.2)
+    with served(Echo(file)) as url, connect(url) as connection:
+        connection.sendall(b"GET / HT")
+        started = time.monotonic()
+        with pytest.raises(ConnectionResetError):
+            if not connection.recv(1):
+                raise ConnectionResetError
+        assert time.monotonic() - started < 5
+
+
+def test_connections_are_bounded(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(public, "MAX_CONNECTIONS", 4)  # of one address half
+    with served(Echo(file)) as url:
+        held = [connect(url) for _ in range(2)]
+        time.sleep(0.2)
+        with connect(url) as third, pytest.raises(ConnectionError):
+            third.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            if not third.recv(1):
+                raise ConnectionResetError
+        for one in held:
+            one.close()
+        time.sleep(0.2)
+        assert fetch(f"{url}/a").status == 200
+
+
+def test_who_comes_when_too_many_wait_is_told_to_come_again(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(public, "MAX_WAITING", 2)
+    with served(Echo(file)) as url, connect(url) as first, connect(url) as second:
+        first.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        time.sleep(0.1)
+        second.sendall(b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        told = read_all(second)
+        assert told.startswith(b"HTTP/1.1 503")
+        assert b"Retry-After: 1" in told
+        assert b"200 OK" in read_all(first)
