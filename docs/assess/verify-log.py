@@ -21,21 +21,22 @@ import sys
 import tempfile
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 LOG_POLICY = (
     "2.25.185264754904943022931341776995719196852"  # 仅日志证书有此策略 | in the log's certificate alone
 )
 
 
-def leaf_hash(leaf):
+def leaf_hash(leaf: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + leaf).digest()  # RFC 9162 2.1.1
 
 
-def node_hash(left, right):
+def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-def root_of(hashes):
+def root_of(hashes: list[bytes]) -> bytes:
     """散列树的根 | Pair neighbours level by level; one that is left over goes up as it is."""
     if not hashes:
         return hashlib.sha256().digest()
@@ -45,7 +46,7 @@ def root_of(hashes):
     return hashes[0]
 
 
-def root_by_path(leaf, number, size, path):
+def root_by_path(leaf: bytes, number: int, size: int, path: list[bytes]) -> bytes:
     """RFC 9162 2.1.3.2, from the top: at each split the path's last hash is the half that the leaf is not in."""
     if size == 1:
         check(not path, "证明过长 | the proof is too long")
@@ -57,11 +58,11 @@ def root_by_path(leaf, number, size, path):
     return node_hash(path[-1], root_by_path(leaf, number - half, size - half, path[:-1]))
 
 
-def roots_by_path(first, second, known, path):
+def roots_by_path(first: int, second: int, known: bytes | None, path: list[bytes]) -> tuple[bytes, bytes]:
     """RFC 9162 2.1.4: both roots that a consistency proof leads to. ``known``: the old root, while it is this subtree's."""
     if first == second:
         check(len(path) == (known is None), "证明长度不符 | the proof has another length")
-        return (known or path[0],) * 2
+        return known or path[0], known or path[0]
     check(path, "证明过短 | the proof is too short")
     half = 1 << (second - 1).bit_length() - 1
     if first <= half:
@@ -71,22 +72,22 @@ def roots_by_path(first, second, known, path):
     return node_hash(path[-1], old), node_hash(path[-1], new)
 
 
-def check(holds, why):
+def check(holds: object, why: str) -> None:
     if not holds:
         print(f"不通过 | REFUSED  {why}")
         sys.exit(1)
 
 
-def openssl(folder, *words):
+def openssl(folder: str, *words: str) -> str:
     done = subprocess.run(["openssl", *words], cwd=folder, capture_output=True, text=True, check=False)
     return done.stdout if done.returncode == 0 else ""
 
 
-def read_head(file, root):
+def read_head(file: str, root: str) -> dict[str, Any]:
     """树头，签名与证书链均已核对 | The head, its signature and chain checked."""
     value = json.loads(Path(file).read_text("utf-8"))
     value = value.get("head", value)
-    head = json.loads(value["tree_head"])
+    head: dict[str, Any] = json.loads(value["tree_head"])
     seconds = str(int(datetime.fromisoformat(head["at"].replace("Z", "+00:00")).timestamp()))
     with tempfile.TemporaryDirectory() as folder:
         log, *above = value["certificates"]
@@ -106,7 +107,7 @@ def read_head(file, root):
     return head
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("head")
     parser.add_argument("root")
