@@ -71,6 +71,7 @@ def bit_string(content: bytes) -> bytes:
     return tlv(BIT_STRING, b"\0" + content)
 
 
+@lru_cache(maxsize=1024)
 def oid(dotted: str) -> bytes:
     """An OBJECT IDENTIFIER from its dotted form."""
     arcs = [int(arc) for arc in dotted.split(".")]
@@ -91,6 +92,7 @@ def time(moment: datetime) -> bytes:
     return generalized_time(moment)
 
 
+@lru_cache(maxsize=1024)
 def generalized_time(moment: datetime) -> bytes:
     """GeneralizedTime in whole seconds, UTC."""
     return tlv(GENERALIZED_TIME, moment.astimezone(UTC).strftime("%Y%m%d%H%M%SZ").encode())
