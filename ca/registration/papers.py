@@ -110,7 +110,9 @@ class Papers:
             found = uow.connection.execute(_QUERY.where(papers.c.id.in_(ids)).order_by(papers.c.id))
             return [_paper(row) for row in found]
 
-    def keep(self, uow: UnitOfWork, filer: Principal, request: Request, handed: Sequence[Handed]) -> list[str]:
+    def keep(
+        self, uow: UnitOfWork, filer: Principal, request: Request, handed: Sequence[Handed]
+    ) -> list[str]:
         """Seal and keep the files with their audit record and evidence; who files checks permissions. Their ids."""
         if not handed:
             return []

@@ -102,7 +102,12 @@ def test_authorities_profiles_and_services(world: World, at: Any, tmp_path: Path
         "issuing",
     ]
     assert (tmp_path / "ca.pem").read_text().count("BEGIN CERTIFICATE") == 2
-    assert {one["id"] for one in officer.run("profile", "list")} >= {"person", "device", "tls-server", "software"}
+    assert {one["id"] for one in officer.run("profile", "list")} >= {
+        "person",
+        "device",
+        "tls-server",
+        "software",
+    }
     (made,) = officer.run("provision", "ocsp")
     assert (made["authority"], len(made["serial"])) == ("issuing", 32)
 
