@@ -150,17 +150,20 @@ class Overview:
         held = {(row.role, row.authority): row for row in store.read_services(connection)}
         single = {role: row for (role, _), row in held.items()}
         speaking = issuing_authorities(store.read_authorities(connection))
-        found = [self._service(KeyRole.OCSP, one.id, held.get((KeyRole.OCSP, one.id))) for one in speaking]
-        others = [role for role in PROFILES if role is not KeyRole.OCSP]
-        return found + [self._service(role, "", single.get(role)) for role in others]
+        wanted = [(KeyRole.OCSP, one.id, held.get((KeyRole.OCSP, one.id))) for one in speaking]
+        wanted += [(role, "", single.get(role)) for role in PROFILES if role is not KeyRole.OCSP]
+        ahead = {profile.id: profile.renewal for profile in self._profiles.all()}  # read once for all
+        return [self._service(*one, ahead[PROFILES[one[0]]]) for one in wanted]
 
-    def _service(self, role: KeyRole, authority: str, row: Row[Any] | None) -> ServiceStatus:
+    def _service(
+        self, role: KeyRole, authority: str, row: Row[Any] | None, ahead: timedelta
+    ) -> ServiceStatus:
         service_id = f"{role}-{authority}" if authority else str(role)
         if row is None:
             return ServiceStatus(service_id, str(role), Freshness.MISSING, authority)
         certificate = x509.load_der_x509_certificate(bytes(row.certificate))
         ends, now = certificate.not_valid_after_utc, self._clock.now()
-        due = now >= ends - self._profiles.get(PROFILES[role]).renewal + timedelta(days=1)
+        due = now >= ends - ahead + timedelta(days=1)
         return ServiceStatus(
             id=service_id,
             role=str(role),
