@@ -1,18 +1,15 @@
 """Revoking many certificates: looked at without doing anything, proposed, performed by another officer as a job (CA-5)."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, func, select
-
 from ca import store as core
-from ca.bulk import store
+from ca.bulk import choosing, store
+from ca.bulk.choosing import Preview
 from ca.bulk.selection import MOST, Selection
 from ca.bulk.store import Bulk, BulkRow, BulkState, Outcome, bulks
 from ca.encoding.decoded import is_authority
-from ca.inventory.tables import endpoints
 from ca.model import Reason
 from ca.status.lifecycle import check_revocation
 from ca.status.marking import Marking
@@ -34,20 +31,6 @@ from kernel.store.listing import Ask, Page
 WORK = "ca.bulk-revoke"
 _SAMPLE = 20
 _PROGRESS = 100
-
-
-@dataclass(frozen=True)
-class Preview:
-    """What a bulk revocation would touch: how many, of which profiles and units, where they were seen at work (endpoints), how
-    many sign people in; ``left_out`` are CA certificates, which are revoked one by one. ``sample`` holds (serial, subject)."""
-
-    total: int
-    profiles: Mapping[str, int]
-    units: Mapping[str, int]
-    endpoints: int
-    accounts: int
-    left_out: int
-    sample: tuple[tuple[str, str], ...]
 
 
 class BulkRevocations:
@@ -76,8 +59,7 @@ class BulkRevocations:
     def rows(self, principal: Principal, ask: Ask) -> Page[BulkRow]:
         """Certificates of bulk revocations of the principal's units, each with what became of it. Filters: bulk, outcome."""
         self._access.require(principal, Permission.CA_READ)
-        seen = self._access.seen(principal, bulks.c.unit)
-        mine = [store.rows.c.bulk.in_(select(bulks.c.id).where(*seen))] if seen else []
+        mine = store.rows_of(self._access.seen(principal, bulks.c.unit))
         with self._database.read() as connection:
             return store.ROWS.page(connection, ask, *mine)
 
@@ -87,7 +69,7 @@ class BulkRevocations:
         self._access.require(principal, Permission.CA_REVOKE)
         with self._database.read() as connection:
             chosen, left_out = self._chosen(connection, principal, selection)
-            return _preview(connection, [serial for serial, _ in chosen], chosen[:_SAMPLE], left_out)
+            return choosing.preview(connection, [serial for serial, _ in chosen], chosen[:_SAMPLE], left_out)
 
     def propose(
         self,
@@ -180,18 +162,15 @@ class BulkRevocations:
 
     # --- parts
     def _chosen(
-        self, connection: Connection, principal: Principal, selection: Selection
+        self, connection: Any, principal: Principal, selection: Selection
     ) -> tuple[list[tuple[str, str]], int]:
         """(serial, subject) of what fits and can be revoked so, and how many CA certificates were left out."""
-        wanted = [*selection.conditions(), *self._access.seen(principal, certificates.c.unit)]
-        columns = (certificates.c.serial, certificates.c.subject, certificates.c.der)
-        query = select(*columns).where(*wanted).order_by(certificates.c.serial).limit(MOST + 1)
-        found = connection.execute(query).all()
+        found = choosing.fitting(connection, selection, self._access.seen(principal, certificates.c.unit))
         if len(found) > MOST:
             raise LimitExceeded(
                 N_("At most %(most)s certificates are revoked at once."), place="selection", most=MOST
             )
-        leaves = [(row.serial, row.subject) for row in found if not is_authority(bytes(row.der))]
+        leaves = [(serial, subject) for serial, subject, der in found if not is_authority(der)]
         return leaves, len(found) - len(leaves)
 
     def _bulk(
@@ -254,30 +233,3 @@ def _digest(made: Bulk, serials: list[str]) -> str:
         "invalid_since": None if made.invalid_since is None else iso_utc(made.invalid_since),
     }
     return sha256_hex(canonical_json(bound))
-
-
-def _preview(
-    connection: Connection, serials: list[str], sample: list[tuple[str, str]], left_out: int
-) -> Preview:
-    from kernel.identity.store import user_certificates
-
-    mine = certificates.c.serial.in_(serials)
-    prints = select(certificates.c.fingerprint).where(mine)
-    used = (endpoints.c.serial.in_(serials)) & endpoints.c.gone_at.is_(None)
-    signing_in = user_certificates.c.fingerprint.in_(prints)
-    return Preview(
-        total=len(serials),
-        profiles=_grouped(connection, certificates.c.profile, mine),
-        units=_grouped(connection, certificates.c.unit, mine),
-        endpoints=connection.execute(select(func.count()).select_from(endpoints).where(used)).scalar_one(),
-        accounts=connection.execute(
-            select(func.count()).select_from(user_certificates).where(signing_in)
-        ).scalar_one(),
-        left_out=left_out,
-        sample=tuple(sample),
-    )
-
-
-def _grouped(connection: Connection, column: Any, *wanted: Any) -> dict[str, int]:
-    query = select(column, func.count()).where(*wanted).group_by(column)
-    return {str(row[0]): row[1] for row in connection.execute(query)}

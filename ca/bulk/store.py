@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -195,6 +196,11 @@ def read(connection: Connection, bulk_id: str, *, lock: bool = False) -> Bulk:
 
 def none_such(bulk_id: str) -> NotFound:
     return NotFound(N_("There is no bulk revocation %(id)s."), id=bulk_id[:60])
+
+
+def rows_of(seen: Sequence[ColumnElement[bool]]) -> list[ColumnElement[bool]]:
+    """Conditions for the rows of the bulk revocations that are seen."""
+    return [rows.c.bulk.in_(select(bulks.c.id).where(*seen))] if seen else []
 
 
 def serials_of(connection: Connection, bulk_id: str, outcome: Outcome | None = None) -> list[str]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import AwareDatetime, Base64Bytes, Field, JsonValue
 
+from ca.bulk.choosing import Preview
 from ca.bulk.selection import Selection, serials_in
-from ca.bulk.service import Preview
 from ca.bulk.store import Bulk, BulkRow
 from ca.model import Reason
 from ca.resources.certificates import RevocationReason

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import or_
-
 from ca.ports import Evidence
 from ca.validation import reading, store
 from ca.validation.content import Content
@@ -231,7 +229,5 @@ class Validations:
         return self._access.allows(principal, Permission.CA_READ)
 
     def _scope(self, principal: Principal) -> tuple[Any, ...]:
-        mine = validations.c.asked_by == principal.id
-        if not self._reads_all(principal):
-            return (mine,)
-        return tuple(or_(mine, seen) for seen in self._access.seen(principal, validations.c.unit))
+        others = self._access.seen(principal, validations.c.unit) if self._reads_all(principal) else None
+        return store.seen_by(principal.id, others)

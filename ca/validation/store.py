@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, or_, select, update
 
 from ca.store import name_of
 from ca.validation.tables import anchors, foreign_crls, validations
@@ -217,6 +217,12 @@ def read_validation(connection: Connection, validation_id: str) -> Validation:
     if row is None:
         raise no_validation(validation_id)
     return _validation(row)
+
+
+def seen_by(person: str, others: Sequence[ColumnElement[bool]] | None) -> tuple[ColumnElement[bool], ...]:
+    """Conditions of a list: one's own reports, and ``others`` (None: none of them, no conditions: all)."""
+    mine = validations.c.asked_by == person
+    return (mine,) if others is None else tuple(or_(mine, seen) for seen in others)
 
 
 def prune_validations(connection: Connection, before: datetime) -> int:
