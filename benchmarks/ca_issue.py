@@ -183,7 +183,7 @@ def _send(way: Way, asked: Sequence[Asked]) -> None:
         connection.request("POST", one.path, one.body, one.headers)
         answer = connection.getresponse()
         said = answer.read()
-        if answer.status != one.status or b'"problem":"' in said.replace(b'"problem":""', b""):
+        if answer.status != one.status or b'"fault":"' in said.replace(b'"fault":""', b""):
             sys.exit(f"{way.name}: {answer.status} {said[:500]!r}")
     connection.close()
 

@@ -37,7 +37,7 @@ _CASES = (N_("id"), N_("level"), N_("title"), N_("state"), N_("verdict"), N_("op
 _RULES = (N_("rule"), N_("level"), N_("title"), N_("alerts"), N_("place"))
 _TESTS = (N_("rule"), N_("example"), N_("fired"), N_("right"))
 _SOURCES = (N_("source"), N_("state"), N_("received"), N_("malformed"), N_("truncated"), N_("last"))
-_NUMBERS = (N_("value"), N_("number"))
+_NUMBERS = (N_("value"), N_("count"))
 _verdict = click.option(
     "--verdict", type=click.Choice([str(v) for v in Verdict]), help=N_("What it turned out to be.")
 )
@@ -101,7 +101,7 @@ def search(
         page = app.siem.events.search(
             app.principal, text, size=0, since=begin, until=end, aggregations={"top": TermsAgg(top, size)}
         )
-        app.out.rows([{"value": b.key, "number": b.count} for b in page.aggregations["top"]], _NUMBERS)
+        app.out.rows([{"value": b.key, "count": b.count} for b in page.aggregations["top"]], _NUMBERS)
         return
     page = app.siem.events.search(app.principal, text, since=begin, until=end, size=size, after=after)
     full = app.out.form in ("json", "yaml")
@@ -115,9 +115,9 @@ def search(
 @pass_app
 def stats(app: SiemApp) -> None:
     found = app.siem.statistics(app.principal)
-    counted = [{"value": b.key, "number": b.count} for b in found["datasets"]]
+    counted = [{"value": b.key, "count": b.count} for b in found["datasets"]]
     losses = app.siem.sources.losses(app.principal, Ask(limit=MOST)).items
-    lost = [{"value": loss.name, "number": loss.value} for loss in losses]
+    lost = [{"value": loss.name, "count": loss.value} for loss in losses]
     senders = app.siem.sources.all(app.principal)
     if app.out.form in ("json", "yaml"):
         sources = [source_row(sender) for sender in senders]

@@ -253,12 +253,12 @@ def issue(app: Any, profile: str, file: Path, unit: str, evidence: str, pem: Pat
     issued = [one for one in outcomes if not isinstance(one, WeichengError)]
     if pem is not None:
         pem.write_bytes(b"".join(certificate_pem(one.der) for one in issued))
-    app.out.rows([_outcome(one) for one in outcomes], (N_("serial"), N_("subject"), N_("problem")))
+    app.out.rows([_outcome(one) for one in outcomes], (N_("serial"), N_("subject"), N_("fault")))
 
 
 def _outcome(found: Any) -> dict[str, str]:
     from kernel.errors import WeichengError
 
     if isinstance(found, WeichengError):
-        return {"serial": "", "subject": "", "problem": found.text()}
-    return {"serial": found.serial, "subject": found.subject, "problem": ""}
+        return {"serial": "", "subject": "", "fault": found.text()}
+    return {"serial": found.serial, "subject": found.subject, "fault": ""}

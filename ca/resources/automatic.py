@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import Base64Bytes, Field
 
+from ca.overview import title
 from ca.profiles import Usage
 from ca.registration.automatic import Outcome, split_csrs
-from ca.overview import title
 from ca.resources.labels import evidence_field
 from kernel.edges.resources import Done, Input, On, Verb
 from kernel.edges.shared import unit_names
@@ -53,9 +53,9 @@ def _issue(app: Any, principal: Principal, _id: str, given: IssueAtOnce) -> Done
 
 def _row(found: Outcome) -> Mapping[str, str]:
     if isinstance(found, WeichengError):
-        return {N_("serial"): "", N_("subject"): "", N_("problem"): found.text(), N_("certificate"): ""}
+        return {N_("serial"): "", N_("subject"): "", N_("fault"): found.text(), N_("certificate"): ""}
     pem = certificate_pem(found.der).decode()
-    return {"serial": found.serial, "subject": found.subject, "problem": "", "certificate": pem}
+    return {"serial": found.serial, "subject": found.subject, "fault": "", "certificate": pem}
 
 
 ISSUE = Verb(

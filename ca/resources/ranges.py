@@ -32,7 +32,7 @@ class AddRange(Input):
     name: str = Field(min_length=1, max_length=200, title=N_("Name"))
     network: str = Field(
         max_length=60,
-        title=N_("Network"),
+        title=N_("Address range"),
         description=N_(
             "Such as 10.1.2.0/24: private, or within a zone of the register; at most 4,096 addresses."
         ),
@@ -102,7 +102,7 @@ RANGES = Resource(
     headline="name",
     columns=(
         Column("name", N_("Name")),
-        Column("network", N_("Network"), Cell.CODE),
+        Column("network", N_("Address range"), Cell.CODE),
         Column("ports", N_("Ports"), Cell.LIST),
         Column("unit_name", N_("Unit that answers for it")),
         Column("enabled", N_("Is looked at"), Cell.FLAG),

@@ -10,7 +10,7 @@ Line = Mapping[str, Any]
 _FACTS: Mapping[str, str] = {
     "signer": N_("Signer"),
     "claimed_at": N_("Says to have signed at"),
-    "digest": N_("Digest"),
+    "digest": N_("Digest algorithm"),
     "coverage": N_("Covers"),
     "changed_after": N_("Changed after signing"),
     "policy": N_("Policy of the time-stamp"),

@@ -65,7 +65,7 @@ def test_search_and_count(shell: Shell) -> None:
     assert [row["message"] for row in found] == ["发现病毒"]
     assert found[0]["event.original"] == "<13>app: 发现病毒"
     top, _ = shell.run("search", "event.outcome:failure", "--top", "source.ip")
-    assert top == [{"value": "203.0.113.50", "number": 12}]
+    assert top == [{"value": "203.0.113.50", "count": 12}]
     with pytest.raises(Invalid, match="is no time"):
         shell.run("search", "--since", "yesterday")
 
