@@ -327,7 +327,7 @@ CEREMONIES = Resource(
             when=lambda record: record.state == CeremonyState.RUNNING and record.next_number > 0,
             preview=_next_told,
             initial=_next_item,
-            key="d",
+            key="a",
         ),
         Verb(
             "reject",
