@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 from sqlalchemy import Row
 
 from ca import store as ca_store
-from ca.issuance import Issuance
+from ca.issuance import Issuance, Token
 from ca.model import State
 from ca.ports import Box
 from ca.registration import batchstore as store
@@ -32,6 +32,7 @@ from kernel.jobs.queue import JobContext
 from kernel.store import Database, UnitOfWork
 
 AT_ONCE = 50  # rows of one transaction
+_SUITE = Principal.system("ca")
 
 
 class BatchWork:
@@ -135,8 +136,8 @@ class BatchWork:
                 waiting = store.undecided(connection, batch_id, AT_ONCE)
             if not waiting:
                 break
-            for number, request_id in waiting:
-                self._issue_one(batch, number, request_id)
+            granted = [self._grant(batch, number, request_id) for number, request_id in waiting]
+            self._issuance.sign_all([token for token in granted if token is not None], _SUITE)
             done += len(waiting)
             context.progress(done, max(done, batch.filed))
         else:
@@ -144,25 +145,24 @@ class BatchWork:
         with context.finish({"issued": done}) as uow:
             store.put(uow.connection, batch_id, state=str(BatchState.ISSUED))
 
-    def _issue_one(self, batch: Batch, number: int, request_id: str) -> None:
-        by = Principal.system("ca")
+    def _grant(self, batch: Batch, number: int, request_id: str) -> Token | None:
+        """The intent of one row; None when it was decided already, or can not be granted, which its row then tells."""
         try:
             with self._database.begin() as uow:
                 request = ca_store.read_request(uow.connection, request_id, lock=True)
                 if request.state is not State.REQUESTED:
-                    return
-                token = self._decision.grant(uow, by, request)
+                    return None
+                return self._decision.grant(uow, _SUITE, request)
         except WeichengError as error:
             if error.code is ErrorCode.UNAVAILABLE:
                 raise
             self._refuse(batch, number, request_id, error)
-            return
-        self._issuance.sign(token, by)
+            return None
 
     def _refuse(self, batch: Batch, number: int, request_id: str, error: WeichengError) -> None:
         with self._database.begin() as uow:
             request = ca_store.read_request(uow.connection, request_id, lock=True)
-            self._decision.refuse(uow, Principal.system("ca"), request, error.text("en"))
+            self._decision.refuse(uow, _SUITE, request, error.text("en"))
             store.put_row(uow.connection, batch.id, number, fault=error)
 
     # --- key files
