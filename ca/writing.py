@@ -41,9 +41,7 @@ class Wanted:
     called: x509.Name | None = None
     period: tuple[datetime, datetime] | None = None
     more: tuple[tuple[x509.ExtensionType, bool], ...] = ()
-    approvals: Sequence[
-        Mapping[str, str]
-    ] = ()  # officers' signed decisions, as ca.signer.approved reads them
+    approvals: Sequence[Mapping[str, str]] = ()  # officers' signed decisions: ca.signer.approved
 
     @property
     def name(self) -> x509.Name:

@@ -1,4 +1,4 @@
-"""`weicheng ca timestamp`: stamp a file, check a stamp, look through the register."""
+"""`weicheng ca timestamp`: stamp a file, look through the register. Checked by `weicheng ca verify-timestamp`."""
 
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,9 @@ from kernel.i18n import N_
 _DIGESTS = ("sha256", "sha384", "sha512", "sm3")
 
 
-@commands.group("timestamp", help=N_("Time-stamps (RFC 3161): give, check, list."))
+@commands.group("timestamp", help=N_("Time-stamps (RFC 3161): give and list."))
 def timestamp() -> None:
-    """Giving and checking."""
+    """Giving and listing."""
 
 
 @timestamp.command("stamp", help=N_("Stamp a file; the answer is what /tsa would send (RFC 3161)."))
@@ -25,38 +25,14 @@ def timestamp() -> None:
 def stamp(app: Any, file: Path, out: Path, digest: str) -> None:
     import secrets
 
-    from ca.timestamps.digests import digest_of
+    from ca.validation.content import Content
     from kernel.pki import tsp
 
-    with file.open("rb") as stream:
-        imprint = digest_of(stream, digest)
+    imprint = Content.of_file(file).digest(digest)
     answer = app.ca.timestamps.answer(tsp.request(imprint, digest=digest, nonce=secrets.randbits(63)))
     said = tsp.read_token(tsp.token_of(answer))
     out.write_bytes(answer)
     app.out.record({"file": str(out), "at": said.at, "serial": f"{said.serial:032x}", "policy": said.policy})
-
-
-@timestamp.command(
-    "verify", help=N_("Check that an answer (.tsr) stamps this file and was given by this CA.")
-)
-@click.argument("file", type=OLD_FILE)
-@click.argument("answer", type=OLD_FILE)
-@pass_app
-def verify(app: Any, file: Path, answer: Path) -> None:
-    from ca.timestamps.digests import digest_of
-    from kernel.pki import tsp
-
-    anchors, intermediates = app.ca.seal_certificates()
-    token = tsp.token_of(answer.read_bytes())
-    said = tsp.read_token(token)
-    with file.open("rb") as stream:
-        imprint = digest_of(stream, said.digest)
-    proven = tsp.verify_token(
-        token, imprint, anchors=anchors, intermediates=intermediates, digest=said.digest
-    )
-    app.out.record(
-        {"at": proven.at, "serial": f"{proven.serial:032x}", "digest": proven.digest, "policy": proven.policy}
-    )
 
 
 @timestamp.command("list", help=N_("The register of the time-stamps given, newest first."))

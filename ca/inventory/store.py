@@ -155,17 +155,18 @@ def no_range(range_id: str) -> NotFound:
     return NotFound(N_("There is no range %(id)s."), id=range_id[:60])
 
 
-def living_ranges(connection: Connection, only: Sequence[str] = ()) -> list[Range]:
-    """Those that are looked at; ``only`` these, if any are named."""
+def living_ranges(connection: Connection, only: Sequence[str] | None = None) -> list[Range]:
+    """Those that are looked at; of ``only`` these, which may be none, or of all."""
     query = _ranges.where(ranges.c.enabled.is_(True)).order_by(ranges.c.id)
-    if only:
+    if only is not None:
         query = query.where(ranges.c.id.in_(only))
     return [_range(row) for row in connection.execute(query)]
 
 
-def has_network(connection: Connection, network: str, but: str = "") -> bool:
-    query = select(ranges.c.id).where(ranges.c.network == network, ranges.c.id != but)
-    return connection.execute(query).first() is not None
+def networks(connection: Connection, but: str = "") -> list[tuple[str, str]]:
+    """(network, unit) of every range but that one."""
+    query = select(ranges.c.network, ranges.c.unit).where(ranges.c.id != but)
+    return [(row.network, row.unit) for row in connection.execute(query)]
 
 
 def put_range(connection: Connection, one: Range) -> None:
@@ -242,14 +243,6 @@ def living_endpoints(connection: Connection) -> Iterable[Endpoint]:
 def set_faults(connection: Connection, one: Endpoint) -> None:
     told = {"faults": [str(fault) for fault in one.faults], "origin": str(one.origin), "serial": one.serial}
     connection.execute(update(endpoints).where(endpoints.c.id == one.id).values(told))
-
-
-def using(connection: Connection, fingerprints: Iterable[str], most: int) -> list[tuple[str, str]]:
-    """(endpoint, name) of where certificates were seen at work."""
-    query = select(endpoints.c.id, endpoints.c.server_name).where(
-        endpoints.c.fingerprint.in_(list(fingerprints)), endpoints.c.gone_at.is_(None)
-    )
-    return [(row[0], row[1]) for row in connection.execute(query.order_by(endpoints.c.id).limit(most))]
 
 
 def count_by(

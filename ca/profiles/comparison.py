@@ -45,16 +45,6 @@ def called(path: str) -> str:
     return " · ".join(translate(name, language) for language in LANGUAGES) if name else path
 
 
-def as_text(found: list[Change]) -> str:
-    """The changes as lines: the field in both languages, then what goes (-) and what comes (+)."""
-    lines = []
-    for change in found:
-        lines.append(f"{change.path}  {called(change.path)}")
-        lines += [f"- {shown(change.before)}"] if change.before is not None else []
-        lines += [f"+ {shown(change.after)}"] if change.after is not None else []
-    return "\n".join(lines)
-
-
 def shown(value: Any) -> str:
     """A value of the document as text; lists on one line."""
     if isinstance(value, list):

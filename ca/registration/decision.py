@@ -1,7 +1,5 @@
 """Deciding on a request: a second person approves exactly what was filed, or turns it down."""
 
-from dataclasses import replace
-
 from ca import store
 from ca.hierarchy.authorities import authority_for
 from ca.issuance import Issuance, Token, Wanted
@@ -62,18 +60,14 @@ class Decision:
         """Store the intent of a request that was approved; Conflict when key or profile no longer allow it."""
         # looked at again: another request may have been granted the same key since this one was filed
         check_key_history(uow.connection, request.spki, request.subject)
-        profile = self._profiles.get(request.profile)
-        if profile.version != request.profile_version:
-            raise Conflict(
-                N_("Profile %(profile)s has changed since the request was filed."),
-                mend=N_("Reject the request and have it filed again."),
-                profile=profile.id,
-            )
+        # the version that was filed; prepare refuses it when another is in force
+        profile = self._profiles.version(request.profile, request.profile_version)
         store.set_request_state(uow.connection, request.id, move(request.id, request.state, State.APPROVED))
         authority = authority_for(uow.connection, request.profile)
         given = self._signatures.given(uow, request)
-        wanted = Wanted(profile, request.subject, request.names, request.spki, request.unit, request.id)
-        wanted = replace(wanted, approvals=given)
+        wanted = Wanted(
+            profile, request.subject, request.names, request.spki, request.unit, request.id, approvals=given
+        )
         return self._issuance.prepare(uow, by, authority, wanted)
 
     def reject(self, by: Principal, request_id: str, reason: str) -> Request:

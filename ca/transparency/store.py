@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from ca.transparency import tiles
 from ca.transparency.merkle import leaf_hash
@@ -33,10 +33,6 @@ def enqueue(connection: Connection, leaves: Iterable[Leaf]) -> None:
 def waiting(connection: Connection, most: int) -> Sequence[Row[Any]]:
     """Leaves that wait with their ids, oldest first."""
     return connection.execute(select(queue).order_by(queue.c.id).limit(most)).all()
-
-
-def count_waiting(connection: Connection) -> int:
-    return connection.execute(select(func.count()).select_from(queue)).scalar_one()
 
 
 # --- the state

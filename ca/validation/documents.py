@@ -1,63 +1,14 @@
 """Signed documents: CMS with the content inside or beside it, PDF, and time-stamps over any file."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
 from asn1crypto import cms, pem, tsp
 
 from ca.validation import reading
 from ca.validation.content import Content, digest_of
-from ca.validation.model import Question, Verdict
-from ca.validation.signatures import (
-    Brought,
-    Digest,
-    Signature,
-    Stamp,
-    Trusting,
-    certificates_in,
-    judge,
-    judge_stamp,
-)
+from ca.validation.found import Found, require_signatures
+from ca.validation.model import Question
+from ca.validation.signatures import Brought, Digest, Trusting, certificates_in, judge, judge_stamp
 from kernel.errors import Invalid
 from kernel.i18n import N_
-
-MOST_SIGNERS = 50
-
-
-@dataclass(frozen=True)
-class Found:
-    """What became of all signatures of a file; the worst of them decides."""
-
-    format: str
-    signatures: tuple[Signature, ...] = ()
-    stamps: tuple[Stamp, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def _worst(self) -> Signature | Stamp:
-        order = (Verdict.INVALID, Verdict.UNKNOWN, Verdict.VALID)
-        judged: list[Signature | Stamp] = [*(self.signatures or self.stamps)]
-        return min(judged, key=lambda one: order.index(one.verdict))
-
-    @property
-    def verdict(self) -> Verdict:
-        return self._worst.verdict
-
-    @property
-    def reason(self) -> str:
-        refusal = self._worst.refusal
-        return str(refusal.why) if refusal else ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
-        return {
-            "verdict": str(self.verdict),
-            "format": self.format,
-            **self.facts,
-            "signatures": [one.as_dict() for one in self.signatures],
-            "timestamps": [one.as_dict() for one in self.stamps],
-        }
 
 
 def verify(content: Content, signature: bytes, trusting: Trusting, question: Question) -> Found:
@@ -117,12 +68,7 @@ def _cms(
         brought = Brought(certificates_in(signed), _crls_in(signed))
     except reading.BROKEN as error:
         raise Invalid(N_("The signature is malformed: %(detail)s"), detail=str(error)[:200]) from error
-    if not infos or len(infos) > MOST_SIGNERS:
-        raise Invalid(
-            N_("It has %(count)s signatures; 1 to %(most)s are looked at."),
-            count=len(infos),
-            most=MOST_SIGNERS,
-        )
+    require_signatures(len(infos))
     over = _over(octets, digest)
     signatures = []
     for number, info in enumerate(infos, 1):

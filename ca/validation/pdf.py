@@ -19,7 +19,7 @@ from pyhanko.sign.validation.errors import (
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 
 from ca.validation import reading
-from ca.validation.documents import MOST_SIGNERS, Found
+from ca.validation.found import Found, require_signatures
 from ca.validation.model import Question, Refusal, Verdict, Why
 from ca.validation.signatures import Brought, Signature, Stamp, Trusting, certificates_in, judge, judge_stamp
 from kernel.errors import Invalid
@@ -36,12 +36,7 @@ def verify(data: bytes, trusting: Trusting, question: Question) -> Found:
         dss = _dss(reader)
     except _FAULTS as error:
         raise Invalid(N_("This PDF can not be read: %(detail)s"), detail=str(error)[:200]) from error
-    if not embedded or len(embedded) > MOST_SIGNERS:
-        raise Invalid(
-            N_("It has %(count)s signatures; 1 to %(most)s are looked at."),
-            count=len(embedded),
-            most=MOST_SIGNERS,
-        )
+    require_signatures(len(embedded))
     return _found(embedded, dss, trusting, question, reader.xrefs.total_revisions)
 
 

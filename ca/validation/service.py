@@ -29,7 +29,7 @@ from kernel.store import Database
 from kernel.store.listing import Ask, Page
 
 if TYPE_CHECKING:
-    from ca.validation.documents import Found
+    from ca.validation.found import Found
 
 KEPT = timedelta(days=190)
 MOST_CRLS_OF_AN_ISSUER = 12  # full list, deltas and shards of one time
