@@ -177,18 +177,25 @@ class Connection(asyncio.Protocol):
         self._head_size += len(data)
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        except httptools.HttpParserUpgrade:  # an offer, answered in plain HTTP (RFC 9110 section 7.8)
+            return
+        except httptools.HttpParserError:
             self._refuse(_REFUSED)
             return
         if self._head_size - self._body_size > MAX_HEAD:
             self._refuse(_TOO_LARGE)
 
     def pause_writing(self) -> None:
+        """Who does not take its answers is not heard either, or they would fill the memory."""
         self._writable.clear()
+        if self._transport is not None and not self._ending:
+            self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         self.until = self._loop.time() + SEND_SECONDS
         self._writable.set()
+        if self._transport is not None and not self._ending:
+            self._transport.resume_reading()
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -222,11 +229,16 @@ class Connection(asyncio.Protocol):
             self._headers,
             self._origin,
         )
-        keep = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1"
+        upgrade = self._parser.should_upgrade()
+        if upgrade and asked.method not in ("GET", "HEAD"):  # the parser takes its body for another protocol
+            self._refuse(_REFUSED)
+            return
+        keep = self._parser.should_keep_alive() and self._parser.get_http_version() == "1.1" and not upgrade
         self._head_size = self._body_size = 0
         if self._busy:
             self._later.append((asked, keep))
-            if len(self._later) > PIPELINED:
+            waiting = sum(len(later.body) for later, _ in self._later)
+            if len(self._later) > PIPELINED or waiting > MAX_BODY:
                 self.abort()
             return
         self._take(asked, keep)
@@ -294,7 +306,10 @@ class Connection(asyncio.Protocol):
             self._take(*self._later.popleft())
 
     def _refuse(self, answer: Answer) -> None:
-        if self._transport is not None and not self._ending:
+        """Tell why, unless an answer is under way: into that nothing may be put."""
+        if self._busy:
+            self.abort()
+        elif self._transport is not None and not self._ending:
             self._ending = True
             self._transport.write(
                 answer.head

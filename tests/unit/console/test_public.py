@@ -146,3 +146,59 @@ def test_who_comes_when_too_many_wait_is_told_to_come_again(
         assert told.startswith(b"HTTP/1.1 503")
         assert b"Retry-After: 1" in told
         assert b"200 OK" in read_all(first)
+
+
+def test_who_asks_and_does_not_listen_is_not_heard_further(file: Path) -> None:
+    """Answers nobody takes wait with the client's requests, not in our memory."""
+    asked = b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n" * 2000
+    with served(Echo(file)) as url, connect(url) as connection:
+        connection.settimeout(1)
+        sent = 0
+        with pytest.raises(TimeoutError):
+            while sent < 256 << 20:
+                sent += connection.send(asked)
+        # whatever was answered is there, in one piece each, once somebody listens
+        told = b""
+        while len(told) < 1 << 20:
+            told += connection.recv(65536)
+        assert told.count(b"HTTP/1.1 200 OK") - 1 <= told.count(b"at once")
+
+
+def test_nothing_is_put_into_an_answer_under_way(tmp_path: Path) -> None:
+    """A bad request behind one for a large file is refused behind the file, or the connection ends."""
+    large = tmp_path / "list"
+    large.write_bytes(b"\0" * (16 << 20))
+    with served(Echo(large)) as url, connect(url) as connection:
+        connection.sendall(b"GET /file HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(0.2)
+        connection.sendall(b"no request at all\r\n\r\n")
+        told = read_all(connection).partition(b"\r\n\r\n")[2]
+        assert told.partition(b"HTTP/1.1 400")[0] == large.read_bytes()
+
+
+def test_a_refusal_is_no_answer_to_what_was_asked_before(file: Path) -> None:
+    with served(Echo(file)) as url, connect(url) as connection:
+        connection.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\nno request at all\r\n\r\n")
+        try:
+            told = read_all(connection)
+        except ConnectionResetError:
+            return
+        assert b"400" not in told
+
+
+def test_bodies_that_wait_are_bounded(file: Path) -> None:
+    post = b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n" + b"z" * 60_000
+    with served(Echo(file)) as url, connect(url) as connection:
+        with pytest.raises(ConnectionError):
+            connection.sendall(post * 8)
+            if read_all(connection).count(b"200 OK") < 8:
+                raise ConnectionResetError
+
+
+def test_an_offer_of_another_protocol_is_passed_over(file: Path) -> None:
+    """As the HTTP clients of Java and curl make it of themselves."""
+    offer = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABk"}
+    with served(Echo(file)) as url:
+        assert fetch(f"{url}/quick", headers=offer).body == b"at once"
+        assert fetch(f"{url}/a", headers=offer).body == b"GET /a  0\n"
+        assert fetch(f"{url}/a", b"body", headers=offer).status == 400
