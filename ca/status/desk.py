@@ -25,6 +25,7 @@ from kernel.edges.public import Answer, Asked, text
 LOOKED = 1.0  # seconds after which the versions are looked at again
 TRUSTED = 3.0  # and after which nothing kept is given
 KEPT = 20_000  # answers, each about a kilobyte, in each process
+LONGEST = 512  # octets of a request whose answer is kept: one certificate's has about a hundred
 CACHED = (
     60  # seconds that others may keep an answer: a revocation is seen through every cache within a minute
 )
@@ -91,7 +92,7 @@ class Desk:
 
     def _answer(self, asked: Asked, told: Told) -> Answer:
         key = _key(asked)
-        if told.next_update is None or not told.keepable:
+        if told.next_update is None or not told.keepable or len(key) > LONGEST:
             return Answer(200, _TYPE, told.octets)
         produced, ends = cast(datetime, told.produced_at), told.next_update
         left = int((ends - self._clock.now()).total_seconds())

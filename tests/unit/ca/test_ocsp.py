@@ -1,6 +1,7 @@
 """OCSP: prepared answers, what is kept in memory and for how long, headers for caches, and requests of any shape."""
 
 import base64
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from ca.status.desk import Desk
 from ca.web import StatusSite
 from kernel.clock import FixedClock
 from kernel.edges.public import Answer, Asked
+from kernel.pki import der
 from tests.unit.ca.conftest import World, on_both
 from tests.unit.ca.relying import ask, request
 from tests.unit.ca.test_faults import lose_signer
@@ -141,6 +143,17 @@ def test_memory_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> Non
     asked = [posted(world, world.issue().serial) for _ in range(3)]
     desk.answers(asked)
     assert [desk.quick(one) is not None for one in asked] == [False, True, True]
+
+
+def test_whoever_pads_requests_fills_no_memory(world: World) -> None:
+    """Any requestorName is allowed, so each of thousands of requests may be another one, and large."""
+    asked = posted(world, world.issue().serial)
+    tbs = der.Reader(asked.body, "OCSPRequest").enter(der.SEQUENCE).enter(der.SEQUENCE)
+    name = der.explicit(1, der.explicit(2, der.octet_string(b"x" * 8000)))
+    padded = replace(asked, body=der.sequence(der.sequence(name, tbs.element())))
+    desk = Desk(world.ca.responder, world.ca.clock)
+    assert told(desk.answers([padded])[0]).certificate_status is GOOD
+    assert desk.quick(padded) is None
 
 
 def test_answers_by_get_say_how_long_they_may_be_kept(world: World, clock: FixedClock) -> None:
