@@ -11,6 +11,8 @@ from kernel.i18n import N_
 
 MOST_ADDRESSES = 4096  # of one range
 MOST_PORTS = 16
+# RFC 1918, RFC 4193: not loopback, link-local or what else is called private, where this very machine and its cloud answer
+PRIVATE = tuple(map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")))
 Net = IPv4Network | IPv6Network
 
 
@@ -47,7 +49,7 @@ def network_of(text: str, declared: Iterable[str]) -> Net:
             place="network",
             most=MOST_ADDRESSES,
         )
-    if not network.is_private and not any(_within(network, ip_network(one)) for one in declared):
+    if not any(_within(network, one) for one in (*PRIVATE, *map(ip_network, declared))):
         raise Invalid(
             N_("%(text)s is neither private nor part of a zone of the register."),
             mend=N_("Enter the zone's prefix first: only what is ours is looked at."),

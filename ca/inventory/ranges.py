@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from ipaddress import ip_network
 
 from ca.inventory import store
 from ca.inventory.model import Range, network_of, ports_of
@@ -90,7 +91,9 @@ class Ranges:
             one, network=network, ports=ports_of(one.ports), changed_by=principal.id, changed_at=now
         )
         with self._database.begin() as uow:
-            if store.has_network(uow.connection, network, one.id):
+            if any(
+                self._taken(principal, network, *other) for other in store.networks(uow.connection, one.id)
+            ):
                 raise Conflict(N_("This network is looked at already."), place=network)
             store.put_range(uow.connection, made)
             details = {"network": network, "ports": list(made.ports), "enabled": made.enabled}
@@ -104,3 +107,14 @@ class Ranges:
                 details=details,
             )
             return store.read_range(uow.connection, made.id)
+
+    def _taken(self, principal: Principal, network: str, other: str, unit: str) -> bool:
+        """The same network; or one of another unit's, whose endpoints and findings would change hands by a part of it."""
+        if network == other:
+            return True
+        mine, theirs = ip_network(network), ip_network(other)
+        return (
+            mine.version == theirs.version
+            and mine.overlaps(theirs)
+            and not self._access.covers(principal, unit)
+        )

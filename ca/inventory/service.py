@@ -100,7 +100,7 @@ class Inventory:
         """Have these ranges (none: all of the principal's units) scanned now; returns the job."""
         self._access.require(principal, Permission.CA_INVENTORY_WORK)
         with self._database.begin() as uow:
-            found = store.living_ranges(uow.connection, ranges)
+            found = store.living_ranges(uow.connection, ranges or None)
             wanted = [one.id for one in found if self._access.covers(principal, one.unit)]
             asked = JobRequest(
                 SCAN,
@@ -118,7 +118,7 @@ class Inventory:
     def run(self, context: JobContext) -> None:
         """The job: batch by batch, each kept at once, so that a cancelled or interrupted scan loses nothing it saw."""
         with self._database.read() as connection:
-            found = store.living_ranges(connection, context.payload.get("ranges", ()))
+            found = store.living_ranges(connection, context.payload.get("ranges"))
         targets = list(self._targets(found))
         for start in range(0, len(targets), _BATCH):
             if context.cancelled():

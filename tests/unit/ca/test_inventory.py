@@ -35,6 +35,13 @@ def stack() -> Iterator[ExitStack]:
         yield opened
 
 
+@pytest.fixture(autouse=True)
+def this_machine(world: World) -> None:
+    """The servers of these tests are here; nobody looks at loopback unless the register declares it."""
+    zone = Zone("here", "本机", Network.INTERNET, ("127.0.0.0/8",))
+    world.ca.inventory._register.put_zone(_network_admin(), zone)
+
+
 def scan(world: World, clock: FixedClock) -> None:
     """As the worker does it."""
     queue = JobQueue(world.ca.database, clock, Access(world.ca.database))
@@ -204,7 +211,20 @@ def test_who_speaks_no_tls_is_left_alone(world: World, clock: FixedClock) -> Non
     assert not world.ca.inventory.page(world.officer, Ask()).items
 
 
-@pytest.mark.parametrize("network", ["8.8.8.0/24", "10.0.0.0/8", "10.0.0.1/24", "no network", "::/0"])
+@pytest.mark.parametrize(
+    "network",
+    [
+        *("8.8.8.0/24", "10.0.0.0/8", "10.0.0.1/24", "no network", "::/0"),
+        *(
+            "169.254.169.254/32",
+            "0.0.0.0/32",
+            "::1/128",
+            "fe80::/120",
+            "::ffff:127.0.0.1/128",
+            "224.0.0.0/24",
+        ),
+    ],
+)
 def test_only_what_is_ours_and_not_too_wide_is_looked_at(world: World, network: str) -> None:
     with pytest.raises(Invalid):
         add_range(world, 443, network=network)
@@ -227,6 +247,31 @@ def test_a_declared_zone_may_be_public_and_a_network_is_there_once(world: World)
     assert str(network_of("fd00::/120", ())) == "fd00::/120"
     with pytest.raises(Invalid):
         ports_of((0,))
+
+
+def test_nobody_takes_over_what_another_unit_looks_at(world: World) -> None:
+    """A part of another unit's network would hand its endpoints and findings over at the next scan."""
+    add_range(world, 443, network="10.7.0.0/24")
+    stranger = replace(world.officer, unit="u_other")
+    for network in ("10.7.0.0/25", "10.7.0.0/23", "10.7.0.0/24"):
+        with pytest.raises(Conflict):
+            world.ca.inventory.ranges.add(
+                stranger, name="x", network=network, ports=(443,), unit="u_other", reason="x"
+            )
+    add_range(world, 443, network="10.7.0.0/25")  # who looks after both units may part them
+
+
+def test_who_has_no_range_has_none_scanned(
+    world: World, clock: FixedClock, tmp_path: Path, stack: ExitStack
+) -> None:
+    made = add_range(world, stack.enter_context(served(self_signed("a"), tmp_path)))
+    queue = JobQueue(world.ca.database, clock, Access(world.ca.database))
+    queue.register({SCAN: handlers(world.ca)[SCAN]})
+    stranger = replace(world.officer, unit="u_other")
+    for wanted in ((), (made.id,)):
+        world.ca.inventory.request(stranger, wanted)
+        assert queue.run_next("w1")
+        assert not world.ca.inventory.page(world.officer, Ask()).items
 
 
 def test_units_see_their_own(
