@@ -22,6 +22,7 @@ from kernel.identity.model import Principal, SignedDecision
 from kernel.identity.store import user_certificates
 from kernel.store import UnitOfWork
 
+_IN_FORCE = (State.ISSUED, State.SUPERSEDED)
 LARGEST = 16384  # octets of a signature: a CMS with a few certificates
 
 
@@ -42,9 +43,11 @@ class Signatures:
         return self._approvals.document(connection, request.approval, by, bound(request))
 
     def wanted(self, connection: Connection, by: Principal) -> bool:
-        """Whether this officer's approval has to be signed."""
+        """Whether this officer's approval has to be signed. A suspended certificate still wants it: whoever stole a session
+        could suspend it to approve without."""
         if self._signing is Signing.WHERE_POSSIBLE:
-            return bool(officer_certificates(connection, by, self._clock.now()))
+            states = (*_IN_FORCE, State.HELD)
+            return bool(officer_certificates(connection, by, self._clock.now(), states))
         return self._signing is Signing.REQUIRED
 
     def check(
@@ -75,14 +78,16 @@ class Signatures:
         ]
 
 
-def officer_certificates(connection: Connection, by: Principal, now: datetime) -> Sequence[bytes]:
+def officer_certificates(
+    connection: Connection, by: Principal, now: datetime, states: Sequence[State] = _IN_FORCE
+) -> Sequence[bytes]:
     """Certificates (DER) in force by which this person is an officer: issued as such here, and bound to the account."""
     bound_here = certificates.c.fingerprint == user_certificates.c.fingerprint
     query: Any = select(certificates.c.der).where(
         bound_here,
         user_certificates.c.user == by.id,
         certificates.c.profile == OFFICER_PROFILE,
-        certificates.c.state.in_((str(State.ISSUED), str(State.SUPERSEDED))),
+        certificates.c.state.in_(map(str, states)),
         certificates.c.not_before <= now,
         certificates.c.not_after > now,
     )

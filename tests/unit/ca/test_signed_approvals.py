@@ -66,6 +66,17 @@ def test_an_officer_with_a_certificate_has_to_sign_and_one_without_has_not(world
     assert isinstance(world.ca.registration.approve(world.second, request.id), Certificate)
 
 
+def test_suspending_one_s_certificate_is_no_way_around_the_signature(world: World, li: Officer) -> None:
+    """Whoever stole the session of an officer may suspend the certificate, and gains nothing by it."""
+    request = world.request()
+    world.ca.holders.suspend(world.officer, li.certificate.serial, "丢失")
+    with pytest.raises(SignatureNeeded):
+        world.ca.registration.approve(world.officer, request.id)
+    with pytest.raises(IntegrityFailed, match="officer's certificate"):
+        approve(world, li, request.id)
+    assert world.ca.registration.show(world.officer, request.id).state is State.REQUESTED
+
+
 def test_a_revoked_certificate_signs_no_approval(world: World, li: Officer) -> None:
     request = world.request()
     signature = li.sign(world.ca.registration.approval_document(world.officer, request.id))
