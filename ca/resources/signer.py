@@ -22,6 +22,7 @@ from kernel.edges.resources import (
     Verb,
 )
 from kernel.edges.shared import Reason, reason_field
+from kernel.errors import NotFound
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -87,12 +88,15 @@ def _place(place: str, where: str, fault: Any) -> str:
 
 
 def _signers(app: Any, principal: Principal, ask: Ask) -> Page[SignerRecord]:
-    found = signer_record(app.ca.custody.status(principal))
-    return page_of([found], ask, key=lambda one: one.id, text=lambda one: (one.id, *one.places), filters={})
+    found = [signer_record(one) for one in app.ca.custody.seen(principal)]
+    return page_of(found, ask, key=lambda one: one.id, text=lambda one: (one.id, *one.places), filters={})
 
 
-def _signer(app: Any, principal: Principal, _id: str) -> SignerRecord:
-    return signer_record(app.ca.custody.status(principal))
+def _signer(app: Any, principal: Principal, signer_id: str) -> SignerRecord:
+    found = [signer_record(one) for one in app.ca.custody.seen(principal)]
+    if signer_id not in [one.id for one in found]:
+        raise NotFound(N_("There is no signer %(name)s."), name=signer_id[:60])
+    return found[0]
 
 
 def _deactivate(app: Any, principal: Principal, signer_id: str, given: Reason) -> Done:

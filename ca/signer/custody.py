@@ -33,6 +33,11 @@ class Custody:
         self._access.require_root(principal, Permission.CA_SIGNER_READ)
         return self._status()
 
+    def seen(self, principal: Principal) -> tuple[SignerStatus, ...]:
+        """The signer as a list of one for the topmost unit, of none for any other: it signs for every unit."""
+        self._access.require(principal, Permission.CA_SIGNER_READ)
+        return (self._status(),) if self._access.topmost(principal) else ()
+
     def officers(self, principal: Principal) -> dict[str, str]:
         """Who may be given a share: login -> name of active security officers."""
         self._access.require_root(principal, Permission.CA_SIGNER_OPERATE)
@@ -40,19 +45,19 @@ class Custody:
             return {one.login: one.name for one in possible_holders(connection)}
 
     def keys(self, principal: Principal, ask: Ask) -> Page[KeyStatus]:
-        """The keys of an active signer. Filters: role, place."""
-        self._access.require_root(principal, Permission.CA_SIGNER_READ)
+        """The keys of an active signer, for the topmost unit. Filters: role, place."""
         return page_of(
-            self._status().keys,
+            [key for status in self.seen(principal) for key in status.keys],
             ask,
             key=lambda one: one.name,
             text=lambda one: (one.name, one.fingerprint),
             filters={"role": lambda one: one.role, "place": lambda one: one.place},
+            facets=("place",),
         )
 
     def key(self, principal: Principal, name: str) -> KeyStatus:
-        self._access.require_root(principal, Permission.CA_SIGNER_READ)
-        found = next((one for one in self._status().keys if one.name == name), None)
+        keys = [key for status in self.seen(principal) for key in status.keys]
+        found = next((one for one in keys if one.name == name), None)
         if found is None:
             raise NotFound(N_("There is no key %(name)s."), name=name[:80])
         return found

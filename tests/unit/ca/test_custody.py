@@ -17,7 +17,7 @@ from ca.signer.model import KeyRole, NotActivated, Purpose
 from ca.signer.shares import unseal
 from kernel.clock import FixedClock
 from kernel.edges.cli import Output
-from kernel.errors import Conflict, Invalid, NotPermitted
+from kernel.errors import Conflict, Invalid, NotFound, NotPermitted
 from kernel.identity.access import Access
 from kernel.identity.model import Principal, Role
 from kernel.identity.store import user_roles, users
@@ -237,3 +237,14 @@ def test_a_signer_that_does_not_run_is_told_and_not_an_error(database: Database,
     officer = Principal("usr_wang", "wang", frozenset({Role.SECURITY_OFFICER}), "u_city", "password")
     assert custody.status(officer).state == "absent"
     assert custody.keys(officer, Ask()).items == ()
+
+
+def test_another_unit_sees_no_signer(people: Custodians) -> None:
+    """It signs for every unit; what one may not see is not there, and lists are empty."""
+    county = Principal("usr_county", "county", frozenset({Role.SECURITY_OFFICER}), "u_county", "password")
+    assert people.custody.seen(county) == ()
+    assert people.custody.keys(county, Ask()).items == ()
+    with pytest.raises(NotFound):
+        people.custody.key(county, "root")
+    with pytest.raises(NotPermitted):
+        people.custody.status(county)
