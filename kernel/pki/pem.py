@@ -1,6 +1,7 @@
 """Certificates between PEM and DER."""
 
 import base64
+import ssl
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -29,8 +30,8 @@ def pem_of(der: bytes) -> bytes:
 
 
 def certificate_pem(der: bytes) -> bytes:
-    """PEM of a DER certificate."""
-    return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM)
+    """PEM (RFC 7468) of a DER certificate, which is not looked into."""
+    return ssl.DER_cert_to_PEM_cert(der).encode()
 
 
 def certificates_der(data: bytes, place: str = "") -> list[bytes]:
