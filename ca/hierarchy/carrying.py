@@ -1,6 +1,8 @@
 """Offline CAs as officers work with them: export what waits, take answers in, order a new revocation list."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from ca import store
 from ca.hierarchy import lists
@@ -14,7 +16,7 @@ from ca.status.making import ListMaker
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
 from kernel.errors import Conflict, Invalid
-from kernel.i18n import N_
+from kernel.i18n import N_, translate
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -71,7 +73,7 @@ class Offline:
 
     def export(self, principal: Principal, request_id: str) -> bytes:
         """The request's file, to be carried to the machine with the key."""
-        self._access.require(principal, Permission.CA_CEREMONY_APPROVE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_APPROVE)
         with self._database.begin() as uow:
             found = hierarchy_store.read_request(uow.connection, request_id, lock=True)
             _require_waiting(found)
@@ -85,7 +87,7 @@ class Offline:
 
         Invalid, NotFound (no request of ours), Conflict (answered or replaced), IntegrityFailed (changed, or by another key).
         """
-        self._access.require(principal, Permission.CA_CEREMONY_APPROVE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_APPROVE)
         with self._database.begin() as uow:
             carried = self._ferry.take(uow, principal, data)
         self.resume(principal, carried.id)
@@ -93,7 +95,7 @@ class Offline:
 
     def resume(self, principal: Principal, request_id: str) -> None:
         """Go on with an answer that was taken in, should a crash have kept it from being used."""
-        self._access.require(principal, Permission.CA_CEREMONY_APPROVE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_APPROVE)
         carried = self.show(principal, request_id)
         if carried.state is not OfflineState.ANSWERED:
             raise Conflict(N_("There is no answer to request %(id)s yet."), place=carried.id, id=carried.id)
@@ -132,7 +134,7 @@ class Offline:
 
     def void(self, principal: Principal, request_id: str, reason: str) -> Carried:
         """Take no answer to it any more; its ceremony asks anew when it is performed again."""
-        self._access.require(principal, Permission.CA_CEREMONY_APPROVE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_APPROVE)
         with self._database.begin() as uow:
             found = hierarchy_store.read_request(uow.connection, request_id, lock=True)
             _require_waiting(found)
@@ -149,13 +151,36 @@ class Offline:
 
 def told(request: OfflineRequest) -> list[str]:
     """A request as people read it: why it is asked, by whom, and each order from its very bytes."""
-    about = [f"{name}: {value}" for name, value in sorted(request.about.items()) if value]
+    about = [f"{_label(name)}: {_said(value)}" for name, value in sorted(request.about.items()) if value]
     numbered = [
         f"[{place}/{len(request.orders)}] {line}" if not at else f"      {line}"
         for place, order in enumerate(request.orders, start=1)
         for at, line in enumerate(described(order))
     ]
     return [f"{request.id}", f"SHA-256: {request.digest}", *about, *numbered]
+
+
+# what a request tells about itself -> how it is called; what another version added is shown by its own name
+_ABOUT: Mapping[str, str] = {
+    "title": N_("Subject of the request"),
+    "purpose": N_("What is asked for"),
+    "ceremony": N_("Key ceremony"),
+    "step": N_("Next step"),
+    "plan": N_("SHA-256 of the approved plan"),
+    "approval": N_("Approval"),
+    "proposed_by": N_("Proposed by"),
+    "approved_by": N_("Approved by"),
+    "made_by": N_("Made by"),
+    "made_at": N_("Made at"),
+}
+
+
+def _label(name: str) -> str:
+    return translate(_ABOUT.get(name, name))
+
+
+def _said(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _require_waiting(found: Carried) -> None:

@@ -41,7 +41,7 @@ class Ferry:
             "plan": ceremony.digest,
             "proposed_by": ceremony.proposer or ceremony.proposed_by,
             "approval": approval.id,
-            "approved_by": list(approval.approved_by),
+            "approved_by": hierarchy_store.names_of(uow.connection, approval.approved_by),
         }
         purpose = str(ceremony.kind)
         return self.make(

@@ -12,7 +12,7 @@ from typing import Any
 
 from cryptography import x509
 
-from ca.hierarchy.orders import Order, OrderKind, RootShape, order_of
+from ca.hierarchy.orders import Order, OrderKind, order_of
 from kernel.canonical import canonical_json, iso_utc, sha256_hex
 from kernel.errors import IntegrityFailed, Invalid
 from kernel.i18n import N_, translate
@@ -108,18 +108,21 @@ def described(order: Order) -> list[str]:
 
 
 def _root(order: Order) -> list[str]:
+    from asn1crypto import x509 as asn1
+
     assert order.root is not None
     shape = order.root
-    extensions = [f"{one['extn_id'].native}: {one['extn_value'].native}" for one in _extensions(shape)]
     return [
         translate(N_("A new root with a new key: %(name)s"), name=_name(shape.subject)),
         translate(N_("Serial number: %(serial)s"), serial=f"{shape.serial:032x}"),
         _period(shape.not_before, shape.not_after),
-        *extensions,
+        *_extensions(asn1.Extensions.load(der.sequence(shape.extensions), strict=True)),
     ]
 
 
 def _certificate(order: Order) -> list[str]:
+    from asn1crypto import x509 as asn1
+
     read = x509.load_der_x509_certificate(_signed(order))
     lines = [
         translate(N_("Certificate for: %(name)s"), name=read.subject.rfc4514_string()),
@@ -127,7 +130,7 @@ def _certificate(order: Order) -> list[str]:
         translate(N_("Serial number: %(serial)s"), serial=f"{read.serial_number:032x}"),
         _period(read.not_valid_before_utc, read.not_valid_after_utc),
     ]
-    return lines + [f"{one.oid._name}: {one.value}"[:300] for one in read.extensions]
+    return lines + _extensions(asn1.TbsCertificate.load(order.tbs, strict=True)["extensions"])
 
 
 def _list(order: Order) -> list[str]:
@@ -167,10 +170,23 @@ def _signed(order: Order) -> bytes:
     return der.sequence(order.tbs, algorithm(order.algorithm).identifier, der.bit_string(b""))
 
 
-def _extensions(shape: RootShape) -> Any:
-    from asn1crypto import x509 as asn1
+def _extensions(decoded: Any) -> list[str]:
+    """Each of asn1crypto's ``Extensions`` in a line, by the names that RFC 5280 gives it and its parts."""
+    marks = {True: " (critical)", False: ""}
+    return [
+        f"{one['extn_id']}{marks[one['critical']]}: {_plain(one['extn_value'])}" for one in decoded.native
+    ]
 
-    return asn1.Extensions.load(der.sequence(shape.extensions), strict=True)
+
+def _plain(value: Any) -> str:
+    """A decoded ASN.1 value as people compare it; parts that are absent are left out."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_plain(part)}" for name, part in value.items() if part is not None)
+    if isinstance(value, set):
+        return ", ".join(sorted(map(_plain, value)))
+    return "; ".join(map(_plain, value)) if isinstance(value, list) else str(value)
 
 
 def _name(encoded: bytes) -> str:

@@ -1,6 +1,6 @@
 """The statements on the hierarchy's tables (ca.hierarchy.tables)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -117,6 +117,13 @@ def read_requests(connection: Connection) -> list[Carried]:
     """All requests, newest first; there are few."""
     rows = connection.execute(_requests().order_by(offline_requests.c.id.desc()))
     return [_carried(row) for row in rows]
+
+
+def names_of(connection: Connection, people: Collection[str]) -> list[str]:
+    """The names of accounts; an id without an account stays as it is."""
+    found = connection.execute(select(users.c.id, users.c.name).where(users.c.id.in_(people)))
+    names = {row.id: row.name for row in found}
+    return [names.get(one, one) for one in people]
 
 
 def read_request(connection: Connection, request_id: str, *, lock: bool = False) -> Carried:

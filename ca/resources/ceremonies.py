@@ -39,7 +39,7 @@ class CeremonyRecord(Record):
     kind: str
     state: str
     next: str
-    next_number: int
+    next_number: int | None
     witnesses: tuple[str, ...]
     proposed_by: str
     proposer: str
@@ -112,7 +112,7 @@ def ceremony_record(found: Ceremony) -> CeremonyRecord:
         kind=str(found.kind),
         state=str(found.state),
         next=step_title(step) if step and found.state is CeremonyState.RUNNING else "",
-        next_number=step.number if step and step.by_hand else 0,
+        next_number=step.number if step and step.by_hand else None,
         witnesses=found.witnesses,
         proposed_by=found.proposed_by,
         proposer=found.proposer or found.proposed_by,
@@ -324,7 +324,7 @@ CEREMONIES = Resource(
             _P.CA_CEREMONY_APPROVE,
             _confirm,
             ConfirmItem,
-            when=lambda record: record.state == CeremonyState.RUNNING and record.next_number > 0,
+            when=lambda record: record.state == CeremonyState.RUNNING and record.next_number is not None,
             preview=_next_told,
             initial=_next_item,
             key="a",

@@ -32,10 +32,10 @@ NAME_FIELDS: Mapping[str, str] = {
 }
 
 
-def _paper() -> Any:
+def _paper(title: str = N_("Identity paper")) -> Any:
     return Field(
         None,
-        title=N_("Identity paper"),
+        title=title,
         description=N_("PDF, PNG or JPEG of at most 4 MiB. Kept encrypted; who looks at it is recorded."),
         json_schema_extra={"widget": "file"},
     )
@@ -54,7 +54,7 @@ class Applied(Input):
     evidence: str = evidence_field()
     paper: Base64Bytes | None = _paper()
     paper_name: str = _paper_name()
-    second_paper: Base64Bytes | None = _paper()
+    second_paper: Base64Bytes | None = _paper(N_("Second identity paper"))
     second_paper_name: str = _paper_name()
     csr: Base64Bytes | None = csr_field()
     phrase: str = Field(

@@ -1,12 +1,19 @@
 """The CA's authorities."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from pydantic import Base64Bytes, Field
 
 from ca.model import AuthorityKind, AuthorityState, AuthorityStatus
-from ca.resources.labels import AUTHORITY_KINDS, AUTHORITY_STATES, CERTIFICATE_STATES
+from ca.resources.labels import (
+    AUTHORITY_KINDS,
+    AUTHORITY_STATES,
+    CERTIFICATE_STATES,
+    authority_names,
+    profile_titles,
+)
 from kernel.edges.resources import (
     Cell,
     Column,
@@ -38,10 +45,12 @@ class AuthorityRecord(Record):
     working: str
     state: str
     profiles: tuple[str, ...]
+    profile_titles: tuple[str, ...]
     offline: bool
     generation: int
     predecessor: str
     parent: str
+    parent_name: str
     algorithm: str
     serial: str
     not_before: datetime
@@ -82,18 +91,24 @@ class Adoption(Input):
     certificates_name: str = Field("", json_schema_extra={"widget": "hidden"})
 
 
-def authority_record(found: AuthorityStatus) -> AuthorityRecord:
+def authority_record(
+    found: AuthorityStatus, titles: Mapping[str, str], names: Mapping[str, str]
+) -> AuthorityRecord:
+    """``titles`` of profiles and ``names`` of authorities by id."""
+    parent = found.authority.parent or ""
     return AuthorityRecord(
         id=found.authority.id,
         name=found.authority.name,
         kind=str(found.authority.kind),
         working=str(found.authority.state),
         profiles=found.authority.profiles,
+        profile_titles=tuple(titles.get(one, one) for one in found.authority.profiles),
         offline=found.authority.offline,
         generation=found.authority.generation,
         predecessor=found.authority.predecessor or "",
         state=str(found.state),
-        parent=found.authority.parent or "",
+        parent=parent,
+        parent_name=names.get(parent, parent),
         algorithm=found.authority.algorithm,
         serial=found.serial,
         not_before=found.not_before,
@@ -104,11 +119,14 @@ def authority_record(found: AuthorityStatus) -> AuthorityRecord:
 
 
 def _authorities(app: Any, principal: Principal, ask: Ask) -> Page[AuthorityRecord]:
-    return app.ca.overview.authorities(principal, ask).map(authority_record)  # type: ignore[no-any-return]
+    titles, names = profile_titles(app, principal), authority_names(app, principal)
+    page = app.ca.overview.authorities(principal, ask)
+    return page.map(lambda one: authority_record(one, titles, names))  # type: ignore[no-any-return]
 
 
 def _authority(app: Any, principal: Principal, authority_id: str) -> AuthorityRecord:
-    return authority_record(app.ca.overview.authority(principal, authority_id))
+    found = app.ca.overview.authority(principal, authority_id)
+    return authority_record(found, profile_titles(app, principal), authority_names(app, principal))
 
 
 def _authority_der(app: Any, principal: Principal, authority_id: str) -> File:
@@ -196,17 +214,17 @@ AUTHORITIES = Resource(
         Column("kind", N_("Kind of CA"), Cell.STATE, AUTHORITY_KINDS),
         Column("working", N_("What its key signs"), Cell.STATE, AUTHORITY_STATES),
         Column("state", N_("State"), Cell.STATE, CERTIFICATE_STATES),
-        Column("profiles", N_("Profiles that it issues"), Cell.LIST),
+        Column("profile_titles", N_("Profiles that it issues"), Cell.LIST),
         Column("offline", N_("Key on an offline machine"), Cell.FLAG, shown=False),
         Column("generation", N_("Generation"), Cell.NUMBER, shown=False),
         Column("predecessor", N_("Predecessor"), shown=False, link=Link("ca.authorities")),
         Column("certificates", N_("Living certificates"), Cell.NUMBER),
         Column("algorithm", N_("Key algorithm"), Cell.CODE),
-        Column("parent", N_("Superior CA"), link=Link("ca.authorities")),
+        Column("parent_name", N_("Superior CA"), link=Link("ca.authorities", "parent")),
         Column("not_after", N_("Valid until"), Cell.TIME),
         Column("not_before", N_("Valid from"), Cell.TIME, shown=False),
         Column("serial", N_("Serial number"), Cell.CODE, shown=False),
-        Column("fingerprint", N_("SHA-256"), Cell.CODE),
+        Column("fingerprint", N_("SHA-256"), Cell.CODE, shown=False),
         Column("id", N_("Short name"), Cell.CODE, shown=False),
     ),
     filters=(

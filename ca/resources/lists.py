@@ -123,7 +123,7 @@ CRLS = Resource(
         Column("name", N_("Issuing CA"), link=Link("ca.authorities", "authority")),
         Column("kind", N_("Kind of list"), Cell.STATE, KINDS),
         Column("state", N_("State"), Cell.STATE, FRESHNESS),
-        Column("number", N_("CRL number"), Cell.NUMBER),
+        Column("number", N_("CRL number"), Cell.CODE),
         Column("this_update", N_("Signed (thisUpdate)"), Cell.TIME),
         Column("next_update", N_("Next by (nextUpdate)"), Cell.TIME),
         Column("entries", N_("Entries on the list"), Cell.NUMBER),
