@@ -101,7 +101,7 @@ class Ceremonies:
         document: bytes | None = None,
     ) -> CeremonyPlan:
         """What a ceremony by a hierarchy of the policies, or by a YAML document of one, would make."""
-        self._access.require(principal, Permission.CA_CEREMONY_PROPOSE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_PROPOSE)
         if document is not None:
             return plan_from_file(document, organisation, witnesses)
         return self._hierarchies.plan(hierarchy, organisation, witnesses)
@@ -119,7 +119,7 @@ class Ceremonies:
 
         Called again after a break it goes on where it stopped. Returns the CAs made or changed so far.
         """
-        self._access.require(principal, Permission.CA_CEREMONY_APPROVE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_APPROVE)
         with self._database.begin() as uow:
             found = self._open(uow, ceremony_id)
             approval = self._approvals.get(uow, found.approval)
@@ -154,7 +154,7 @@ class Ceremonies:
         ``digest``: at least the first 16 digits of the SHA-256 that was read aloud, for an item that reads one.
         Conflict when another item is next, Invalid for a person who is not there, IntegrityFailed for another digest.
         """
-        self._access.require(principal, Permission.CA_CEREMONY_APPROVE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_APPROVE)
         with self._database.begin() as uow:
             found = self._open(uow, ceremony_id)
             step = _expected(found, number)
@@ -167,7 +167,7 @@ class Ceremonies:
 
     def reject(self, principal: Principal, ceremony_id: str, reason: str) -> Ceremony:
         """Turn it down, or break it off for good; what was made stays, what waits for an answer is void."""
-        self._access.require(principal, Permission.CA_CEREMONY_APPROVE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_APPROVE)
         with self._database.begin() as uow:
             found = self._open(uow, ceremony_id)
             if found.state is CeremonyState.PROPOSED:
@@ -179,7 +179,7 @@ class Ceremonies:
 
     def answered(self, principal: Principal, ceremony_id: str) -> None:
         """Go on with an answer that has come back (Ferry)."""
-        self._access.require(principal, Permission.CA_CEREMONY_APPROVE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_APPROVE)
         with self._database.begin() as uow:
             self._open(uow, ceremony_id)
         self._advance(principal, ceremony_id)

@@ -67,7 +67,7 @@ class Cross:
 
         NeedsApproval while the key of an offline CA has to sign it first: carry the request out, take the answer in, ask again.
         """
-        self._access.require(principal, Permission.CA_CEREMONY_PROPOSE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_PROPOSE)
         with self._database.begin() as uow:
             authority = store.read_authority(uow.connection, authority_id)
             if authority.kind is AuthorityKind.SUPERIOR or authority.state is AuthorityState.RETIRED:
@@ -111,7 +111,7 @@ class Cross:
         Invalid for what is not for this CA's name and key, IntegrityFailed for signatures that do not hold. Returns the
         SHA-256 of what was stored.
         """
-        self._access.require(principal, Permission.CA_CEREMONY_PROPOSE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_PROPOSE)
         loaded = _read(given)
         with self._database.begin() as uow:
             authority = store.read_authority(uow.connection, authority_id)

@@ -40,7 +40,7 @@ class Proposals:
 
     def found(self, principal: Principal, plan: CeremonyPlan) -> str:
         """A root and the CAs below it. Conflict when there is a CA already."""
-        self._access.require(principal, Permission.CA_CEREMONY_PROPOSE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_PROPOSE)
         plan.check(self._profiles)
         with self._database.begin() as uow:
             if store.read_authorities(uow.connection):
@@ -55,7 +55,7 @@ class Proposals:
         witnesses: Sequence[str] = (),
     ) -> str:
         """One more issuing CA below the root."""
-        self._access.require(principal, Permission.CA_CEREMONY_PROPOSE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_PROPOSE)
         profile = self._profiles.get("issuing-ca")
         profile.check_key(algorithm(planned.algorithm))
         profile.complete_subject({"O": organisation, "CN": planned.name})
@@ -70,7 +70,7 @@ class Proposals:
 
     def renew(self, principal: Principal, authority_id: str, years: int) -> str:
         """A new certificate for the CA's name and key: what it has signed verifies with the old and with the new one."""
-        self._access.require(principal, Permission.CA_CEREMONY_PROPOSE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_PROPOSE)
         self._check_years(years)
         with self._database.begin() as uow:
             found = self._ours(uow, authority_id)
@@ -84,7 +84,7 @@ class Proposals:
 
         ``kind`` is the algorithm, by default the present one's; ``offline``: where a root's new key is made.
         """
-        self._access.require(principal, Permission.CA_CEREMONY_PROPOSE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_PROPOSE)
         self._check_years(years)
         with self._database.begin() as uow:
             old = self._ours(uow, authority_id)
@@ -106,7 +106,7 @@ class Proposals:
 
     def certify(self, principal: Principal, csr: bytes, years: int, permitted: Sequence[str]) -> str:
         """A certificate of our root for a foreign CA, within the names ``permitted`` (``dns:suffix`` and so on)."""
-        self._access.require(principal, Permission.CA_CEREMONY_PROPOSE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_PROPOSE)
         self._check_years(years)
         profile = self._profiles.get("cross-ca")
         spki, read = spki_of(csr), read_csr(csr)
@@ -127,7 +127,7 @@ class Proposals:
 
     def assign(self, principal: Principal, authority_id: str, profiles: Sequence[str]) -> str:
         """Which profiles the CA issues from now on; ``*`` is whatever no other CA names."""
-        self._access.require(principal, Permission.CA_CEREMONY_PROPOSE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_PROPOSE)
         with self._database.begin() as uow:
             found = self._ours(uow, authority_id)
             if found.kind is not AuthorityKind.ISSUING:
@@ -138,7 +138,7 @@ class Proposals:
 
     def retire(self, principal: Principal, authority_id: str) -> str:
         """The CA issues no more; asked again, when nothing it has issued is in its time, it signs nothing at all."""
-        self._access.require(principal, Permission.CA_CEREMONY_PROPOSE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_PROPOSE)
         with self._database.begin() as uow:
             found = self._ours(uow, authority_id)
             state = AuthorityState.RETIRING

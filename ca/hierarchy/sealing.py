@@ -96,7 +96,7 @@ class Minutes:
 
     def seal(self, principal: Principal) -> int:
         """Sign and time-stamp all minutes that wait for it; returns how many. Unavailable before the services have keys."""
-        self._access.require(principal, Permission.CA_PROVISION)
+        self._access.require_root(principal, Permission.CA_PROVISION)
         if not self._sealer.ready():
             raise Unavailable(
                 N_("There are no keys yet that sign and time-stamp minutes."),

@@ -61,7 +61,7 @@ class Blocklists:
 
     def load(self, principal: Principal, name: str, content: bytes, reason: str) -> Blocklist:
         """Take a list into use, in place of the one of that name; Invalid names the line or record that is wrong."""
-        self._access.require(principal, Permission.CA_CEREMONY_PROPOSE)
+        self._access.require_root(principal, Permission.CA_CEREMONY_PROPOSE)
         if not _NAME.fullmatch(name):
             raise Invalid(
                 N_("%(name)s is no name for a list."), mend=N_("Use a-z, 0-9 and hyphen."), name=name[:40]

@@ -94,7 +94,7 @@ class Services:
         OCSP responders are one for each issuing CA: of ``authority``, or of all when none is named. The key is of
         ``algorithm``, which the service's profile has to allow; without one it is as the key before.
         """
-        self._access.require(principal, Permission.CA_PROVISION)
+        self._access.require_root(principal, Permission.CA_PROVISION)
         with self._database.read() as connection:
             if role is not KeyRole.OCSP:
                 issuers = [authority_for(connection, PROFILES[role])]

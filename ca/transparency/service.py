@@ -183,7 +183,7 @@ class TransparencyLog:
 
         Conflict when nothing is wrong.
         """
-        self._access.require(principal, Permission.LOG_RESTART)
+        self._access.require_root(principal, Permission.LOG_RESTART)
         with self._database.begin() as uow:
             state = store.lock(uow.connection)
             if state.fault is Fault.NONE:

@@ -40,7 +40,7 @@ class Anchors:
 
     def propose(self, principal: Principal, data: bytes, *, name: str, note: str) -> TrustAnchor:
         """Ask a second officer to trust a CA's certificate (PEM or DER); Conflict when it is trusted or proposed already."""
-        self._access.require(principal, Permission.CA_ANCHOR_PROPOSE)
+        self._access.require_root(principal, Permission.CA_ANCHOR_PROPOSE)
         found = _only_ca(data, name)
         with self._database.begin() as uow:
             now = self._clock.now()
@@ -62,7 +62,7 @@ class Anchors:
 
     def accept(self, principal: Principal, anchor_id: str) -> TrustAnchor:
         """Trust it as the second officer, from now on and for all past times. NotPermitted for who proposed it."""
-        self._access.require(principal, Permission.CA_ANCHOR_APPROVE)
+        self._access.require_root(principal, Permission.CA_ANCHOR_APPROVE)
         with self._database.begin() as uow:
             anchor = _in_state(uow, anchor_id, AnchorState.PROPOSED)
             approval = self._approvals.decide(uow, anchor.approval, principal, approve=True)
@@ -74,7 +74,7 @@ class Anchors:
 
     def reject(self, principal: Principal, anchor_id: str, reason: str) -> TrustAnchor:
         """Turn the proposal down."""
-        self._access.require(principal, Permission.CA_ANCHOR_APPROVE)
+        self._access.require_root(principal, Permission.CA_ANCHOR_APPROVE)
         with self._database.begin() as uow:
             anchor = _in_state(uow, anchor_id, AnchorState.PROPOSED)
             self._approvals.decide(uow, anchor.approval, principal, approve=False, reason=reason)
@@ -84,7 +84,7 @@ class Anchors:
 
     def remove(self, principal: Principal, anchor_id: str, reason: str) -> TrustAnchor:
         """Trust it no more. One officer is enough: what is refused for want of trust harms less than what is accepted."""
-        self._access.require(principal, Permission.CA_ANCHOR_PROPOSE)
+        self._access.require_root(principal, Permission.CA_ANCHOR_PROPOSE)
         with self._database.begin() as uow:
             anchor = _in_state(uow, anchor_id, AnchorState.TRUSTED)
             return self._move(
@@ -105,7 +105,7 @@ class Anchors:
 
     def add_crls(self, principal: Principal, data: bytes, *, name: str = "") -> list[ForeignCrl]:
         """Keep CRLs (PEM or DER) of other CAs for validations to come; those that are here already are left out."""
-        self._access.require(principal, Permission.CA_ANCHOR_PROPOSE)
+        self._access.require_root(principal, Permission.CA_ANCHOR_PROPOSE)
         given = reading.crls(data, name)
         with self._database.begin() as uow:
             new = {sha256_hex(der): der for der in given}
