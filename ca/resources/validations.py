@@ -107,7 +107,7 @@ class _Question(Input):
         return {"name": name, "at": self.at, "keep": self.keep, **given}
 
 
-class AskCertificate(_Question):
+class _OfCertificate(Input):
     file: Base64Bytes = _file(
         N_("Certificate file"), N_("PEM, DER or PKCS#7; the first one in it is asked for."), needed=True
     )
@@ -126,7 +126,7 @@ class AskCertificate(_Question):
     inhibit_any: bool = Field(False, title=N_("any-policy does not count"))
 
 
-class AskDocument(_Question):
+class _OfDocument(Input):
     file: Base64Bytes = _file(
         N_("File"),
         N_("A signed PDF or CMS file, or the file that a signature beside it is over."),
@@ -138,10 +138,23 @@ class AskDocument(_Question):
     )
 
 
-class AskTimestamp(_Question):
+class _OfTimestamp(Input):
     file: Base64Bytes = _file(N_("File"), N_("What the time-stamp is over."), needed=True)
     file_name: str = _name()
     token: Base64Bytes = _file(N_("Time-stamp"), N_("Token or response of RFC 3161 (.tsr)."), needed=True)
+
+
+# the fields of the last base stand first in the form: what is asked about, then what all questions have in common
+class AskCertificate(_Question, _OfCertificate):
+    """Is a certificate valid?"""
+
+
+class AskDocument(_Question, _OfDocument):
+    """Are a file's signatures valid?"""
+
+
+class AskTimestamp(_Question, _OfTimestamp):
+    """Is a file's time-stamp valid?"""
 
 
 def validation_record(found: Validation) -> ValidationRecord:

@@ -23,6 +23,7 @@ from kernel.edges.plain import file_name
 from kernel.edges.resources import Done, File, On, Resource
 from kernel.errors import Invalid, NotFound, WeichengError
 from kernel.i18n import N_, translate
+from kernel.identity.permissions import Permission
 
 FLASHED = 300  # characters of a message that a cookie can carry
 Panels = Mapping[str, Sequence[Panel]]
@@ -203,7 +204,7 @@ def _done(target: Target, done: Done) -> Response:
 
 
 def _after(target: Target, done: Done) -> str:
-    if done.job:
+    if done.job and Permission.JOB_READ in the_app().floor.access.permissions(the_principal()):
         return item_url("jobs.jobs", done.job)
     asked_from = local_path(request.form.get("next"))
     if asked_from != "/" and target.verb.on is On.ITEM:
