@@ -35,7 +35,8 @@ CODE_SECONDS = 30.5  # a one-time code counts once: how long until there is anot
 
 @dataclass(frozen=True)
 class Screen:
-    """A page as one of the demo's people sees it. ``first`` opens the list's first object; ``keys`` are pressed then."""
+    """A page as one of the demo's people sees it. ``first`` opens the list's first object, if it has any (the demo
+    itself files no batch and validates nothing); ``keys`` are pressed then."""
 
     name: str
     login: str
@@ -56,7 +57,17 @@ SCREENS: tuple[Screen, ...] = (
     Screen("ca-status", "li.na", "/ca/status"),
     Screen("ca-certificates", "li.na", "/ca/certificates"),
     Screen("ca-certificate", "li.na", "/ca/certificates?q=console", first=True),
-    Screen("ca-request-form", "liu.yang", "/ca/requests/-/file"),
+    Screen("ca-request-form", "liu.yang", "/ca/requests/-/file?profile=person"),
+    Screen("ca-revocation", "li.na", "/ca/certificates?q=console", first=True, keys=("r",)),
+    Screen("ca-batch", "liu.yang", "/ca/batches", first=True),
+    Screen("ca-authorities", "li.na", "/ca/authorities"),
+    Screen("ca-authority", "li.na", "/ca/authorities", first=True),
+    Screen("ca-ceremony", "chen.jie", "/ca/ceremonies", first=True),
+    Screen("ca-profile-version", "chen.jie", "/ca/profile-versions", first=True),
+    Screen("ca-signer", "chen.jie", "/ca/signers", first=True),
+    Screen("ca-tree-head", "zhang.min", "/ca/tree-heads", first=True),
+    Screen("ca-validation", "li.na", "/ca/validations", first=True),
+    Screen("ca-inventory-dark", "huang.qiang", "/ca/inventory", theme="dark"),
     Screen("netops-devices", "huang.qiang", "/netops/devices"),
     Screen("netops-finding", "huang.qiang", "/netops/findings", first=True),
     Screen("netops-versions", "huang.qiang", "/netops/versions", first=True),
@@ -134,7 +145,7 @@ def shoot(browser: "Browser", demo: Path, url: str, screen: Screen, people: Peop
         [{"name": name, "value": value, "url": url, "secure": True} for name, value in choices]
     )
     answer = page.goto(f"{url}{screen.path}")
-    if screen.first:
+    if screen.first and page.locator("tr[data-row]").count():
         page.locator("tr[data-row] td.first a").first.click()
     page.wait_for_load_state("networkidle")
     for key in screen.keys:
