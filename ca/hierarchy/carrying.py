@@ -106,7 +106,7 @@ class Offline:
 
     def order_list(self, principal: Principal, authority_id: str, days: int) -> Carried:
         """Have a new revocation list of an offline CA signed; what waited for that before is void."""
-        self._access.require(principal, Permission.CA_CRL_PUBLISH)
+        self._access.require_root(principal, Permission.CA_CRL_PUBLISH)
         if not SHORTEST <= days <= LONGEST:
             raise Invalid(
                 N_("The list of an offline CA lives %(shortest)s to %(longest)s days."),

@@ -8,6 +8,7 @@ from kernel.errors import Invalid
 from kernel.i18n import N_
 
 _FOUNDING = frozenset({Act.CONFIRM, Act.READ, Act.ROOT, Act.ISSUING})
+_TONGUES = ("zh", "en")
 _LONGEST = 60  # items of a checklist
 TITLES: Mapping[Act, Mapping[str, str]] = {
     Act.READ: {"zh": "宣读并核对证书摘要", "en": "The certificate's digest is read aloud and compared"},
@@ -53,15 +54,27 @@ def check_script(checklist: Sequence[Mapping[str, Any]]) -> None:
     """Invalid unless a checklist of a founding makes the root once, then the issuing CAs, and reads what there is."""
     try:
         acts = [Act(item["do"]) for item in checklist]
-        titled = all(isinstance(item["title"][tongue], str) for item in checklist for tongue in ("zh", "en"))
-    except (KeyError, ValueError, TypeError) as error:
+        whole = all(map(_is_item, checklist))
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise _wrong() from error
     made = [act for act in acts if act not in BY_HAND]
     read = [(acts[:place], item.get("of")) for place, item in enumerate(checklist) if acts[place] is Act.READ]
     reads_right = all(of in ("root", "issuing") and Act(of) in before for before, of in read)
     right = made == [Act.ROOT, Act.ISSUING] and set(acts) <= _FOUNDING and len(acts) <= _LONGEST
-    if checklist and not (right and titled and reads_right):
+    if checklist and not (right and whole and reads_right):
         raise _wrong()
+
+
+def _is_item(item: Mapping[str, Any]) -> bool:
+    """Its act, its titles, and whose digest is read. Nothing else is kept: by aliases a few lines of YAML hold more than any
+    memory once they are written out."""
+    known = {"do", "title", "of"} if item["do"] == Act.READ else {"do", "title"}
+    titles = item["title"]
+    return (
+        item.keys() <= known
+        and titles.keys() == set(_TONGUES)
+        and all(isinstance(title, str) for title in titles.values())
+    )
 
 
 def _founding(plan: Mapping[str, Any]) -> list[tuple[Act, Mapping[str, str], str]]:

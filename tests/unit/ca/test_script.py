@@ -246,6 +246,9 @@ CHECKLIST = [
         lambda items: [*items, {"do": "confirm"}],
         lambda items: [*items, {"do": "confirm", "title": {"zh": "一"}}],
         lambda items: ["root", "issuing"],
+        lambda items: [*items, {**items[0], "do": "confirm", "also": [["x"] * 9] * 9}],
+        lambda items: [*items, {"do": "confirm", "title": {**items[0]["title"], "fr": [["x"] * 9] * 9}}],
+        lambda items: [*items, {**items[0], "do": "confirm", "of": [["x"] * 9] * 9}],
     ],
 )
 def test_a_checklist_that_can_not_be_followed_is_refused(

@@ -20,6 +20,7 @@ ACTS: dict[str, Act] = {
     "take part in": lambda ca, by: ca.hierarchy.ceremonies.perform(by, "cer_x"),
     "turn down": lambda ca, by: ca.hierarchy.ceremonies.reject(by, "cer_x", "x"),
     "carry out": lambda ca, by: ca.hierarchy.offline.export(by, "ofr_x"),
+    "have a list signed": lambda ca, by: ca.hierarchy.offline.order_list(by, "root", 90),
     "carry in": lambda ca, by: ca.hierarchy.offline.take(by, b"{}"),
     "allow weak keys": lambda ca, by: ca.blocklists.load(by, "x", b"x", "x"),
     "provision": lambda ca, by: ca.services.provision(by, KeyRole.OCSP),
