@@ -20,6 +20,8 @@ from ca.encoding import certificate as encoding
 from ca.encoding import conformity
 from ca.encoding import names as naming
 from ca.profiles import profile_of
+from ca.profiles.extensions import constant_extensions, pointers
+from ca.status.model import Scope
 from kernel.pki.algorithms import algorithm
 from policies.registry import load
 
@@ -42,9 +44,9 @@ class Subjects:
         own = self.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         policy = x509.PolicyInformation(x509.ObjectIdentifier("1.3.6.1.4.1.55555.1"), None)
         self.extensions = [
-            *profile.extensions(),
+            *constant_extensions(profile),
             (x509.CertificatePolicies([policy]), False),
-            *profile.pointers("devices", "http://pki.city.gov.cn")[:2],
+            *pointers(profile, Scope("devices"), "http://pki.city.gov.cn")[:2],
         ]
         self.key_id = encoding.key_id(own)
         self.number = 0
@@ -57,6 +59,20 @@ class Subjects:
         return serial, {"C": "CN", "O": "卫城市大数据局", "CN": host}, [f"dns:{host}"]
 
 
+def to_be_signed(
+    template: encoding.Template, spki: bytes, serial: int, subject: dict[str, str], names: list[str]
+) -> bytes:
+    return encoding.tbs_certificate(
+        template,
+        serial=serial,
+        subject=naming.name(subject).public_bytes(),
+        spki=spki,
+        not_before=START,
+        not_after=END,
+        names=naming.alternative_names(names),
+    )
+
+
 def by_template(subjects: Subjects) -> Callable[[], object]:
     template = encoding.compile_template(
         ROW, subjects.issuer.public_bytes(), subjects.key_id, subjects.extensions
@@ -64,15 +80,7 @@ def by_template(subjects: Subjects) -> Callable[[], object]:
 
     def one() -> bytes:
         serial, subject, names = subjects.next()
-        tbs = encoding.tbs_certificate(
-            template,
-            serial=serial,
-            subject=naming.name(subject).public_bytes(),
-            spki=subjects.spki,
-            not_before=START,
-            not_after=END,
-            names=naming.alternative_names(names),
-        )
+        tbs = to_be_signed(template, subjects.spki, serial, subject, names)
         return encoding.signed(tbs, ROW.identifier, subjects.key.sign(tbs, ec.ECDSA(SHA256())))
 
     return one
@@ -108,15 +116,7 @@ def reading_back(subjects: Subjects) -> Callable[[], object]:
     template = encoding.compile_template(ROW, issuer, subjects.key_id, subjects.extensions)
     expected = conformity.expect(ROW.identifier, issuer, subjects.key_id, subjects.extensions)
     serial, subject, names = subjects.next()
-    tbs = encoding.tbs_certificate(
-        template,
-        serial=serial,
-        subject=naming.name(subject).public_bytes(),
-        spki=subjects.spki,
-        not_before=START,
-        not_after=END,
-        names=naming.alternative_names(names),
-    )
+    tbs = to_be_signed(template, subjects.spki, serial, subject, names)
     asked = conformity.Asked(serial, subject, subjects.spki, START, END, names)
     return lambda: conformity.differences(tbs, expected, asked)
 

@@ -14,8 +14,8 @@ from ca.encoding import conformity
 from ca.encoding import names as naming
 from ca.model import Authority
 from ca.profiles import Profile
-from ca.profiles.extensions import Extensions
-from ca.status.model import ListRules
+from ca.profiles.extensions import Extensions, constant_extensions, pointers
+from ca.status.model import ListRules, Scope
 from kernel.errors import IntegrityFailed
 from kernel.i18n import N_
 from kernel.pki import der
@@ -94,7 +94,7 @@ class Writer:
         key = (profile.id, profile.version, authority.certificate, authority.id, shard)
         if key not in self._known:
             base = self._rules.public_url.rstrip("/")
-            extensions = [*profile.extensions(), *profile.pointers(authority.id, base, shard)]
+            extensions = [*constant_extensions(profile), *pointers(profile, Scope(authority.id, shard), base)]
             row, named = algorithm(authority.algorithm), _key_id(authority.certificate)
             self._known[key] = _compile(row, authority.subject, extensions, named)
         return self._known[key]
@@ -102,7 +102,7 @@ class Writer:
 
 def self_signed(wanted: Wanted, row: Algorithm, now: datetime) -> Draft:
     """A root's certificate for ``wanted.period`` by its own key of that algorithm; errors as ``Writer.draft``."""
-    extensions = wanted.profile.extensions()
+    extensions = constant_extensions(wanted.profile)
     compiled = _compile(row, wanted.name.public_bytes(), extensions, encoding.key_id(wanted.spki))
     return _draft(compiled, wanted, _serial(), 0, *_period(wanted, now, None))
 

@@ -25,8 +25,6 @@ REASONS = (
     "privilege_withdrawn",
     "aa_compromise",
 )
-limit_option = click.option("--limit", default=50, type=click.IntRange(1, 500), help=N_("How many."))
-cursor_option = click.option("--cursor", default="", help=N_("Where the page before ended."))
 code_option = click.option(
     "--code", type=click.Choice(REASONS), required=True, help=N_("Reason as relying parties are told.")
 )
@@ -39,15 +37,6 @@ OLD_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 def in_utc(day: datetime | None) -> datetime | None:
     return day.replace(tzinfo=UTC) if day else None
-
-
-def given(**filters: str | None) -> dict[str, tuple[str, ...]]:
-    return {name: (value,) for name, value in filters.items() if value is not None}
-
-
-def tell_more(app: Any, page: Any) -> None:
-    if page.next_cursor is not None:
-        app.out.note(N_("There are more; the next page: --cursor %(cursor)s"), cursor=page.next_cursor)
 
 
 def subject_of(parts: tuple[str, ...]) -> dict[str, str]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from ca.cli.base import NEW_FILE, OLD_FILE, commands, cursor_option, given, limit_option, tell_more
-from kernel.edges.cli import group, pass_app, reason_option
+from ca.cli.base import NEW_FILE, OLD_FILE, commands
+from kernel.edges.cli import group, list_options, pass_app, reason_option
 from kernel.i18n import N_, translate
 
 batches = group("batch", N_("Requests of many applicants from one spreadsheet."))
@@ -84,17 +84,11 @@ def file_(app: Any, profile: str, file: Path, unit: str, evidence: str, together
 
 @batches.command("list", help=N_("Batches of your units, newest first."))
 @click.option("--state", help=N_("Only those in this state."))
-@limit_option
-@cursor_option
+@list_options
 @pass_app
-def list_(app: Any, state: str | None, limit: int, cursor: str) -> None:
-    from kernel.store.listing import Ask
-
-    page = app.ca.registration.batches.page(
-        app.principal, Ask(filters=given(state=state), cursor=cursor, limit=limit)
-    )
-    app.out.rows([_row(one) for one in page.items], COLUMNS)
-    tell_more(app, page)
+def list_(app: Any, ask: Any, state: str | None) -> None:
+    page = app.ca.registration.batches.page(app.principal, ask.narrowed(state=state))
+    app.out.page(page.map(_row), COLUMNS)
 
 
 @batches.command("show", help=N_("One batch: how far it is, the digest of its requests."))

@@ -27,10 +27,7 @@ def ceremony() -> None:
 @list_options
 @pass_app
 def list_ceremonies(app: Any, state: str | None, ask: Any) -> None:
-    from dataclasses import replace
-
-    wanted = replace(ask, filters={"state": (state,)}) if state else ask
-    app.out.page(app.ca.ceremonies.page(app.principal, wanted).map(_row), _COLUMNS)
+    app.out.page(app.ca.ceremonies.page(app.principal, ask.narrowed(state=state)).map(_row), _COLUMNS)
 
 
 @ceremony.command("show", help=N_("A ceremony step by step: what is done, and what comes next."))

@@ -13,44 +13,33 @@ from ca.cli.base import (
     certificate_row,
     code_option,
     commands,
-    cursor_option,
-    given,
     in_utc,
     invalid_since_option,
-    limit_option,
     revocation_row,
-    tell_more,
 )
-from kernel.edges.cli import pass_app, reason_option
+from kernel.edges.cli import list_options, pass_app, reason_option
 from kernel.i18n import N_
 
 
-@commands.command("list", help=N_("Certificates of your units, newest first."))
-@click.option("--find", default="", help=N_("Beginning of the serial, the SHA-256 or a word of the names."))
+@commands.command(
+    "list",
+    help=N_(
+        "Certificates of your units, newest first; --find: beginning of serial, SHA-256 or a word of the names."
+    ),
+)
 @click.option("--state", type=click.Choice(STATES), help=N_("Only those in this state."))
 @click.option("--profile", help=N_("Only those of this profile."))
 @click.option(
     "--expires-within", type=click.IntRange(1, 3650), metavar="DAYS", help=N_("Only those that end soon.")
 )
-@limit_option
-@cursor_option
+@list_options
 @pass_app
 def list_certificates(
-    app: Any,
-    find: str,
-    state: str | None,
-    profile: str | None,
-    expires_within: int | None,
-    limit: int,
-    cursor: str,
+    app: Any, ask: Any, state: str | None, profile: str | None, expires_within: int | None
 ) -> None:
-    from kernel.store.listing import Ask
-
     before = (app.clock.now() + timedelta(days=expires_within)).isoformat() if expires_within else None
-    filters = given(state=state, profile=profile, expires_before=before)
-    page = app.ca.lifecycle.page(app.principal, Ask(find, filters, cursor=cursor, limit=limit))
-    app.out.rows([certificate_row(one) for one in page.items], COLUMNS)
-    tell_more(app, page)
+    asked = ask.narrowed(state=state, profile=profile, expires_before=before)
+    app.out.page(app.ca.lifecycle.page(app.principal, asked).map(certificate_row), COLUMNS)
 
 
 @commands.command("show", help=N_("One certificate; with --pem also to a file."))
@@ -136,13 +125,8 @@ def reject_revocation(app: Any, revocation_id: str, reason: str) -> None:
 
 
 @revocation.command("list", help=N_("Proposed revocations of CA certificates, newest first."))
-@limit_option
-@cursor_option
+@list_options
 @pass_app
-def list_revocations(app: Any, limit: int, cursor: str) -> None:
-    from kernel.store.listing import Ask
-
-    page = app.ca.revocations.page(app.principal, Ask(cursor=cursor, limit=limit))
+def list_revocations(app: Any, ask: Any) -> None:
     columns = (N_("id"), N_("serial"), N_("subject"), N_("state"), N_("proposed_by"), N_("proposed_at"))
-    app.out.rows([revocation_row(one) for one in page.items], columns)
-    tell_more(app, page)
+    app.out.page(app.ca.revocations.page(app.principal, ask).map(revocation_row), columns)

@@ -14,16 +14,12 @@ from ca.cli.base import (
     STATES,
     certificate_row,
     commands,
-    cursor_option,
-    given,
     handed_in,
     hidden,
-    limit_option,
     request_row,
     subject_of,
-    tell_more,
 )
-from kernel.edges.cli import pass_app, reason_option
+from kernel.edges.cli import list_options, pass_app, reason_option
 from kernel.i18n import N_
 
 
@@ -91,18 +87,11 @@ def renew(app: Any, serial: str, evidence: str, csr: Path | None) -> None:
 @commands.command(
     "renewals", help=N_("Certificates of your units that have to be renewed, first to end first.")
 )
-@limit_option
-@cursor_option
+@list_options
 @pass_app
-def renewals(app: Any, limit: int, cursor: str) -> None:
-    from kernel.store.listing import Ask
-
-    page = app.ca.renewals.page(app.principal, Ask(cursor=cursor, limit=limit))
-    app.out.rows(
-        [asdict(one) for one in page.items],
-        (N_("serial"), N_("subject"), N_("profile"), N_("unit"), N_("not_after")),
-    )
-    tell_more(app, page)
+def renewals(app: Any, ask: Any) -> None:
+    columns = (N_("serial"), N_("subject"), N_("profile"), N_("unit"), N_("not_after"))
+    app.out.page(app.ca.renewals.page(app.principal, ask).map(asdict), columns)
 
 
 @commands.command("own", help=N_("Certificates bound to your account."))
@@ -132,22 +121,14 @@ def suspend_own(app: Any, serial: str, reason: str) -> None:
 
 
 @commands.command("requests", help=N_("Requests of your units, newest first."))
-@click.option("--find", default="", help=N_("Beginning of a word of its names."))
 @click.option("--state", type=click.Choice(STATES), help=N_("Only those in this state."))
 @click.option("--waiting", is_flag=True, help=N_("Only those that wait for your decision."))
-@limit_option
-@cursor_option
+@list_options
 @pass_app
-def requests(app: Any, find: str, state: str | None, waiting: bool, limit: int, cursor: str) -> None:
-    from kernel.store.listing import Ask
-
-    filters = given(state=state, waiting="me" if waiting else None)
-    page = app.ca.registration.page(app.principal, Ask(find, filters, cursor=cursor, limit=limit))
-    app.out.rows(
-        [request_row(one) for one in page.items],
-        (N_("id"), N_("profile"), N_("subject"), N_("unit"), N_("state"), N_("filed_at")),
-    )
-    tell_more(app, page)
+def requests(app: Any, ask: Any, state: str | None, waiting: bool) -> None:
+    asked = ask.narrowed(state=state, waiting="me" if waiting else None)
+    columns = (N_("id"), N_("profile"), N_("subject"), N_("unit"), N_("state"), N_("filed_at"))
+    app.out.page(app.ca.registration.page(app.principal, asked).map(request_row), columns)
 
 
 @commands.command("reject", help=N_("Turn a request down."))
@@ -207,7 +188,7 @@ def papers(app: Any, request_id: str, paper: str | None, file: Path | None) -> N
     from kernel.store.listing import Ask
 
     if paper is None:
-        page = app.ca.registration.papers.page(app.principal, Ask(filters=given(request=request_id)))
+        page = app.ca.registration.papers.page(app.principal, Ask().narrowed(request=request_id))
         app.out.rows([asdict(one) for one in page.items], PAPER_COLUMNS)
         return
     found, data = app.ca.registration.papers.view(app.principal, paper)

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from ca.cli.base import NEW_FILE, OLD_FILE, commands, cursor_option, given, limit_option, tell_more
-from kernel.edges.cli import pass_app
+from ca.cli.base import NEW_FILE, OLD_FILE, commands
+from kernel.edges.cli import list_options, pass_app
 from kernel.i18n import N_
 
 _DIGESTS = ("sha256", "sha384", "sha512", "sm3")
@@ -37,19 +37,13 @@ def stamp(app: Any, file: Path, out: Path, digest: str) -> None:
 
 @timestamp.command("list", help=N_("The register of the time-stamps given, newest first."))
 @click.option("--imprint", help=N_("Only those over this digest (hex)."))
-@limit_option
-@cursor_option
+@list_options
 @pass_app
-def list_stamps(app: Any, imprint: str | None, limit: int, cursor: str) -> None:
+def list_stamps(app: Any, ask: Any, imprint: str | None) -> None:
     from dataclasses import asdict
 
-    from kernel.store.listing import Ask
-
-    ask = Ask(filters=given(imprint=imprint), cursor=cursor, limit=limit)
-    page = app.ca.timestamps.page(app.principal, ask)
-    columns = (N_("at"), N_("serial"), N_("digest"), N_("imprint"))
-    app.out.rows([asdict(one) for one in page.items], columns)
-    tell_more(app, page)
+    page = app.ca.timestamps.page(app.principal, ask.narrowed(imprint=imprint))
+    app.out.page(page.map(asdict), (N_("at"), N_("serial"), N_("digest"), N_("imprint")))
 
 
 @timestamp.command("clock", help=N_("What the system says of the clock that is signed for."))

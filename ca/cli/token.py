@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ca.cli.base import NEW_FILE, OLD_FILE, commands, given, handed_in, hidden, request_row, subject_of
+from ca.cli.base import NEW_FILE, OLD_FILE, commands, handed_in, hidden, request_row, subject_of
 from kernel.edges.cli import group, pass_app
 from kernel.i18n import N_
 
@@ -137,7 +137,7 @@ def _issued(app: Any, request_id: str) -> bytes:
     from kernel.errors import Conflict
     from kernel.store.listing import Ask
 
-    found = app.ca.lifecycle.page(app.principal, Ask(filters=given(request=request_id))).items
+    found = app.ca.lifecycle.page(app.principal, Ask().narrowed(request=request_id)).items
     if not found:
         raise Conflict(N_("The certificate is not issued yet."), place=request_id)
     return bytes(found[0].der)

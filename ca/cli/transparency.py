@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from ca.cli.base import NEW_FILE, OLD_FILE, commands, cursor_option, given, limit_option, tell_more
-from kernel.edges.cli import pass_app, reason_option
+from ca.cli.base import NEW_FILE, OLD_FILE, commands
+from kernel.edges.cli import list_options, pass_app, reason_option
 from kernel.i18n import N_
 
 _TYPES = ("issued", "held", "released", "revoked")
@@ -31,34 +31,25 @@ def head(app: Any, out: Path | None) -> None:
 
 
 @log.command("heads", help=N_("Signed tree heads, newest first."))
-@limit_option
-@cursor_option
+@list_options
 @pass_app
-def heads(app: Any, limit: int, cursor: str) -> None:
-    from kernel.store.listing import Ask
-
-    page = app.ca.log.heads(app.principal, Ask(cursor=cursor, limit=limit))
+def heads(app: Any, ask: Any) -> None:
     columns = (N_("head"), N_("at"), N_("size"), N_("root_hash"), N_("log"))
-    app.out.rows([_head_row(one) for one in page.items], columns)
-    tell_more(app, page)
+    app.out.page(app.ca.log.heads(app.principal, ask).map(_head_row), columns)
 
 
 @log.command("entries", help=N_("Entries of the log, newest first."))
 @click.option("--serial", help=N_("Only those of this certificate."))
 @click.option("--type", "kind", type=click.Choice(_TYPES), help=N_("Only those of this kind."))
-@limit_option
-@cursor_option
+@list_options
 @pass_app
-def entries(app: Any, serial: str | None, kind: str | None, limit: int, cursor: str) -> None:
-    from kernel.store.listing import Ask
+def entries(app: Any, ask: Any, serial: str | None, kind: str | None) -> None:
+    page = app.ca.log.page(app.principal, ask.narrowed(serial=serial, type=kind))
+    app.out.page(page.map(_entry_row), (N_("entry"), N_("type"), N_("serial"), N_("at")))
 
-    ask = Ask(filters=given(serial=serial, type=kind), cursor=cursor, limit=limit)
-    page = app.ca.log.page(app.principal, ask)
-    rows = [
-        {"entry": one.number, "type": str(one.type), "serial": one.serial, "at": one.at} for one in page.items
-    ]
-    app.out.rows(rows, (N_("entry"), N_("type"), N_("serial"), N_("at")))
-    tell_more(app, page)
+
+def _entry_row(one: Any) -> dict[str, Any]:
+    return {"entry": one.number, "type": str(one.type), "serial": one.serial, "at": one.at}
 
 
 @log.command("download", help=N_("Write all entries that the newest head covers to a file, one a line."))

@@ -1,21 +1,17 @@
 """The extensions that all certificates of a profile share (RFC 5280 section 4.2), encoded by ``cryptography``. Pure."""
 
-from typing import TYPE_CHECKING
-
 from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID as Access
 
 from ca.encoding.crl import freshest_crl
 from ca.profiles.model import EXTENDED_USAGES, KEY_USAGES, Usage
+from ca.profiles.profile import Policy, Profile
 from ca.status.model import ListKind, Scope
-
-if TYPE_CHECKING:
-    from ca.profiles.profile import Policy, Profile
 
 Extensions = list[tuple[x509.ExtensionType, bool]]  # value, whether critical
 
 
-def constant_extensions(profile: "Profile") -> Extensions:
+def constant_extensions(profile: Profile) -> Extensions:
     """What does not depend on the CA either."""
     authority = profile.usage is Usage.AUTHORITY
     flags = {usage: usage in profile.key_usage for usage in KEY_USAGES}
@@ -33,11 +29,11 @@ def constant_extensions(profile: "Profile") -> Extensions:
     return found
 
 
-def _information(policy: "Policy") -> x509.PolicyInformation:
+def _information(policy: Policy) -> x509.PolicyInformation:
     return x509.PolicyInformation(x509.ObjectIdentifier(policy.oid), [policy.cps] if policy.cps else None)
 
 
-def pointers(profile: "Profile", scope: Scope, base: str) -> Extensions:
+def pointers(profile: Profile, scope: Scope, base: str) -> Extensions:
     """Where status and issuer are found (RFC 5280 4.2.1.13, 4.2.1.15, 4.2.2.1): the profile's addresses, or those at ``base``.
 
     The deltas of lists that are kept elsewhere are not ours to name.

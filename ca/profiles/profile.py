@@ -4,10 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from ca.profiles.extensions import Extensions, constant_extensions, pointers
 from ca.profiles.model import Lint, Usage
 from ca.profiles.rules import Attribute, NameRules, violation
-from ca.status.model import Scope
 from kernel.i18n import N_
 from kernel.pki.algorithms import Algorithm
 
@@ -78,11 +76,3 @@ class Profile:
                 algorithm=algorithm.name,
                 allowed=", ".join(sorted(self.keys)),
             )
-
-    def extensions(self) -> Extensions:
-        """The constant extensions with their criticality (RFC 5280 section 4.2)."""
-        return constant_extensions(self)
-
-    def pointers(self, authority_id: str, base: str, shard: int = 0) -> Extensions:
-        """Where status and issuer of a certificate of that CA are found; ``base`` is where the installation publishes."""
-        return pointers(self, Scope(authority_id, shard), base)

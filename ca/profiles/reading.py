@@ -7,9 +7,11 @@ from ipaddress import ip_network
 from typing import Any
 
 from ca.encoding.names import ATTRIBUTES
+from ca.profiles.extensions import constant_extensions, pointers
 from ca.profiles.model import Lint, Usage
 from ca.profiles.profile import Policy, Profile
 from ca.profiles.rules import EVERY_UNIT, Attribute, NameRules
+from ca.status.model import Scope
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.errors import Invalid
 from kernel.i18n import N_
@@ -43,7 +45,7 @@ def profile_of(document: Mapping[str, Any]) -> Profile:
         profile = _read(document)
         fault = _fault(profile)
         if not fault:  # OIDs and addresses are judged by their encoder
-            for value, _ in (*profile.extensions(), *profile.pointers("a", "http://a")):
+            for value, _ in (*constant_extensions(profile), *pointers(profile, Scope("a"), "http://a")):
                 value.public_bytes()
     except (KeyError, ValueError, TypeError, AttributeError, re.error) as error:
         fault = f"{type(error).__name__}: {error}"[:200]

@@ -3,16 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import AwareDatetime, Base64Bytes, Field, JsonValue
+from pydantic import Base64Bytes, Field, JsonValue
 
 from ca.bulk.choosing import Preview
 from ca.bulk.selection import Selection, serials_in
 from ca.bulk.store import Bulk, BulkRow
 from ca.model import Reason
-from ca.resources.certificates import RevocationReason
+from ca.resources.certificates import Revoke
 from ca.resources.labels import (
     REASON_LABELS,
-    REVOCATION_REASONS,
     authority_names,
     profile_titles,
     reason_name,
@@ -35,7 +34,7 @@ from kernel.edges.resources import (
     Verb,
 )
 from kernel.edges.shared import Reason as Reasoned
-from kernel.edges.shared import reason_field, unit_names
+from kernel.edges.shared import unit_names
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -106,17 +105,8 @@ class Look(_Select):
     """What would be touched."""
 
 
-class Propose(_Select):
-    code: RevocationReason = Field(
-        title=N_("What relying parties are told"), json_schema_extra={"labels": REVOCATION_REASONS}
-    )
-    invalid_since: AwareDatetime | None = Field(
-        None,
-        title=N_("Key doubtful since"),
-        description=N_("The CRL tells it, so that older signatures can be judged (invalidityDate)."),
-        json_schema_extra={"widget": "datetime"},
-    )
-    reason: str = reason_field()
+class Propose(Revoke, _Select):
+    """What is chosen, and why it is revoked."""
 
 
 def bulk_record(found: Bulk) -> BulkRecord:

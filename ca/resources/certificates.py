@@ -192,28 +192,14 @@ def preview(app: Any, principal: Principal, serial: str) -> list[str]:
 def _told(impact: Impact, app: Any, principal: Principal) -> list[str]:
     found = impact.certificate
     named = {"subject": common_name_of(found.subject), "unit": found.unit_name or found.unit}
+    kind = profile_titles(app, principal).get(found.profile, found.profile)
     lines = [
         translate(
             N_("%(subject)s of %(unit)s can use this certificate no more; it can not be undone."), **named
-        )
+        ),
+        translate(N_("Kind: %(profile)s"), profile=kind),
+        *_told_of_authority(impact),
     ]
-    lines.append(
-        translate(
-            N_("Kind: %(profile)s"), profile=profile_titles(app, principal).get(found.profile, found.profile)
-        )
-    )
-    if impact.authority:
-        lines.append(
-            translate(
-                N_("It is a CA's: %(count)s living certificates below it end with it."),
-                count=impact.subordinates,
-            )
-        )
-    for name, count in impact.below:
-        below = {"name": name, "count": count}
-        lines.append(
-            translate(N_("The CA %(name)s hangs on it, with %(count)s living certificates."), **below)
-        )
     if impact.places:
         seen = {"count": impact.places, "places": ", ".join(impact.seen)}
         lines.append(translate(N_("Seen at work at %(count)s places of the network: %(places)s"), **seen))
@@ -230,6 +216,16 @@ def _told(impact: Impact, app: Any, principal: Principal) -> list[str]:
     if impact.successor:
         lines.append(translate(N_("A newer certificate is in use: %(serial)s"), serial=impact.successor))
     return lines
+
+
+def _told_of_authority(impact: Impact) -> list[str]:
+    """What ends with the certificate of a CA."""
+    lines = []
+    if impact.authority:
+        ending = N_("It is a CA's: %(count)s living certificates below it end with it.")
+        lines.append(translate(ending, count=impact.subordinates))
+    hanging = N_("The CA %(name)s hangs on it, with %(count)s living certificates.")
+    return lines + [translate(hanging, name=name, count=count) for name, count in impact.below]
 
 
 def _pem(app: Any, principal: Principal, serial: str) -> File:

@@ -24,10 +24,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
-from ca.signer.checks import check_signable
-from ca.signer.memory import check_name, key_info
-from ca.signer.model import KeyInfo, KeyRole, Purpose, check_role
+from ca.signer.model import KeyInfo, KeyRole
 from ca.signer.passphrase import SALT_OCTETS, check_passphrase, derive
+from ca.signer.software import SoftwareKeys, check_name, key_info
 from kernel.canonical import canonical_json
 from kernel.errors import Conflict, IntegrityFailed, NotFound, Unavailable
 from kernel.i18n import N_
@@ -35,7 +34,7 @@ from kernel.pki import algorithms
 from kernel.secrets import write_private
 
 
-class KeyFileSigner:
+class KeyFileSigner(SoftwareKeys):
     """Keys in the file ``path``; the pass-phrase is asked for once, when the file is first read."""
 
     def __init__(self, path: Path, passphrase: str) -> None:
@@ -63,20 +62,6 @@ class KeyFileSigner:
         with self._lock:
             self._refresh()
             return [info for _, (info, _) in sorted(self._held.items())]
-
-    def key(self, name: str) -> KeyInfo:
-        return self._key(name)[0]
-
-    def sign(self, name: str, purpose: Purpose, tbs: bytes) -> bytes:
-        info, private = self._key(name)
-        row = algorithms.algorithm(info.algorithm)
-        check_signable(info, row, purpose, tbs)
-        return algorithms.sign(private, row, tbs)
-
-    def sign_digest(self, name: str, purpose: Purpose, digest: bytes) -> bytes:
-        info, private = self._key(name)
-        check_role(info, purpose)
-        return algorithms.sign_digest(private, algorithms.algorithm(info.algorithm), digest)
 
     def _key(self, name: str) -> tuple[KeyInfo, PrivateKeyTypes]:
         with self._lock:

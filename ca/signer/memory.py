@@ -1,38 +1,21 @@
 """Keys that live and die with the process; for tests and drills."""
 
-import re
 import secrets
 from collections.abc import Sequence
 
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ca.signer.checks import check_signable
 from ca.signer.guard import Guarded
-from ca.signer.model import WHERE_POSSIBLE, ApprovalRules, KeyInfo, KeyRole, Purpose, check_role
+from ca.signer.model import WHERE_POSSIBLE, ApprovalRules, KeyInfo, KeyRole
+from ca.signer.software import SoftwareKeys, check_name, key_info
 from ca.signer.warrant import Credential
 from kernel.clock import Clock
-from kernel.errors import Conflict, Invalid, NotFound
+from kernel.errors import Conflict, NotFound
 from kernel.i18n import N_
 from kernel.pki import algorithms
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,59}")
 
-
-def check_name(name: str) -> None:
-    """Key names are small and plain: they appear in file entries, records and messages."""
-    if not _NAME.fullmatch(name):
-        raise Invalid(
-            N_("%(name)s is no name for a key."), mend=N_("Use a-z, 0-9, dot and hyphen."), name=name[:80]
-        )
-
-
-def key_info(name: str, role: KeyRole, algorithm: str, private: PrivateKeyTypes) -> KeyInfo:
-    spki = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return KeyInfo(name, role, algorithm, spki)
-
-
-class MemoryKeys:
+class MemoryKeys(SoftwareKeys):
     """Keys in memory."""
 
     def __init__(self) -> None:
@@ -49,20 +32,6 @@ class MemoryKeys:
 
     def keys(self) -> Sequence[KeyInfo]:
         return [info for _, (info, _) in sorted(self._held.items())]
-
-    def key(self, name: str) -> KeyInfo:
-        return self._key(name)[0]
-
-    def sign(self, name: str, purpose: Purpose, tbs: bytes) -> bytes:
-        info, private = self._key(name)
-        row = algorithms.algorithm(info.algorithm)
-        check_signable(info, row, purpose, tbs)
-        return algorithms.sign(private, row, tbs)
-
-    def sign_digest(self, name: str, purpose: Purpose, digest: bytes) -> bytes:
-        info, private = self._key(name)
-        check_role(info, purpose)
-        return algorithms.sign_digest(private, algorithms.algorithm(info.algorithm), digest)
 
     def _key(self, name: str) -> tuple[KeyInfo, PrivateKeyTypes]:
         if name not in self._held:

@@ -19,8 +19,8 @@ from pkcs11 import exceptions as faults
 
 from ca.signer.checks import check_signable
 from ca.signer.cryptoki import REFUSALS, Lease, TokenPool
-from ca.signer.memory import check_name
 from ca.signer.model import KeyInfo, KeyRole, Purpose, check_role
+from ca.signer.software import check_name
 from ca.signer.tokenindex import Entry, TokenIndex
 from kernel.errors import Conflict, IntegrityFailed, NotFound, Unavailable
 from kernel.i18n import N_

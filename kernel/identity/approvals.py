@@ -127,19 +127,11 @@ class Approvals:
         approval = self.get(uow, approval_id)
         self._check(approval, principal, approve, reason)
         now = self._clock.now()
-        vote = {
-            "approval": approval_id,
-            "person": principal.id,
-            "approve": approve,
-            "reason": reason,
-            "at": now,
-        }
-        uow.execute(approval_votes.insert().values(vote))
+        cast = {"approval": approval_id, "person": principal.id}
+        uow.execute(approval_votes.insert().values(**cast, approve=approve, reason=reason, at=now))
         if signed is not None:
             kept = {"document": signed.document.decode(), "signature": signed.signature}
-            uow.execute(
-                approval_signatures.insert().values(approval=approval_id, person=principal.id, **kept)
-            )
+            uow.execute(approval_signatures.insert().values(**cast, **kept))
         state = self._state_after(approval, approve)
         if state is not ApprovalState.PENDING:
             done = approvals.update().where(approvals.c.id == approval_id)
@@ -147,22 +139,10 @@ class Approvals:
         details = {"approve": approve, "digest": approval.digest, "state": str(state)}
         if signed is not None:
             details["signature"] = sha256_hex(signed.signature)
-        uow.audit(
-            principal,
-            AuditAction.APPROVAL_DECIDE,
-            approval.subject,
-            unit=approval.unit,
-            reason=reason,
-            details=details,
-        )
-        uow.emit(
-            Event(
-                EventKind.APPROVAL_DECIDED,
-                approval.subject,
-                {"approval": approval_id, "state": str(state)},
-                approval.unit,
-            )
-        )
+        about, unit = approval.subject, approval.unit
+        uow.audit(principal, AuditAction.APPROVAL_DECIDE, about, unit=unit, reason=reason, details=details)
+        told = {"approval": approval_id, "state": str(state)}
+        uow.emit(Event(EventKind.APPROVAL_DECIDED, about, told, unit))
         return self.get(uow, approval_id)
 
     def _check(self, approval: Approval, principal: Principal, approve: bool, reason: str) -> None:

@@ -18,6 +18,7 @@ from ca.issuance import Issuance
 from ca.model import Authority, AuthorityKind, AuthorityState, Certificate
 from ca.ports import Signer
 from ca.profiles import Profile, Profiles
+from ca.profiles.extensions import constant_extensions
 from ca.signer.model import KeyInfo, KeyRole
 from ca.status.making import ListMaker
 from ca.writing import Wanted, self_signed
@@ -87,7 +88,7 @@ class Tools:
         now = self.clock.now()
         draft = self_signed(Wanted(profile, profile.complete_subject(subject), (), spki, ""), row, now)
         name = draft.name.public_bytes()
-        constant = b"".join(encoding.encode_extension(*one) for one in profile.extensions())
+        constant = b"".join(encoding.encode_extension(*one) for one in constant_extensions(profile))
         shape = RootShape(name, constant, draft.serial, draft.not_before, draft.not_after)
         return Order(OrderKind.ROOT, kind, key, offline, root=shape)
 

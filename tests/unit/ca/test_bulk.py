@@ -22,7 +22,7 @@ from kernel.store.listing import Ask
 from tests.unit.ca.conftest import World, on_both
 from tests.unit.ca.relying import crl_of
 from tests.unit.ca.test_inventory import add_range, ours, scan
-from tests.unit.ca.tls_servers import served
+from tests.unit.ca.tls_servers import declare_loopback, served
 
 
 def issued(world: World, *names: str) -> list[Certificate]:
@@ -96,6 +96,7 @@ def test_certificates_are_chosen_by_where_they_were_seen_and_by_key(
 ) -> None:
     mine, serial = ours(world)
     with served(mine, tmp_path) as port:
+        declare_loopback(world)
         add_range(world, port)
         scan(world, clock)
         found = world.ca.bulk.preview(world.officer, Selection(hosts=("127.0.0.1",)))

@@ -127,8 +127,8 @@ def test_a_long_list_is_read_page_by_page(world: World, at: Any) -> None:
     officer = at(world.officer)
     first = CliRunner().invoke(commands, ["requests", "--waiting", "--limit", "2"], obj=officer)
     assert [one["id"] for one in json.loads(first.stdout)] == filed[:0:-1]
-    cursor = first.stderr.split("--cursor ")[1].strip()
-    assert [one["id"] for one in officer.run("requests", "--waiting", "--cursor", cursor)] == [filed[0]]
+    cursor = first.stderr.split("--after ")[1].split()[0]
+    assert [one["id"] for one in officer.run("requests", "--waiting", "--after", cursor)] == [filed[0]]
 
 
 def test_a_renewal_waits_for_its_approval(world: World, at: Any) -> None:

@@ -26,7 +26,7 @@ from kernel.store.listing import Ask
 from tests.unit.ca.conftest import World, on_both
 from tests.unit.ca.foreign import Foreign
 from tests.unit.ca.signing import server_csr
-from tests.unit.ca.tls_servers import Identity, self_signed, served
+from tests.unit.ca.tls_servers import Identity, declare_loopback, self_signed, served
 
 
 @pytest.fixture
@@ -37,9 +37,7 @@ def stack() -> Iterator[ExitStack]:
 
 @pytest.fixture(autouse=True)
 def this_machine(world: World) -> None:
-    """The servers of these tests are here; nobody looks at loopback unless the register declares it."""
-    zone = Zone("here", "本机", Network.INTERNET, ("127.0.0.0/8",))
-    world.ca.inventory._register.put_zone(_network_admin(), zone)
+    declare_loopback(world)
 
 
 def scan(world: World, clock: FixedClock) -> None:

@@ -14,18 +14,16 @@ from ca.cli import commands
 from ca.inventory.service import SCAN
 from ca.jobs import handlers
 from ca.service import CaService
-from kernel.assets.model import Network, Zone
 from kernel.clock import FixedClock
 from kernel.edges.cli import Output
 from kernel.identity.access import Access
-from kernel.identity.model import Principal, Role
+from kernel.identity.model import Principal
 from kernel.jobs.queue import JobQueue
 from kernel.pki.pem import certificate_pem
-from tests.conftest import person
 from tests.unit.ca.conftest import World
 from tests.unit.ca.foreign import Foreign
 from tests.unit.ca.signing import blank_pdf, cms, make_signer, signed_pdf
-from tests.unit.ca.tls_servers import self_signed, served
+from tests.unit.ca.tls_servers import declare_loopback, self_signed, served
 
 
 @dataclass
@@ -111,8 +109,7 @@ def test_the_inventory_from_range_to_finding(
     world: World, at: Any, clock: FixedClock, tmp_path: Path
 ) -> None:
     officer = at(world.officer)
-    zone = Zone("here", "本机", Network.INTERNET, ("127.0.0.0/8",))
-    world.ca.inventory._register.put_zone(person("admin", Role.NETWORK_ADMINISTRATOR), zone)
+    declare_loopback(world)
     with served(self_signed("a"), tmp_path) as port:
         new = ["--name", "机房", "--unit", "u_county", "--port", str(port), "--reason", "盘点"]
         made = officer.run("inventory", "add-range", "127.0.0.1/32", *new)

@@ -15,7 +15,18 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from kernel.assets.model import Network, Zone
+from kernel.identity.model import Role
+from tests.conftest import person
+from tests.unit.ca.conftest import World
+
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+def declare_loopback(world: World) -> None:
+    """The servers are on this machine, and nobody looks at loopback unless the register declares it."""
+    zone = Zone("here", "本机", Network.INTERNET, ("127.0.0.0/8",))
+    world.ca.inventory._register.put_zone(person("network-admin", Role.NETWORK_ADMINISTRATOR), zone)
 
 
 @dataclass(frozen=True)
