@@ -29,6 +29,15 @@ _RANGE = (N_("id"), N_("name"), N_("network"), N_("ports"), N_("unit"), N_("enab
 _ENDPOINT = (N_("id"), N_("subject"), N_("origin"), N_("faults"), N_("not_after"), N_("unit"))
 _FINDING = (N_("id"), N_("endpoint"), N_("fault"), N_("severity"), N_("state"), N_("subject"), N_("unit"))
 _BULK = (N_("id"), N_("state"), N_("total"), N_("done"), N_("refused"), N_("note"), N_("proposed_at"))
+_PREVIEW = (
+    N_("total"),
+    N_("profiles"),
+    N_("units"),
+    N_("endpoints"),
+    N_("accounts"),
+    N_("left_out"),
+    N_("sample"),
+)
 port_option = click.option(
     "--port", "ports", type=click.IntRange(1, 65535), multiple=True, help=N_("Port; may be repeated.")
 )
@@ -46,6 +55,10 @@ def ranges(app: Any, ask: Any) -> None:
     app.out.page(app.ca.inventory.ranges.page(app.principal, ask).map(vars), _RANGE)
 
 
+def _range_row(found: Any) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in _RANGE}
+
+
 @inventory.command("add-range", help=N_("Have a network looked at every night."))
 @click.argument("network")
 @click.option("--name", required=True, help=N_("What people call it."))
@@ -57,7 +70,7 @@ def add_range(app: Any, network: str, name: str, unit: str, ports: tuple[int, ..
     made = app.ca.inventory.ranges.add(
         app.principal, name=name, network=network, ports=ports or (443,), unit=unit, reason=reason
     )
-    app.out.record(vars(made))
+    app.out.record(_range_row(made))
 
 
 @inventory.command("change-range", help=N_("Another name, other ports, or left out for a time."))
@@ -79,7 +92,7 @@ def change_range(
         enabled=old.enabled if enabled is None else enabled,
         reason=reason,
     )
-    app.out.record(vars(changed))
+    app.out.record(_range_row(changed))
 
 
 @inventory.command("remove-range", help=N_("Look at it no more."))
@@ -97,7 +110,7 @@ def remove_range(app: Any, range_id: str, reason: str) -> None:
 @click.argument("range_ids", nargs=-1)
 @pass_app
 def scan(app: Any, range_ids: tuple[str, ...]) -> None:
-    app.out.record({"job": app.ca.inventory.request(app.principal, range_ids)})
+    app.out.record({N_("job"): app.ca.inventory.request(app.principal, range_ids)})
 
 
 def _endpoint_row(found: Any) -> dict[str, Any]:
@@ -195,7 +208,8 @@ def _bulk_row(found: Any) -> dict[str, Any]:
 @_selecting
 @pass_app
 def look(app: Any, **chosen: Any) -> None:
-    app.out.record(vars(app.ca.bulk.preview(app.principal, _selection(**chosen))))
+    found = app.ca.bulk.preview(app.principal, _selection(**chosen))
+    app.out.record({name: getattr(found, name) for name in _PREVIEW})
 
 
 @bulk.command("propose", help=N_("Propose to revoke exactly what fits now; prints the proposal."))

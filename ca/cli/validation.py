@@ -44,7 +44,7 @@ def _row(found: Any) -> dict[str, Any]:
     names = ("id", "kind", "name", "digest", "verdict", "reason")
     row = {name: getattr(found, name) for name in names} | {"told": summary(found.report)}
     times = {name: getattr(found, name) for name in ("purpose", "at", "asked_at", "evidence")}
-    return row | times | {"asked_by": found.asker or found.asked_by}
+    return row | times | {N_("asked_by"): found.asker or found.asked_by}
 
 
 def _tell(app: Any, found: Any) -> None:
