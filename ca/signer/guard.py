@@ -30,7 +30,7 @@ from kernel.i18n import N_
 from kernel.pki.algorithms import Algorithm, algorithm
 from kernel.pki.der import MalformedDer
 
-_REMEMBERED = 200_000  # serials signed in this run, the newest; 40 MB at most
+_REMEMBERED = 200_000  # serials and approved requests signed in this run, the newest; 40 MB at most
 
 
 class Guarded:
@@ -50,7 +50,7 @@ class Guarded:
         self._rules = rules
         self._clock = clock or SystemClock()
         self._known: dict[str, KeyInfo] = {}
-        self._signed: OrderedDict[tuple[str, int], bytes] = OrderedDict()
+        self._signed: OrderedDict[tuple[str, int | str], bytes] = OrderedDict()
         self._lock = Lock()
 
     def generate(self, name: str, role: KeyRole, algorithm: str) -> KeyInfo:
@@ -136,20 +136,28 @@ class Guarded:
                     self._officers.add(key.name, serial)
         except FAULTS as error:
             raise refused(key, Purpose.CERTIFICATE) from error
-        self._check_serial(key, serial, bytes.fromhex(header["digest"]))
-
-    def _check_serial(self, key: KeyInfo, serial: int, digest: bytes) -> None:
-        """A serial stands for one certificate: other bytes with the same one are refused (RFC 5280 section 4.1.2.2)."""
-        with self._lock:
-            before = self._signed.setdefault((key.name, serial), digest)
-            if len(self._signed) > _REMEMBERED:
-                self._signed.popitem(last=False)
-        if before != digest:
+        digest = bytes.fromhex(header["digest"])
+        if header.get("approvals") and not self._first(key, str(header["request"]), digest):
+            raise SigningRefused(
+                N_("What officers approved was signed already, as another certificate."),
+                mend=N_("File a request anew; it is approved anew."),
+                place=key.name,
+            )
+        if not self._first(key, serial, digest):
             raise SigningRefused(
                 N_("Another certificate with the serial %(serial)s was signed already."),
                 place=key.name,
                 serial=f"{serial:032x}",
             )
+
+    def _first(self, key: KeyInfo, mark: int | str, digest: bytes) -> bool:
+        """Whether nothing else was signed under this mark. A serial (RFC 5280 section 4.1.2.2), and a request that officers
+        approved, stand for one certificate; the very same bytes again are the same one, after a crash."""
+        with self._lock:
+            before = self._signed.setdefault((key.name, mark), digest)
+            if len(self._signed) > _REMEMBERED:
+                self._signed.popitem(last=False)
+        return before == digest
 
 
 def _joined(pieces: Iterable[Octets]) -> bytes:

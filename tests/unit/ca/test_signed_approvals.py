@@ -392,3 +392,23 @@ def test_an_automatic_profile_is_issued_where_the_signer_s_own_setting_names_its
         strict.ca.issuance.sign(token, strict.officer)
     strict.signer._rules = ApprovalRules(Signing.REQUIRED, frozenset(one.oid for one in profile.policies))
     assert strict.ca.issuance.sign(token, strict.officer).state is State.ISSUED
+
+
+def test_what_was_approved_becomes_one_certificate(strict: World, li: Officer) -> None:
+    """Whoever holds console and database can not have a revoked certificate made anew from the approvals there."""
+    from ca.tables import certificates
+    from ca.writing import Wanted
+
+    request = strict.request()
+    issued = approve(strict, li, request.id)
+    assert isinstance(issued, Certificate)
+    strict.ca.lifecycle.revoke(strict.second, issued.serial, Reason.KEY_COMPROMISE, "丢失")
+    with strict.ca.database.begin() as uow:
+        uow.execute(certificates.update().where(certificates.c.request == request.id).values(request=None))
+        given = strict.ca.registration._signatures.given(uow, request)
+        profile = strict.ca.profiles.get(request.profile)
+        wanted = Wanted(profile, request.subject, request.names, request.spki, request.unit, request.id)
+        authority = next(one for one in strict.ca.authorities() if one.parent is not None)
+        token = strict.ca.issuance.prepare(uow, strict.officer, authority, replace(wanted, approvals=given))
+    with pytest.raises(SigningRefused, match="signed already"):
+        strict.ca.issuance.sign(token, strict.officer)
