@@ -59,7 +59,7 @@ MEANINGS = {
     "m": {"assign-to-me", "take"},
     "c": {"case", "remediate"},
     "o": {"assess", "check", "collect", "poll", "run", "scan"},
-    "e": {"change", "decide"},
+    "e": {"change", "decide", "propose"},
     "d": {"done", "finish", "fixed"},
     "h": {"hold"},
     "l": {"release"},
