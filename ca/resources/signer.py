@@ -181,7 +181,6 @@ SIGNERS = Resource(
             _begin,
             NewShares,
             when=lambda record: record.state == "active" and not record.renewal,
-            key="w",
             choices={"officers": _officers},
             explain=N_(
                 "Every officer collects a share on the command line and keeps it under a pass-phrase of their own. "

@@ -55,7 +55,7 @@ def test_units_and_people_are_shown_by_their_names(console: Console) -> None:
 
 MEANINGS = {
     "a": {"acknowledge", "approve", "confirm", "accept"},
-    "x": {"close", "reject", "except", "void"},
+    "x": {"close", "reject", "except", "void", "deactivate"},
     "m": {"assign-to-me", "take"},
     "c": {"case", "remediate"},
     "o": {"assess", "check", "collect", "poll", "run", "scan"},
