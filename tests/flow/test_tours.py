@@ -15,6 +15,7 @@ from console.commands.session import demo_secrets
 pytestmark = pytest.mark.web
 HOME = "https://127.0.0.1:8443"
 Enter = Callable[[str], Page]
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64) + b"IEND\xaeB`\x82"  # a scan's beginning and end
 
 
 @pytest.fixture
@@ -100,8 +101,12 @@ def test_the_registrar_files_a_request_and_the_officer_issues_and_revokes(enter:
     form.get_by_label("组织（O）").fill("临江县大数据中心")
     form.get_by_label("电子邮件地址").fill("wang.xm@city.gov.cn")
     form.get_by_label("申请人身份核验情况").fill("身份证原件核对无误")
+    form.locator("[name=paper]").set_input_files(
+        {"name": "身份证.png", "mimeType": "image/png", "buffer": PICTURE}
+    )
     form.get_by_role("button", name="提交申请", exact=True).click()
     expect(page.get_by_role("main")).to_contain_text("王小明")
+    expect(page.get_by_role("main")).to_contain_text("身份证.png")
     request = page.url.rsplit("/", 1)[1]
 
     officer = enter("li.na")
@@ -120,6 +125,35 @@ def test_the_registrar_files_a_request_and_the_officer_issues_and_revokes(enter:
     dialog(officer, "吊销证书")
     done(officer, "吊销")
     expect(officer.get_by_role("main")).to_contain_text("已吊销")
+
+
+def test_the_registrar_tries_a_spreadsheet_and_the_officer_validates_a_certificate(
+    enter: Enter, serving: Path
+) -> None:
+    page = enter("liu.yang")
+    go(page, "证书", "批量申请")
+    page.get_by_role("link", name="批量提交申请").first.click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("证书模板").select_option(label="人员证书")
+    rows = (
+        "组织,通用名称,电子邮件\n临江县大数据中心,赵一,zhao@city.gov.cn\n临江县大数据中心,,qian@city.gov.cn\n"
+    )
+    form.locator("[name=file]").set_input_files(
+        {"name": "花名册.csv", "mimeType": "text/csv", "buffer": rows.encode()}
+    )
+    form.get_by_label("申请人身份核验情况").fill("花名册经人事部门核对")
+    dialog(page, "批量提交申请")
+    expect(page.get_by_role("main")).to_contain_text("1 行无误，1 处错误")
+
+    officer = enter("li.na")
+    go(officer, "机构、模板与密钥", "证书认证机构")
+    officer.get_by_role("link", name=re.compile("根 CA$")).first.click()
+    expect(officer.get_by_role("main")).to_contain_text("CA 层次")
+    go(officer, "存证与验证", "验证证书与文件")
+    officer.get_by_role("link", name="验证证书", exact=True).first.click()
+    officer.get_by_role("dialog").locator("[name=file]").set_input_files(serving / "tls" / "console.pem")
+    dialog(officer, "验证证书")
+    expect(officer.get_by_role("main")).to_contain_text("吊销状态")
 
 
 def test_the_network_administrator_takes_on_a_finding_and_sees_the_network(enter: Enter) -> None:
@@ -212,6 +246,11 @@ def test_the_auditor_verifies_follows_an_object_and_exports(enter: Enter, tmp_pa
     taken.value.save_as(tmp_path / "audit.jsonl")
     first = (tmp_path / "audit.jsonl").read_text(encoding="utf-8").splitlines()[0]
     assert {"body", "previous", "hash"} <= set(json.loads(first))
+    go(page, "存证与验证", "透明日志：树头")
+    page.get_by_role("link", name="核对日志").click()
+    dialog(page, "核对日志")
+    done(page, "核对")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("透明日志")
 
 
 def test_the_system_administrator_makes_an_account_whose_password_is_shown_once(enter: Enter) -> None:
