@@ -3,11 +3,11 @@
 from flask import Flask, g, request
 from flask_wtf.csrf import validate_csrf
 
-from kernel.edges.limits import Buckets
 from console.api.problems import TooOften
 from console.compose.app import App
 from console.web.language import COOKIE as LANGUAGE_COOKIE
 from console.web.security import COOKIE
+from kernel.edges.limits import Buckets
 from kernel.errors import NotPermitted, Unauthenticated
 from kernel.i18n import LANGUAGES, N_, normalise_language, set_language
 from kernel.identity.model import Principal

@@ -185,8 +185,8 @@ class Verb:
     ids, input)`` with an outcome or an error for each (where that is cheaper), or by ``together(app, principal, ids, input)``
     as one act. With ``by`` and ``shape`` the console asks only for what fits what was chosen first; programs send
     ``input``, and ``run`` understands both. ``key``: its key in lists and detail, the same for the same meaning in every room:
-    a take on, approve; x close, reject, except, void; m make it mine; c hand on to a case or for mending; o do it now; e change;
-    d done; v verify; w write.
+    a take on, approve; x close, reject, except, void; m make it mine; c hand on to a case or for mending; o do it now;
+    e change; d done; v verify; w write.
     """
 
     name: str

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from kernel.edges.limits import Buckets
 from console.web.language import COOKIE as LANGUAGE_COOKIE
 from console.web.security import COOKIE
+from kernel.edges.limits import Buckets
 from kernel.identity.model import Role
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask
