@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import structlog
+
 from ca.encoding import ocsp
 from ca.model import CertificateStatus
 from ca.ports import Signer
@@ -16,12 +18,13 @@ from ca.signer.model import Purpose
 from ca.status import store
 from ca.status.speakers import Speaker, Speakers, look
 from kernel.clock import Clock
-from kernel.errors import Unavailable
+from kernel.errors import Unavailable, WeichengError
 from kernel.pki import der
 from kernel.store import Database
 
 VALIDITY = timedelta(hours=12)
 RENEWED = VALIDITY / 2  # a prepared answer that is older is made anew
+_log = structlog.get_logger("ca")
 PREPARED = "sha1"  # the digest of the CertIDs that answers are prepared for: RFC 5019 section 2.1.1
 
 
@@ -173,7 +176,10 @@ class Responder:
         for key, asked in by_key.items():
             try:
                 signatures = self._signer.sign_many(key, Purpose.OCSP, [one.tbs for one in asked])
-            except Unavailable:
+            except (
+                WeichengError
+            ) as error:  # those of other CAs, asked for at the same moment, are not the worse for it
+                _log.warning("ocsp answers not signed", key=key, error=error.text("en"))
                 continue
             for one, signature in zip(asked, signatures, strict=True):
                 octets = ocsp.response(one.tbs, one.speaker.algorithm, signature, one.speaker.certificate)

@@ -3,6 +3,7 @@
 import base64
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
@@ -18,6 +19,7 @@ from ca.status.desk import Desk
 from ca.web import StatusSite
 from kernel.clock import FixedClock
 from kernel.edges.public import Answer, Asked
+from kernel.errors import NotFound
 from kernel.pki import der
 from tests.unit.ca.conftest import World, on_both
 from tests.unit.ca.relying import ask, request
@@ -154,6 +156,21 @@ def test_whoever_pads_requests_fills_no_memory(world: World) -> None:
     desk = Desk(world.ca.responder, world.ca.clock)
     assert told(desk.answers([padded])[0]).certificate_status is GOOD
     assert desk.quick(padded) is None
+
+
+def test_a_key_that_is_missing_is_an_answer_and_no_failure_of_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issued = world.issue()
+
+    def missing(*_asked: object) -> list[bytes]:
+        raise NotFound("There is no key %(name)s.", name="ocsp")
+
+    monkeypatch.setattr(world.ca.responder, "_signer", SimpleNamespace(sign_many=missing))
+    answers = Desk(world.ca.responder, world.ca.clock).answers(
+        [posted(world, issued.serial, b"n" * 16), Asked("POST", "/ocsp", b"garbage")]
+    )
+    assert [told(one).response_status.name for one in answers] == ["TRY_LATER", "MALFORMED_REQUEST"]
 
 
 def test_answers_by_get_say_how_long_they_may_be_kept(world: World, clock: FixedClock) -> None:
