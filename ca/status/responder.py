@@ -176,9 +176,10 @@ class Responder:
         for key, asked in by_key.items():
             try:
                 signatures = self._signer.sign_many(key, Purpose.OCSP, [one.tbs for one in asked])
-            except (
-                WeichengError
-            ) as error:  # those of other CAs, asked for at the same moment, are not the worse for it
+            except Unavailable:
+                continue
+            except WeichengError as error:
+                # those of other CAs, asked for at the same moment, are not the worse for it
                 _log.warning("ocsp answers not signed", key=key, error=error.text("en"))
                 continue
             for one, signature in zip(asked, signatures, strict=True):
