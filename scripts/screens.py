@@ -64,7 +64,6 @@ SCREENS: tuple[Screen, ...] = (
     Screen("ca-authority", "li.na", "/ca/authorities", first=True),
     Screen("ca-ceremony", "chen.jie", "/ca/ceremonies", first=True),
     Screen("ca-profile-version", "chen.jie", "/ca/profile-versions", first=True),
-    Screen("ca-keys", "chen.jie", "/ca/keys"),
     Screen("ca-tree-head", "zhang.min", "/ca/tree-heads", first=True),
     Screen("ca-validation", "li.na", "/ca/validations", first=True),
     Screen("ca-inventory-dark", "huang.qiang", "/ca/inventory", theme="dark"),
