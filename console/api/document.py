@@ -151,7 +151,9 @@ def _good(operation: Operation, status: str, text: str, schemas: Schemas) -> dic
 
 def _refusals(operation: Operation) -> list[int]:
     acts = REFUSED_ACTS if operation.method == "POST" else ()
-    return sorted({*REFUSED, *acts, *((412,) if operation.kind is Kind.ACT else ())})
+    # a file may not be made yet (409); an act may be on what has changed meanwhile (412)
+    more = {Kind.ACT: (412,), Kind.FILE: (409,)}.get(operation.kind, ())
+    return sorted({*REFUSED, *acts, *more})
 
 
 def _statuses(found: Iterable[Operation]) -> list[int]:
