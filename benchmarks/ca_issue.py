@@ -2,8 +2,10 @@
 
 Ours: profile rules and read-back of every certificate, keys in a process of their own, the intent and the certificate each
 committed (SQLite, synchronous), audit chain, evidence and transparency log's queue. One request at a time, and fifty CSRs in
-one request. Peers on the same CSRs: step-ca with its database and one-time tokens, over HTTPS; cfssl without a database, over
-HTTP, asking nobody who they are. Mark: 1.5 times step-ca; the ratio to cfssl is told beside it.
+one request. What the worker does of it later (numbering the log, sealing evidence) is not counted.
+
+Peers on the same CSRs: step-ca with its database and one-time tokens, over HTTPS; cfssl without a database, over HTTP, asking
+nobody who they are. Mark: 1.5 times step-ca; the ratio to cfssl is told beside it.
 """
 
 import base64
@@ -126,7 +128,7 @@ def _token(ca: ServedCa) -> str:
 
 @contextmanager
 def _web(ca: ServedCa, folder: Path) -> Iterator[tuple[int, ssl.SSLContext, list[int]]]:
-    """``weicheng serve web`` with one worker, so that the other side of the comparison has the same."""
+    """``weicheng serve web`` as it is installed: a parent and its worker processes, all of them counted."""
     issuer("127.0.0.1").write(folder, "web")
     port = free_port()
     environment = ca.environment | {

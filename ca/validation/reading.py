@@ -15,7 +15,8 @@ from kernel.i18n import N_
 T = TypeVar("T")
 MOST_CERTIFICATES = 500
 MOST_OCTETS = 64 * 2**20
-# what asn1crypto and cryptography raise over octets that are no such structure
+# what asn1crypto and cryptography raise over octets that are no such structure, and (NotImplementedError) certvalidator over
+# kinds of names, CRLs and signatures that it does not know
 BROKEN = (
     ValueError,
     TypeError,
