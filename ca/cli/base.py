@@ -10,6 +10,8 @@ import click
 from kernel.edges.cli import group
 from kernel.i18n import N_, translate
 
+EXIT_INVALID, EXIT_PARTIAL, EXIT_NOT_VALID = 2, 3, 7  # 7: what was checked is not what it should be
+
 commands = group("ca", N_("Certificates: request, approve, revoke, status."))
 
 COLUMNS = (N_("serial"), N_("subject"), N_("profile"), N_("state"), N_("not_after"), N_("unit"))

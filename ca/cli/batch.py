@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ca.cli.base import NEW_FILE, OLD_FILE, commands
+from ca.cli.base import EXIT_PARTIAL, NEW_FILE, OLD_FILE, commands
 from kernel.edges.cli import group, list_options, pass_app, reason_option
 from kernel.i18n import N_, translate
 
@@ -54,7 +54,7 @@ def template(app: Any, profile: str, file: Path) -> None:
 @_unit
 @_evidence
 @pass_app
-def check(app: Any, profile: str, file: Path, unit: str, evidence: str) -> Any:
+def check(app: Any, profile: str, file: Path, unit: str, evidence: str) -> int:
     trial = app.ca.registration.batches.check(app.principal, _asked(profile, file, unit, evidence))
     rows = [
         {
@@ -67,6 +67,7 @@ def check(app: Any, profile: str, file: Path, unit: str, evidence: str) -> Any:
     ]
     app.out.note(N_("%(good)s rows are good, %(bad)s faults."), good=trial.good, bad=len(rows))
     app.out.rows(rows, (N_("row"), N_("column"), N_("fault"), N_("how_to_mend")))
+    return EXIT_PARTIAL if rows else 0
 
 
 @batches.command("file", help=N_("File a table whose rows are all good; the worker files its requests."))

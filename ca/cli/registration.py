@@ -8,6 +8,8 @@ import click
 
 from ca.cli.base import (
     COLUMNS,
+    EXIT_INVALID,
+    EXIT_PARTIAL,
     NEW_FILE,
     OLD_FILE,
     PAPER_COLUMNS,
@@ -223,7 +225,7 @@ def hold_by_phone(app: Any, serial: str, reason: str) -> None:
 @click.option("--evidence", required=True, help=N_("How the applicant's identity was checked."))
 @click.option("--pem", type=NEW_FILE, help=N_("Also write the certificates to this file."))
 @pass_app
-def issue(app: Any, profile: str, file: Path, unit: str, evidence: str, pem: Path | None) -> None:
+def issue(app: Any, profile: str, file: Path, unit: str, evidence: str, pem: Path | None) -> int:
     from ca.registration.automatic import split_csrs
     from kernel.errors import WeichengError
     from kernel.pki.pem import certificate_pem
@@ -235,6 +237,9 @@ def issue(app: Any, profile: str, file: Path, unit: str, evidence: str, pem: Pat
     if pem is not None:
         pem.write_bytes(b"".join(certificate_pem(one.der) for one in issued))
     app.out.rows([_outcome(one) for one in outcomes], (N_("serial"), N_("subject"), N_("fault")))
+    if len(issued) == len(outcomes):
+        return 0
+    return EXIT_PARTIAL if issued else EXIT_INVALID
 
 
 def _outcome(found: Any) -> dict[str, str]:

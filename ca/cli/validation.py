@@ -1,13 +1,12 @@
 """`weicheng ca`: what relying parties ask, and whom officers trust."""
 
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ca.cli.base import NEW_FILE, OLD_FILE, commands, in_utc
+from ca.cli.base import EXIT_NOT_VALID, NEW_FILE, OLD_FILE, commands, in_utc
 from kernel.edges.cli import list_options, pass_app, reason_option
 from kernel.i18n import N_
 
@@ -47,7 +46,7 @@ def _row(found: Any) -> dict[str, Any]:
     return row | times | {N_("asked_by"): found.asker or found.asked_by}
 
 
-def _tell(app: Any, found: Any) -> None:
+def _tell(app: Any, found: Any) -> int:
     """The report; what is not valid ends with status 7, so that scripts can ask."""
     from ca.validation.report import lines
 
@@ -56,8 +55,7 @@ def _tell(app: Any, found: Any) -> None:
     else:
         app.out.record(_row(found))
         app.out.rows(lines(found.report), (N_("certificate"), N_("check"), N_("outcome"), N_("detail")))
-    if found.verdict != "valid":
-        sys.exit(7)
+    return 0 if found.verdict == "valid" else EXIT_NOT_VALID
 
 
 @commands.command(
@@ -85,12 +83,12 @@ def validate(
     intermediates: Path | None,
     crls: Path | None,
     **more: Any,
-) -> None:
+) -> int:
     from ca.validation.model import Purpose
 
     more |= {"purpose": Purpose(purpose), "revocation": not no_revocation}
     asked = _asked(file, at, intermediates, crls, **more)
-    _tell(app, app.ca.validations.certificate(app.principal, file.read_bytes(), asked))
+    return _tell(app, app.ca.validations.certificate(app.principal, file.read_bytes(), asked))
 
 
 @commands.command("verify-document", help=N_("Are the signatures of a PDF or CMS file to be believed?"))
@@ -113,12 +111,14 @@ def verify_document(
     intermediates: Path | None,
     crls: Path | None,
     keep: bool,
-) -> None:
+) -> int:
     from ca.validation.content import Content
 
     asked = _asked(file, at, intermediates, crls, keep=keep)
     beside = signature.read_bytes() if signature else b""
-    _tell(app, app.ca.validations.document(app.principal, Content.of_file(file), asked, signature=beside))
+    return _tell(
+        app, app.ca.validations.document(app.principal, Content.of_file(file), asked, signature=beside)
+    )
 
 
 @commands.command("verify-timestamp", help=N_("Is a time-stamp over this file to be believed?"))
@@ -137,12 +137,12 @@ def verify_timestamp(
     intermediates: Path | None,
     crls: Path | None,
     keep: bool,
-) -> None:
+) -> int:
     from ca.validation.content import Content
 
     asked = _asked(file, at, intermediates, crls, keep=keep)
     found = app.ca.validations.timestamp(app.principal, Content.of_file(file), token.read_bytes(), asked)
-    _tell(app, found)
+    return _tell(app, found)
 
 
 @commands.group("validations", help=N_("Reports on what was verified."))
@@ -162,8 +162,8 @@ def list_validations(app: Any, ask: Any, verdict: str | None) -> None:
 @validations.command("show", help=N_("One report again."))
 @click.argument("report")
 @pass_app
-def show_validation(app: Any, report: str) -> None:
-    _tell(app, app.ca.validations.show(app.principal, report))
+def show_validation(app: Any, report: str) -> int:
+    return _tell(app, app.ca.validations.show(app.principal, report))
 
 
 # --- trust anchors

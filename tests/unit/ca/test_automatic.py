@@ -1,8 +1,10 @@
 """Issuing at once: for profiles that need no approval, one request or many, each with its certificate or its reason."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -10,15 +12,19 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from sqlalchemy import event
 
+from ca.cli import commands
 from ca.model import Certificate, State
 from ca.registration.automatic import MOST, split_csrs
 from ca.signer.memory import MemorySigner
 from ca.signer.model import ApprovalRules, Signing
 from kernel.audit.trail import verify_chain
+from kernel.clock import FixedClock
+from kernel.edges.cli import Output
 from kernel.errors import Conflict, Invalid, NeedsApproval, NotPermitted, Unavailable, WeichengError
 from kernel.identity.model import Principal
 from kernel.store.listing import Ask
 from tests.unit.ca.conftest import World, on_both
+from tests.unit.ca.test_cli import Terminal
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 
@@ -139,3 +145,19 @@ def test_a_file_holds_one_request_or_many() -> None:
     for wrong in (b"-----BEGIN CERTIFICATE REQUEST-----\nhalf", csr("cam-1") * (MOST + 1)):
         with pytest.raises(Invalid):
             split_csrs(wrong)
+
+
+def test_a_script_learns_by_the_status_how_much_was_issued(
+    world: World, clock: FixedClock, tmp_path: Path
+) -> None:
+    def status(*csrs: bytes) -> int:
+        (tmp_path / "csr.pem").write_bytes(b"".join(csrs))
+        at = Terminal(world.ca, clock, world.registrar, Output("json"))
+        asked = ["issue", "device-automatic", str(tmp_path / "csr.pem"), "--unit", "u_county"]
+        arguments = [*asked, "--evidence", "设备台账"]
+        done = CliRunner().invoke(commands, arguments, obj=at, standalone_mode=False, catch_exceptions=False)
+        return int(done.return_value)
+
+    assert status(csr("cam-1")) == 0
+    assert status(csr("cam-2"), csr("cam 3")) == 3
+    assert status(csr("cam 4")) == 2

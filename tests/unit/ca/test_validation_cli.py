@@ -36,8 +36,10 @@ class Terminal:
     out: Output
 
     def run(self, *arguments: str, status: int = 0) -> Any:
-        done = CliRunner().invoke(commands, arguments, obj=self)
-        assert done.exit_code == status, done.output
+        done = CliRunner().invoke(
+            commands, arguments, obj=self, standalone_mode=False, catch_exceptions=False
+        )
+        assert (done.return_value or 0) == status, done.output
         return json.loads(done.stdout) if self.out.form == "json" and done.stdout else done.stdout
 
 
