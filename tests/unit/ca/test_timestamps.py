@@ -258,8 +258,8 @@ def test_a_file_is_stamped_and_checked_by_command(world: World, tmp_path: Path) 
         ca, out, principal = world.ca, Output("json"), AUDITOR
 
     def run(*words: str) -> tuple[int, str]:
-        done = CliRunner().invoke(commands, words, obj=App())
-        return done.exit_code, done.output
+        done = CliRunner().invoke(commands, words, obj=App(), standalone_mode=False, catch_exceptions=False)
+        return done.return_value or 0, done.output
 
     document, other, token = tmp_path / "公文.pdf", tmp_path / "other", tmp_path / "公文.tsr"
     document.write_bytes(b"%PDF" * 1000)
