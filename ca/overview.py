@@ -9,7 +9,7 @@ from cryptography import x509
 from sqlalchemy import Connection, Row
 
 from ca import figures, store
-from ca.hierarchy.authorities import issuing_authorities
+from ca.authorities import issuing_authorities
 from ca.model import (
     Authority,
     AuthorityStatus,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ca import store
-from ca.hierarchy.authorities import authority_for
+from ca.authorities import authority_for
 from ca.issuance import Issuance, Token, Wanted
 from ca.model import Certificate, Request, State
 from ca.profiles import Profile

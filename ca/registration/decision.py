@@ -1,7 +1,7 @@
 """Deciding on a request: a second person approves exactly what was filed, or turns it down."""
 
 from ca import store
-from ca.hierarchy.authorities import authority_for
+from ca.authorities import authority_for
 from ca.issuance import Issuance, Token, Wanted
 from ca.model import Certificate, Request, State, move
 from ca.profiles import Profiles

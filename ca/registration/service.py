@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from ca import listing, store
-from ca.hierarchy.authorities import authority_of
+from ca.authorities import authority_of
 from ca.issuance import Issuance, Wanted
 from ca.model import Certificate, Request
 from ca.ports import Box, Evidence

@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import Connection
 
 from ca import store
-from ca.hierarchy.authorities import authority_for, issuing_authorities
+from ca.authorities import authority_for, issuing_authorities
 from ca.issuance import Issuance, Wanted
 from ca.model import Authority, Certificate
 from ca.ports import Signer

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import Connection
 
 from ca import store as core
+from ca.authorities import issuing_authorities
 from ca.encoding import ocsp
-from ca.hierarchy.authorities import issuing_authorities
 from ca.model import Authority
 from ca.signer.model import KeyRole
 from ca.status import store

@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ca.hierarchy.authorities import authority_for
+from ca.authorities import authority_for
 from ca.hierarchy.model import OwnKind
 from ca.hierarchy.plan import PlannedAuthority
 from ca.model import AuthorityKind, AuthorityState, Certificate, Reason

@@ -8,7 +8,7 @@ from alembic import command
 from sqlalchemy import ColumnElement, Table, inspect, text
 
 from ca import tables
-from ca.hierarchy.authorities import authority_for
+from ca.authorities import authority_for
 from ca.registration.service import Registration
 from console.commands.db import alembic_config, upgrade_database
 from kernel.clock import FixedClock
