@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ca.encoding.names import text_of
-from ca.profiles import EXTENDED_USAGES, KEY_USAGES
+from ca.encoding.usages import EXTENDED_USAGES, KEY_USAGES
 from kernel.canonical import sha256_hex
 from kernel.pki.algorithms import ALGORITHMS, algorithm_of
 

@@ -4,7 +4,8 @@ from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID as Access
 
 from ca.encoding.crl import freshest_crl
-from ca.profiles.model import EXTENDED_USAGES, KEY_USAGES, Usage
+from ca.encoding.usages import EXTENDED_USAGES, KEY_USAGES
+from ca.profiles.model import Usage
 from ca.profiles.profile import Policy, Profile
 from ca.status.model import ListKind, Scope
 

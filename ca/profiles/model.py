@@ -1,4 +1,4 @@
-"""Kinds and versions of profiles, and the names of what a key may be for. Pure."""
+"""Kinds and versions of profiles. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,29 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from cryptography.x509.oid import ExtendedKeyUsageOID
-
 from kernel.errors import Invalid
-from kernel.evidence.seal import DOCUMENT_SIGNING
-
-KEY_USAGES = (
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "key_cert_sign",
-    "crl_sign",
-)
-EXTENDED_USAGES = {
-    "server_auth": ExtendedKeyUsageOID.SERVER_AUTH,
-    "client_auth": ExtendedKeyUsageOID.CLIENT_AUTH,
-    "code_signing": ExtendedKeyUsageOID.CODE_SIGNING,
-    "email_protection": ExtendedKeyUsageOID.EMAIL_PROTECTION,
-    "document_signing": DOCUMENT_SIGNING,
-    "time_stamping": ExtendedKeyUsageOID.TIME_STAMPING,
-    "ocsp_signing": ExtendedKeyUsageOID.OCSP_SIGNING,
-}
 
 
 class Usage(StrEnum):
