@@ -10,6 +10,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    Table,
     and_,
     delete,
     func,
@@ -37,12 +38,13 @@ def add_change(
     The version's row is locked until the commit, so that versions are in the order of commits.
     """
     version = _next_version(connection, found.authority)
-    row = {"authority": found.authority, "serial": found.serial, "shard": shard}
-    connection.execute(insert(changes).values(**row, version=version, urgent=urgent, at=at))
-    mine = (entries.c.authority == found.authority) & (entries.c.serial == found.serial)
-    connection.execute(delete(entries).where(mine))
+    row = {"authority": found.authority, "serial": found.serial, "shard": shard, "not_after": found.not_after}
+    for table in (changes, entries):
+        mine = (table.c.authority == found.authority) & (table.c.serial == found.serial)
+        connection.execute(delete(table).where(mine))
+    connection.execute(insert(changes).values(**row, version=version, urgent=urgent, at=at, entry=entry))
     if entry is not None:
-        connection.execute(insert(entries).values(**row, not_after=found.not_after, entry=entry))
+        connection.execute(insert(entries).values(**row, entry=entry))
     return version
 
 
@@ -100,7 +102,7 @@ def entry_pieces(connection: Connection, scope: Scope, since: datetime) -> Itera
 
     The database joins them: a row each would cost twice as much as all the rest.
     """
-    joined = _joined(connection).where(_of(scope, entries), entries.c.not_after > since)
+    joined = _joined(connection, entries).where(_of(scope, entries), entries.c.not_after > since)
     long = entry_count(connection, scope) > AT_ONCE
     for bounds in _ranges() if long else [()]:
         number, octets = connection.execute(joined.where(*bounds)).one()
@@ -108,10 +110,10 @@ def entry_pieces(connection: Connection, scope: Scope, since: datetime) -> Itera
             yield number, bytes.fromhex(octets)
 
 
-def _joined(connection: Connection) -> Select[int, str]:
-    """Number of entries, and their octets as one text of hex digits."""
+def _joined(connection: Connection, table: Table) -> Select[int, str]:
+    """Number of entries in rows of the table, and their octets as one text of hex digits."""
     postgres = connection.dialect.name == "postgresql"
-    text = func.encode(entries.c.entry, "hex") if postgres else func.hex(entries.c.entry)
+    text = func.encode(table.c.entry, "hex") if postgres else func.hex(table.c.entry)
     return select(func.count(), func.aggregate_strings(text, ""))
 
 
@@ -124,9 +126,8 @@ def _ranges() -> Iterator[tuple[ColumnElement[bool], ...]]:
 
 def delta_entries(connection: Connection, base: RevocationList) -> tuple[int, bytes]:
     """(number, joined octets) of what changed after the full list ``base`` and is on the lists now."""
-    after = _of(base.scope, changes) & (changes.c.version > base.version)
-    listed = _of(base.scope, entries) & (entries.c.not_after > base.this_update)
-    wanted = _joined(connection).where(listed, entries.c.serial.in_(select(changes.c.serial).where(after)))
+    listed = changes.c.entry.is_not(None) & (changes.c.not_after > base.this_update)
+    wanted = _joined(connection, changes).where(_changed_after(base), listed)
     number, octets = connection.execute(wanted).one()
     return number, bytes.fromhex(octets or "")
 
@@ -136,16 +137,15 @@ def delta_removals(connection: Connection, base: RevocationList) -> dict[str, da
 
     With those whose certificates ended before it: it still names them, the next one does not.
     """
-    scope = base.scope
-    after = _of(scope, changes) & (changes.c.version > base.version)
-    told = select(changes.c.serial, func.max(changes.c.at).label("at")).where(after)
-    changed = told.group_by(changes.c.serial).subquery()
-    mine = (entries.c.authority == scope.authority) & (entries.c.serial == changed.c.serial)
-    off = entries.c.serial.is_(None) | (entries.c.not_after <= base.this_update)
-    gone = select(changed.c.serial, changed.c.at).outerjoin_from(changed, entries, mine).where(off)
+    off = changes.c.entry.is_(None) | (changes.c.not_after <= base.this_update)
+    gone = select(changes.c.serial, changes.c.at).where(_changed_after(base), off)
     over = (entries.c.not_after > base.since) & (entries.c.not_after <= base.this_update)
-    ended = select(entries.c.serial, entries.c.not_after).where(_of(scope, entries), over)
+    ended = select(entries.c.serial, entries.c.not_after).where(_of(base.scope, entries), over)
     return {row[0]: row[1] for query in (ended, gone) for row in connection.execute(query)}
+
+
+def _changed_after(base: RevocationList) -> ColumnElement[bool]:
+    return _of(base.scope, changes) & (changes.c.version > base.version)
 
 
 # --- what OCSP tells
@@ -187,7 +187,7 @@ def living_after(
 
 def recently_changed(connection: Connection, after: datetime) -> list[str]:
     """Serials whose status changed after that moment."""
-    return list(connection.execute(select(changes.c.serial).where(changes.c.at > after).distinct()).scalars())
+    return list(connection.execute(select(changes.c.serial).where(changes.c.at > after)).scalars())
 
 
 def put_answers(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -11,7 +11,7 @@ versions = Table(  # how often a CA's statuses have changed: what is kept in mem
     Column("version", BigInteger, nullable=False),
 )
 
-changes = Table(  # which serial changed by which version: what delta lists tell
+changes = Table(  # the last change of each serial, and its entry since (none: it left the lists): what delta lists are read from
     "ca_changes",
     metadata,
     Column("authority", String(60), ForeignKey("ca_authorities.id"), primary_key=True),
@@ -20,6 +20,9 @@ changes = Table(  # which serial changed by which version: what delta lists tell
     Column("shard", Integer, nullable=False),
     Column("urgent", Boolean, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+    Column("not_after", UtcDateTime, nullable=False),
+    Column("entry", LargeBinary),
+    Index("ix_ca_changes_by_serial", "authority", "serial", unique=True),
     sqlite_with_rowid=False,
 )
 
