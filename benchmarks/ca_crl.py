@@ -25,8 +25,8 @@ from benchmarks.report import line
 from benchmarks.served_ca import ISSUING, OFFICER, ServedCa, served_ca
 from ca.encoding import crl
 from ca.model import Reason
+from ca.scopes import ListKind, Scope
 from ca.status import store
-from ca.status.model import ListKind, Scope
 from kernel.pki.pem import certificate_pem
 
 SECONDS, MEBIBYTES, DELTA_SECONDS = 1.5, 200, 0.05
@@ -38,7 +38,7 @@ from ca import store as core
 from ca.signer.client import SocketSigner
 from ca.status.files import ListFiles
 from ca.status.making import ListMaker
-from ca.status.model import ListKind, ListRules, Scope
+from ca.scopes import ListKind, ListRules, Scope
 from console.compose.credential import signer_credential
 from kernel.clock import SystemClock
 from kernel.config import load_settings

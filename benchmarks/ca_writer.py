@@ -21,7 +21,7 @@ from ca.encoding import conformity
 from ca.encoding import names as naming
 from ca.profiles import profile_of
 from ca.profiles.extensions import constant_extensions, pointers
-from ca.status.model import Scope
+from ca.scopes import Scope
 from kernel.pki.algorithms import algorithm
 from policies.registry import load
 

@@ -15,8 +15,8 @@ from ca.model import TRANSITIONS, Authority, AuthorityState, Certificate, State
 from ca.ports import Evidence, Signer
 from ca.profiles import Profiles
 from ca.profiles.store import units_for
+from ca.scopes import ListRules
 from ca.signer.model import Purpose
-from ca.status.model import ListRules
 from ca.transparency.queueing import tell_issued
 from ca.writing import Draft, Wanted, Writer, expiry
 from kernel.audit.model import AuditAction

@@ -10,8 +10,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from ca.scopes import ListKind, Scope
 from ca.status.desk import Desk
-from ca.status.model import ListKind, Scope
 from kernel.edges.public import Answer, Asked, text
 from kernel.errors import Invalid, NotFound, WeichengError
 

@@ -15,7 +15,7 @@ from ca.encoding import names as naming
 from ca.model import Authority
 from ca.profiles import Profile
 from ca.profiles.extensions import Extensions, constant_extensions, pointers
-from ca.status.model import ListRules, Scope
+from ca.scopes import ListRules, Scope
 from kernel.errors import IntegrityFailed
 from kernel.i18n import N_
 from kernel.pki import der

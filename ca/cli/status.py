@@ -38,7 +38,7 @@ _PROOFS = (
 @click.option("--shard", type=click.IntRange(1, 9999), help=N_("The list of one shard of the CA."))
 @pass_app
 def crl(app: Any, authority: str, file: Path, publish: bool, delta: bool, shard: int | None) -> None:
-    from ca.status.model import ListKind, Scope
+    from ca.scopes import ListKind, Scope
 
     if publish:
         app.ca.publication.publish(authority, app.principal)

@@ -7,8 +7,9 @@ from typing import Any
 from ca.hierarchy.acts.base import Work
 from ca.hierarchy.orders import Order, OrderKind
 from ca.model import Authority
+from ca.scopes import ListKind
 from ca.status.making import ListMaker
-from ca.status.model import ListKind, RevocationList
+from ca.status.model import RevocationList
 from kernel.canonical import iso_utc
 from kernel.identity.model import Principal
 

@@ -7,7 +7,7 @@ from ca.encoding.crl import freshest_crl
 from ca.encoding.usages import EXTENDED_USAGES, KEY_USAGES
 from ca.profiles.model import Usage
 from ca.profiles.profile import Policy, Profile
-from ca.status.model import ListKind, Scope
+from ca.scopes import ListKind, Scope
 
 Extensions = list[tuple[x509.ExtensionType, bool]]  # value, whether critical
 

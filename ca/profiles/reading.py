@@ -11,7 +11,7 @@ from ca.profiles.extensions import constant_extensions, pointers
 from ca.profiles.model import Lint, Usage
 from ca.profiles.profile import Policy, Profile
 from ca.profiles.rules import EVERY_UNIT, Attribute, NameRules
-from ca.status.model import Scope
+from ca.scopes import Scope
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.errors import Invalid
 from kernel.i18n import N_

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from ca.resources.labels import FRESHNESS
-from ca.status.model import ListKind, ListStatus
+from ca.scopes import ListKind
+from ca.status.model import ListStatus
 from kernel.edges.resources import (
     Cell,
     Column,

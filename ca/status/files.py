@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ca.status.model import ListKind, RevocationList, Scope
+from ca.scopes import ListKind, Scope
+from ca.status.model import RevocationList
 
 _NAME = re.compile(r"(\d{1,20})-(\d{1,12})\.crl")
 

@@ -16,10 +16,11 @@ from sqlalchemy import Connection
 from ca.encoding import crl as encoding
 from ca.model import Authority
 from ca.ports import Signer
+from ca.scopes import ListKind, ListRules, Scope
 from ca.signer.model import Purpose
 from ca.status import store
 from ca.status.files import Draft, ListFiles
-from ca.status.model import VALIDITY, ListKind, ListRules, RevocationList, Scope
+from ca.status.model import VALIDITY, RevocationList
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
 from kernel.errors import Conflict, Unavailable

@@ -6,17 +6,11 @@ from sqlalchemy import Connection
 
 from ca import store as core
 from ca.model import Authority
+from ca.scopes import ListKind, ListRules, Scope
 from ca.status import store
 from ca.status.files import ListFile, ListFiles
 from ca.status.making import ListMaker
-from ca.status.model import (
-    AHEAD,
-    AT_ONCE,
-    ListKind,
-    ListRules,
-    RevocationList,
-    Scope,
-)
+from ca.status.model import AHEAD, AT_ONCE, RevocationList
 from kernel.clock import Clock
 from kernel.errors import NotFound
 from kernel.i18n import N_

@@ -5,18 +5,10 @@ from datetime import timedelta
 
 from ca import store as core
 from ca.model import Authority, AuthorityKind, Freshness
+from ca.scopes import ListKind, ListRules, Scope, named
 from ca.status import store
 from ca.status.files import ListFiles
-from ca.status.model import (
-    AHEAD,
-    OFFLINE_AHEAD,
-    ListKind,
-    ListRules,
-    ListStatus,
-    RevocationList,
-    Scope,
-    named,
-)
+from ca.status.model import AHEAD, OFFLINE_AHEAD, ListStatus, RevocationList
 from kernel.clock import Clock
 from kernel.errors import NotFound
 from kernel.i18n import N_

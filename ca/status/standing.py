@@ -9,8 +9,8 @@ from cryptography.x509 import ocsp
 
 from ca import store
 from ca.model import Standing
+from ca.scopes import ListKind, Scope
 from ca.status.files import ListFile, ListFiles
-from ca.status.model import ListKind, Scope
 from ca.status.responder import Responder
 from kernel.errors import NotFound
 from kernel.i18n import N_

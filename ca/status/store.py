@@ -21,7 +21,8 @@ from sqlalchemy import (
 )
 
 from ca.model import Authority, Certificate, CertificateStatus, Reason, State
-from ca.status.model import AT_ONCE, ListKind, Proof, ProofState, RevocationList, Scope
+from ca.scopes import ListKind, Scope
+from ca.status.model import AT_ONCE, Proof, ProofState, RevocationList
 from ca.status.tables import answers, changes, entries, lists, proofs, scopes, versions
 from ca.tables import certificates
 from kernel.store import insert_if_absent

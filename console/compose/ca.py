@@ -17,6 +17,7 @@ from ca.registration.holders import Holders
 from ca.registration.phrases import Phrases
 from ca.registration.renewals import Renewals
 from ca.registration.service import Registration
+from ca.scopes import ListRules
 from ca.service import CaService
 from ca.signer.client import SocketSigner
 from ca.signer.control import SignerControl
@@ -25,7 +26,6 @@ from ca.status.files import ListFiles
 from ca.status.lifecycle import Lifecycle
 from ca.status.making import ListMaker
 from ca.status.marking import Marking
-from ca.status.model import ListRules
 from ca.status.preparing import Preparation
 from ca.status.proofs import Proofs
 from ca.status.publication import Publication

@@ -11,10 +11,10 @@ from ca.model import Authority, Certificate
 from ca.profiles import Profiles
 from ca.registration.blocklists import Blocklists
 from ca.registration.service import Registration
+from ca.scopes import ListRules
 from ca.signer.guard import Guarded
 from ca.signer.keyfile import KeyFileSigner
 from ca.signer.warrant import Credential
-from ca.status.model import ListRules
 from kernel.blobs import MemoryBlobs
 from kernel.clock import Clock
 from kernel.errors import IntegrityFailed

@@ -7,9 +7,9 @@ import pytest
 from cryptography import x509
 
 from ca.model import Certificate, Reason
+from ca.scopes import ListKind, ListRules, Scope, named
 from ca.status import publication, store
 from ca.status.files import ListFiles
-from ca.status.model import ListKind, ListRules, Scope, named
 from ca.web import StatusSite
 from kernel.clock import FixedClock
 from kernel.edges.public import Asked

@@ -23,7 +23,7 @@ from ca.encoding import names as naming
 from ca.encoding.certificate import signed
 from ca.model import Authority, AuthorityKind
 from ca.profiles import Lint, Profile, ProfileViolation, profile_of
-from ca.status.model import ListRules
+from ca.scopes import ListRules
 from ca.writing import Compiled, Draft, Wanted, Writer, self_signed
 from kernel.errors import IntegrityFailed
 from kernel.pki.algorithms import algorithm, generate, sign
