@@ -8,8 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from ca.inventory.tables import endpoints
 from ca.model import Certificate, Impact, State
-from ca.status.tables import lists
-from ca.tables import authorities, certificates, requests, services
+from ca.tables import authorities, certificates, lists, requests, services
 from kernel.identity.store import user_certificates, users
 
 _SHOWN = 10  # places of the network that are named

@@ -29,8 +29,7 @@ from ca.model import (
     RevocationState,
     State,
 )
-from ca.status.tables import lists
-from ca.tables import authorities, certificates, requests, revocations, services, words
+from ca.tables import authorities, certificates, lists, requests, revocations, services, words
 from ca.words import words_of
 from kernel.errors import NotFound
 from kernel.i18n import N_

@@ -1,6 +1,7 @@
-"""The CA's tables. Works on SQLite and PostgreSQL."""
+"""The CA's tables: its authorities, what was asked for, and all that was signed. Works on SQLite and PostgreSQL."""
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -110,6 +111,23 @@ revocations = Table(  # of CA certificates, which one officer proposes and anoth
     Column("proposed_by", String(80), nullable=False),
     Column("proposed_at", UtcDateTime, nullable=False),
     Column("decided_at", UtcDateTime),
+)
+
+lists = Table(  # revocation lists that were published; the octets are files
+    "ca_crls",
+    metadata,
+    Column("authority", String(60), ForeignKey("ca_authorities.id"), primary_key=True),
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(10), primary_key=True),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("base", BigInteger),
+    Column("version", BigInteger, nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("this_update", UtcDateTime, nullable=False),
+    Column("next_update", UtcDateTime, nullable=False),
+    Column("entries", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),
 )
 
 words = Table(  # what requests (by id) and certificates (by serial) are found by; see ca.words

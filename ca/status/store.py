@@ -23,8 +23,8 @@ from sqlalchemy import (
 from ca.model import Authority, Certificate, CertificateStatus, Reason, State
 from ca.scopes import ListKind, Scope
 from ca.status.model import AT_ONCE, Proof, ProofState, RevocationList
-from ca.status.tables import answers, changes, entries, lists, proofs, scopes, versions
-from ca.tables import certificates
+from ca.status.tables import answers, changes, entries, proofs, scopes, versions
+from ca.tables import certificates, lists
 from kernel.store import insert_if_absent
 
 _PIECES = 256  # parts of serial space that a long list is read in

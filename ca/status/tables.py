@@ -1,4 +1,4 @@
-"""What revocation lists and prepared OCSP answers are made from, and the record of what was published."""
+"""What revocation lists and prepared OCSP answers are made from, and what relying parties saw of them."""
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, LargeBinary, String, Table
 
@@ -45,23 +45,6 @@ scopes = Table(  # the newest number of each list, full or delta: RFC 5280 wants
     Column("authority", String(60), ForeignKey("ca_authorities.id"), primary_key=True),
     Column("shard", Integer, primary_key=True, autoincrement=False),
     Column("number", BigInteger, nullable=False),
-)
-
-lists = Table(  # what was published; the octets are files
-    "ca_crls",
-    metadata,
-    Column("authority", String(60), ForeignKey("ca_authorities.id"), primary_key=True),
-    Column("shard", Integer, primary_key=True, autoincrement=False),
-    Column("kind", String(10), primary_key=True),
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("base", BigInteger),
-    Column("version", BigInteger, nullable=False),
-    Column("since", UtcDateTime, nullable=False),
-    Column("this_update", UtcDateTime, nullable=False),
-    Column("next_update", UtcDateTime, nullable=False),
-    Column("entries", Integer, nullable=False),
-    Column("size", Integer, nullable=False),
-    Column("digest", String(64), nullable=False),
 )
 
 answers = Table(  # OCSP answers prepared in bulk: what was signed of a serial, and the signature
