@@ -6,9 +6,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
 
+from ca.encoding.log import read_head
 from ca.signer.crl_check import CrlCheck
 from ca.signer.model import KeyInfo, KeyRole, Purpose, check_role, refused
-from ca.transparency.model import read_head
 from kernel.pki import der
 from kernel.pki.algorithms import Algorithm
 

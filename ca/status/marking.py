@@ -8,13 +8,13 @@ from datetime import datetime
 
 from ca import store
 from ca.encoding import crl as encoding
+from ca.encoding.log import EntryType
 from ca.model import Certificate, Reason, State, move
 from ca.ports import Evidence
 from ca.status import store as lists
 from ca.status.model import URGENT
 from ca.status.proofs import opened
 from ca.status.publication import Publication
-from ca.transparency.model import EntryType
 from ca.transparency.queueing import tell
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock

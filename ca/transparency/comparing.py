@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select
 
+from ca.encoding.log import EntryType
 from ca.model import State
 from ca.tables import certificates
-from ca.transparency.model import EntryType
 from ca.transparency.tables import entries, queue
 
 _LAST = {  # what the log tells last of a certificate in each state; of those that ended it may be anything

@@ -6,7 +6,7 @@ brings forward; the file is never ahead of a database that was not set back.
 
 from pathlib import Path
 
-from ca.transparency.model import TreeHead, read_head
+from ca.encoding.log import TreeHead, read_head
 from kernel.secrets import write_private
 
 

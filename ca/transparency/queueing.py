@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
+from ca.encoding.log import EntryType, Leaf
 from ca.model import Certificate, Reason
 from ca.transparency import store
-from ca.transparency.model import EntryType, Leaf
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
 from kernel.store import UnitOfWork

@@ -7,11 +7,12 @@ only if no other process stored one meanwhile; then it is kept outside the datab
 
 from datetime import datetime, timedelta
 
+from ca.encoding.log import TreeHead
 from ca.signer.model import KeyRole
 from ca.status.services import Services
 from ca.transparency import merkle, store
 from ca.transparency.kept import KeptHead
-from ca.transparency.model import Fault, SignedHead, TreeHead
+from ca.transparency.model import Fault, SignedHead
 from ca.transparency.signature import check_signature
 from ca.transparency.tiles import Tree
 from kernel.audit.model import AuditAction

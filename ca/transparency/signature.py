@@ -6,7 +6,7 @@ from datetime import datetime
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ca.transparency.model import TreeHead, read_head
+from ca.encoding.log import TreeHead, read_head
 from kernel.errors import IntegrityFailed, Invalid
 from kernel.i18n import N_
 from kernel.pki.algorithms import algorithm_of, verify

@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from ca.encoding.log import EntryType, Leaf, read_head
 from ca.transparency import tiles
 from ca.transparency.merkle import leaf_hash
-from ca.transparency.model import Entry, EntryType, Fault, Leaf, LogState, SignedHead, read_head
+from ca.transparency.model import Entry, Fault, LogState, SignedHead
 from ca.transparency.tables import entries, heads, queue, state
 from kernel.errors import IntegrityFailed, NotFound
 from kernel.i18n import N_

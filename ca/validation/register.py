@@ -8,10 +8,10 @@ from asn1crypto import crl, x509
 from sqlalchemy import Connection, Row, select
 
 from ca import store
+from ca.encoding.log import EntryType
 from ca.model import Authority, AuthorityKind, Reason
 from ca.status.tables import entries
 from ca.tables import certificates
-from ca.transparency.model import EntryType
 from ca.transparency.store import entries_of
 from ca.validation.model import Status
 from kernel.canonical import sha256_hex

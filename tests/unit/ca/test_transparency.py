@@ -9,11 +9,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import delete, select, update
 
+from ca.encoding.log import EntryType, Leaf
 from ca.model import Reason
 from ca.tables import certificates
 from ca.transparency import merkle, offline, public, sequencing, store, tiles
 from ca.transparency.checking import Finding
-from ca.transparency.model import EntryType, Fault, Leaf
+from ca.transparency.model import Fault
 from ca.transparency.tables import entries, heads, queue
 from ca.transparency.tables import tiles as tile_rows
 from kernel.clock import FixedClock
