@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ca.signer.model import KeyInfo, KeyRole, Purpose
 from kernel.evidence.model import Attachment, EvidenceKind, Statement
-from kernel.store import UnitOfWork
 
 if TYPE_CHECKING:
     from ca.signer.protocol import Parts
+    from kernel.store import UnitOfWork  # the signer, which has no database, does not load one
 
 
 class Keys(Protocol):
@@ -65,7 +65,7 @@ class Evidence(Protocol):
 
     def record(
         self,
-        uow: UnitOfWork,
+        uow: "UnitOfWork",
         *,
         kind: EvidenceKind,
         subject: str,
@@ -78,7 +78,7 @@ class Evidence(Protocol):
     ) -> str: ...
 
     def record_all(
-        self, uow: UnitOfWork, *, kind: EvidenceKind, source: str, statements: Sequence[Statement]
+        self, uow: "UnitOfWork", *, kind: EvidenceKind, source: str, statements: Sequence[Statement]
     ) -> list[str]: ...
 
 

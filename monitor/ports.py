@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from kernel.secrets import Credential
+from kernel.credentials import Credential
 from monitor.model import EndpointReading, Oid, Problem, Trap, Value
 
 

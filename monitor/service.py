@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from kernel.assets.service import Register
 from kernel.clock import Clock
+from kernel.credentials import Credentials
 from kernel.evidence.service import EvidenceService
 from kernel.identity.access import Access
-from kernel.secrets import Credentials
 from kernel.store import Database
 from monitor import store
 from monitor.ports import EndpointProbe, SnmpClient

@@ -11,7 +11,7 @@ versions = Table(  # how often a CA's statuses have changed: what is kept in mem
     Column("version", BigInteger, nullable=False),
 )
 
-changes = Table(  # the last change of each serial, and its entry since (none: it left the lists): what delta lists are read from
+changes = Table(  # the last change of each serial, with its entry since (none: it left the lists): what deltas are read from
     "ca_changes",
     metadata,
     Column("authority", String(60), ForeignKey("ca_authorities.id"), primary_key=True),

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
+from kernel.credentials import Credential
 from kernel.edges.cli import group, pass_app
 from kernel.errors import Invalid
 from kernel.i18n import N_
-from kernel.secrets import Credential
 
 commands = group("credential", N_("Device credentials, kept sealed."))
 

@@ -11,6 +11,7 @@ from kernel.audit.trail import AuditTrail
 from kernel.blobs import BlobStore, FolderBlobs
 from kernel.clock import Clock
 from kernel.config import Settings
+from kernel.credentials import Credentials
 from kernel.events import Event, EventBus
 from kernel.evidence.ports import Sealer
 from kernel.evidence.service import EvidenceService
@@ -28,7 +29,7 @@ from kernel.identity.sessions import Sessions
 from kernel.identity.sign_in import SignIn, SignInRules
 from kernel.identity.tokens import Tokens
 from kernel.jobs.queue import JobQueue
-from kernel.secrets import Credentials, SecretBox
+from kernel.secrets import SecretBox
 from kernel.store import Database
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from console.compose.floor import Floor
 from console.demo.model import RANGE
 from kernel.assets.importing import ImportReport
+from kernel.credentials import Credential
 from kernel.errors import Invalid
 from kernel.i18n import N_
 from kernel.identity.model import Principal
-from kernel.secrets import Credential
 
 
 def register_network(floor: Floor, network_admin: Principal, state: Path) -> int:

@@ -16,13 +16,11 @@ from kernel.errors import Conflict, IntegrityFailed, Invalid, NotFound, NotPermi
 from kernel.events import Event, EventKind
 from kernel.i18n import N_
 from kernel.identity.access import Access
-from kernel.identity.model import Approval, ApprovalState, Principal, SignedDecision
+from kernel.identity.model import DOCUMENT_FORMAT, Approval, ApprovalState, Principal, SignedDecision
 from kernel.identity.permissions import Permission
 from kernel.identity.store import approval_signatures, approval_votes, approvals, users
 from kernel.ids import new_id
 from kernel.store import UnitOfWork
-
-DOCUMENT_FORMAT = "weicheng approval 1"
 
 
 class Approvals:

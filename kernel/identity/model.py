@@ -172,6 +172,9 @@ class Approval:
     approved_by: tuple[str, ...] = field(default=())
 
 
+DOCUMENT_FORMAT = "weicheng approval 1"  # of what is signed to approve
+
+
 @dataclass(frozen=True)
 class SignedDecision:
     """What somebody signed to approve (canonical JSON), and the detached CMS (DER) by which they did."""

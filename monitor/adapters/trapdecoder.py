@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kernel.secrets import Credential
+from kernel.credentials import Credential
 from monitor.adapters.snmp import plain_value
 from monitor.model import Oid, Trap, Value
 

@@ -12,9 +12,9 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from kernel.credentials import Credential
 from kernel.errors import Unavailable
 from kernel.i18n import N_
-from kernel.secrets import Credential
 from monitor.adapters.trapdecoder import Decoded, TrapDecoder
 from monitor.ports import TrapSink
 

@@ -9,12 +9,12 @@ from sqlalchemy import Connection
 from kernel.assets import Asset
 from kernel.assets.store import assets
 from kernel.audit.model import AuditAction
+from kernel.credentials import Credential, Credentials
 from kernel.errors import NotFound
 from kernel.events import Event, EventKind
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
-from kernel.secrets import Credential, Credentials
 from kernel.store import UnitOfWork
 from kernel.store.listing import Ask, Page
 from monitor import store

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from kernel.credentials import Credential
 from kernel.errors import ErrorCode, WeichengError
 from kernel.i18n import N_
-from kernel.secrets import Credential
 from netops.compliance.model import Severity
 from netops.vendors import Vendor
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from kernel.assets.model import Asset, AssetKind
 from kernel.assets.service import Register
+from kernel.credentials import Credentials
 from kernel.errors import Invalid, NotFound
 from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
-from kernel.secrets import Credentials
 from kernel.store import Database
 from netops.collection import store
 from netops.collection.model import Target

@@ -14,9 +14,9 @@ from console.demo import monitor as step
 from console.demo.model import RANGE, Demo, StepResult
 from console.demo.processes import Processes
 from kernel.config import Settings
+from kernel.credentials import Credential
 from kernel.identity.model import Principal
 from kernel.identity.store import units
-from kernel.secrets import Credential
 from tests.conftest import UNITS, person
 from tests.range.state import Folder
 from tests.unit.monitor.netsnmp import free_udp_port

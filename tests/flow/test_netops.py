@@ -23,11 +23,11 @@ from console.compose.tables import import_all_tables
 from kernel.assets.service import Register
 from kernel.clock import SystemClock
 from kernel.config import Netops, Settings
+from kernel.credentials import Credential
 from kernel.evidence.model import EvidenceKind
 from kernel.evidence.ports import NullSealer
 from kernel.identity.model import Principal, Role
 from kernel.identity.store import units
-from kernel.secrets import Credential
 from kernel.store.listing import Ask, every
 from netops.collection.model import DeviceState, RunReport
 from netops.compliance.model import PRESENT, Finding, FindingState

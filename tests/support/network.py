@@ -5,8 +5,8 @@ from pathlib import Path
 from console.compose.app import App
 from console.compose.monitor import load_thresholds
 from kernel.assets import Asset, AssetKind, Link
+from kernel.credentials import Credential
 from kernel.identity.model import Principal
-from kernel.secrets import Credential
 from monitor.adapters.snmp import MemoryAgents
 from monitor.adapters.tls import MemoryEndpoints
 from monitor.service import MonitorService, Services

@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from kernel.blobs import BlobStore, FolderBlobs, MemoryBlobs
 from kernel.canonical import canonical_json, iso_utc
 from kernel.clock import FixedClock
+from kernel.credentials import Credential, Credentials
 from kernel.errors import IntegrityFailed, Invalid, NotFound, Unavailable
 from kernel.i18n import normalise_language, speaking, translate
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.ids import new_id
 from kernel.log import configure_logging
-from kernel.secrets import Credential, Credentials, SecretBox
+from kernel.secrets import SecretBox
 from kernel.store import Database
 
 

@@ -12,11 +12,12 @@ from kernel.assets import Asset, AssetKind, Link, Network, Zone
 from kernel.assets.service import Register
 from kernel.blobs import MemoryBlobs
 from kernel.clock import FixedClock
+from kernel.credentials import Credential, Credentials
 from kernel.evidence.ports import Sealer
 from kernel.evidence.service import EvidenceService
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
-from kernel.secrets import Credential, Credentials, SecretBox
+from kernel.secrets import SecretBox
 from kernel.store import Database
 from kernel.store.listing import Ask, every
 from monitor import mib

@@ -8,7 +8,7 @@ import socket
 import subprocess
 from pathlib import Path
 
-from kernel.secrets import Credential
+from kernel.credentials import Credential
 from tests.support.plugin import lacking
 from tests.support.process import Server, server_folder
 

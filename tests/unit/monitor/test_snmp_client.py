@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from kernel.credentials import Credential
 from kernel.errors import Invalid
-from kernel.secrets import Credential
 from monitor.adapters.snmp import MemoryAgents, PysnmpClient, security_of
 from monitor.mib import IF_DESCR, SYS_NAME, SYS_OBJECT_ID, SYS_UPTIME, query_for, read
 from monitor.model import Oid, Problem, Value

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from kernel.credentials import Credential
 from kernel.errors import Unavailable
 from kernel.events import event_outbox
 from kernel.identity.model import Principal, Role
-from kernel.secrets import Credential
 from monitor.adapters.trapdecoder import TrapDecoder
 from monitor.adapters.traps import TrapReceiver
 from monitor.model import Trap

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from kernel.secrets import Credential
+from kernel.credentials import Credential
 from netops.collection.model import (
     Fetched,
     HostKeyChanged,

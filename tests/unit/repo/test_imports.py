@@ -29,3 +29,11 @@ def test_every_module_can_be_imported_first() -> None:
     lines = done.stdout.splitlines()
     assert lines[:-1] == [], done.stdout + done.stderr
     assert int(lines[-1].split()[0]) > 60
+
+
+def test_the_process_that_holds_the_keys_loads_no_database_and_no_web_server() -> None:
+    code = "import sys; import console.main, console.signer; print(*sorted({one.partition('.')[0] for one in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {"ca", "cryptography"} <= loaded
+    assert not loaded & {"sqlalchemy", "alembic", "flask", "werkzeug", "gunicorn", "sqlite3", "psycopg"}
