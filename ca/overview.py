@@ -20,8 +20,8 @@ from ca.model import (
     State,
 )
 from ca.profiles import Profile, Profiles
+from ca.provisioning import PROFILES
 from ca.signer.model import KeyRole
-from ca.status.services import PROFILES
 from ca.tables import certificates
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock

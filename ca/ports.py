@@ -9,6 +9,7 @@ from kernel.evidence.model import Attachment, EvidenceKind, Statement
 
 if TYPE_CHECKING:
     from ca.signer.protocol import Parts
+    from kernel.pki.cms import SealingKey
     from kernel.store import UnitOfWork  # the signer, which has no database, does not load one
 
 
@@ -58,6 +59,16 @@ class Signer(Protocol):
 
     def sign_many(self, name: str, purpose: Purpose, many: Sequence[bytes]) -> list[bytes]:
         """As ``sign`` for each, in one go: at most some hundred small ones, such as OCSP answers."""
+
+
+class ServiceKeys(Protocol):
+    """The keys of the suite's own services (ca.provisioning), as the services work with them."""
+
+    def ready(self, role: KeyRole) -> bool:
+        """Whether the service has a key: the OCSP responder of every CA that issues, or the only one of its role."""
+
+    def key(self, role: KeyRole) -> "SealingKey":
+        """The service's key; Unavailable before it was provisioned."""
 
 
 class Evidence(Protocol):

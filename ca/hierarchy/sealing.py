@@ -11,8 +11,8 @@ from ca.hierarchy import minutes
 from ca.hierarchy import store as hierarchy_store
 from ca.hierarchy.model import Ceremony
 from ca.model import AuthorityKind
+from ca.provisioning import Services
 from ca.signer.model import KeyRole
-from ca.status.services import Services
 from ca.timestamps.service import Timestamps
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from cryptography import x509
 
+from ca.ports import ServiceKeys
 from ca.signer.model import KeyRole
-from ca.status.services import Services
 from ca.timestamps import store
 from ca.timestamps.clocks import ClockDoubtful, ClockGuard, ClockState
 from ca.timestamps.model import Stamped
@@ -50,13 +50,13 @@ class Timestamps:
         database: Database,
         clock: Clock,
         access: Access,
-        services: Services,
+        keys: ServiceKeys,
         rules: Rules | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._access = access
-        self._services = services
+        self._keys = keys
         self._rules = rules or Rules()
         self.buckets = Buckets(self._rules.per_minute)
         self.guard = ClockGuard(
@@ -84,7 +84,7 @@ class Timestamps:
         return tsp.token_of(self.answer(request))
 
     def _granted(self, asked: tsp.TimeStampRequest) -> bytes:
-        key = self._services.key(KeyRole.TIMESTAMP)
+        key = self._keys.key(KeyRole.TIMESTAMP)
         with self._database.read() as connection:
             own = store.authority_in_force(connection, sha256_hex(key.certificate_der))
             newest = store.newest_signature(connection)

@@ -8,8 +8,8 @@ only if no other process stored one meanwhile; then it is kept outside the datab
 from datetime import datetime, timedelta
 
 from ca.encoding.log import TreeHead
+from ca.ports import ServiceKeys
 from ca.signer.model import KeyRole
-from ca.status.services import Services
 from ca.transparency import merkle, store
 from ca.transparency.kept import KeptHead
 from ca.transparency.model import Fault, SignedHead
@@ -31,10 +31,10 @@ EVERY = timedelta(hours=1)  # a head is never older, so that relying parties see
 class Sequencer:
     """Run by the worker every minute."""
 
-    def __init__(self, database: Database, clock: Clock, services: Services, kept: KeptHead) -> None:
+    def __init__(self, database: Database, clock: Clock, keys: ServiceKeys, kept: KeptHead) -> None:
         self._database = database
         self._clock = clock
-        self._services = services
+        self._keys = keys
         self._kept = kept
 
     def run(self) -> int:
@@ -47,7 +47,7 @@ class Sequencer:
         logged = 0
         while moved := self._move():
             logged += moved
-        if self._services.ready(KeyRole.LOG):
+        if self._keys.ready(KeyRole.LOG):
             self.sign()
         return logged
 
@@ -117,7 +117,7 @@ class Sequencer:
         return len(rows)
 
     def _signed(self, number: int, head: TreeHead) -> SignedHead:
-        key = self._services.key(KeyRole.LOG)
+        key = self._keys.key(KeyRole.LOG)
         text = head.encoded()
         signature = key.sign(text)
         check_signature(text, signature, key.certificate_der)

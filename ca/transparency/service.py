@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ca import store as register
-from ca.status.services import Services
+from ca.ports import ServiceKeys
 from ca.transparency import merkle, store
 from ca.transparency.checking import LogCheck
 from ca.transparency.kept import KeptHead
@@ -32,14 +32,14 @@ class TransparencyLog:
     """Heads, entries and proofs."""
 
     def __init__(
-        self, database: Database, clock: Clock, access: Access, services: Services, folder: Path
+        self, database: Database, clock: Clock, access: Access, keys: ServiceKeys, folder: Path
     ) -> None:
         """``folder`` is where the newest head is kept outside the database."""
         self._database = database
         self._clock = clock
         self._access = access
         self._kept = KeptHead(folder / "head.json")
-        self.sequencer = Sequencer(database, clock, services, self._kept)
+        self.sequencer = Sequencer(database, clock, keys, self._kept)
         self.check = LogCheck(database, clock, self.sequencer)
 
     # --- for everybody: what the log publishes

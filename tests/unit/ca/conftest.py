@@ -16,6 +16,7 @@ from ca.model import Certificate, Request
 from ca.overview import Overview
 from ca.profiles import Profiles
 from ca.profiles.changing import ProfileChanges
+from ca.provisioning import Services
 from ca.registration.blocklists import Blocklists
 from ca.registration.holders import Holders
 from ca.registration.phrases import Phrases
@@ -36,7 +37,6 @@ from ca.status.proofs import Proofs
 from ca.status.publication import Publication
 from ca.status.responder import Responder
 from ca.status.revocations import Revocations
-from ca.status.services import Services
 from ca.status.shown import Lists
 from ca.status.standing import RelyingParty
 from ca.timestamps.service import Timestamps
