@@ -1,4 +1,4 @@
-"""What the CA needs of the outside: keys that sign, certificates and requests that stay stored, evidence, secrets."""
+"""What the parts of the CA need of one another and of the outside: what signs, services' keys, evidence, secrets."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,36 +13,14 @@ if TYPE_CHECKING:
     from kernel.store import UnitOfWork  # the signer, which has no database, does not load one
 
 
-class Keys(Protocol):
-    """Private keys that never leave their place: key file, HSM, memory. Contract suite: tests/contract/test_signer.py."""
-
-    def generate(self, name: str, role: KeyRole, algorithm: str) -> KeyInfo:
-        """Make a key. Conflict when the name is taken; UnknownAlgorithm; Invalid for a name outside [a-z0-9.-]{1,60}."""
-
-    def keys(self) -> Sequence[KeyInfo]:
-        """All keys by name, public parts only."""
-
-    def key(self, name: str) -> KeyInfo:
-        """One of them; NotFound when there is none. Asks no other place than the one where it lies."""
-
-    def sign(self, name: str, purpose: Purpose, tbs: bytes) -> bytes:
-        """Sign ``tbs`` with the key; NotFound without that key, SigningRefused when it may not sign this."""
-
-    def sign_digest(self, name: str, purpose: Purpose, digest: bytes) -> bytes:
-        """Sign what has this digest, by the key's own hash, and was checked while it passed by; errors as ``sign``.
-
-        Not for Ed25519, which has no such form.
-        """
-
-
 class Signer(Protocol):
     """The signer as the CA uses it: keys under the rules of ca.signer.guard, in this process or behind a socket."""
 
     def generate(self, name: str, role: KeyRole, algorithm: str) -> KeyInfo:
-        """As ``Keys.generate``."""
+        """As ``ca.signer.ports.Keys.generate``."""
 
     def keys(self) -> Sequence[KeyInfo]:
-        """As ``Keys.keys``."""
+        """As ``ca.signer.ports.Keys.keys``."""
 
     def warrant(self, name: str, purpose: Purpose, tbs: "Parts", **facts: Any) -> str:
         """What has exactly these bytes signed, now or after a crash; ``facts`` (JSON) tell where a certificate comes from.

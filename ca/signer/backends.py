@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ca.ports import Keys
 from ca.signer.model import KeyInfo, KeyRole, Purpose
+from ca.signer.ports import Keys
 from kernel.errors import Conflict, NotFound, Unavailable, WeichengError
 from kernel.i18n import N_
 

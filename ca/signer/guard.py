@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
 from typing import Any
 
-from ca.ports import Keys
 from ca.signer.approved import are_concerned, check_approvals, is_officers
 from ca.signer.checks import FAULTS, read_certificate, serial_of
 from ca.signer.crl_check import CrlCheck
@@ -22,6 +21,7 @@ from ca.signer.model import (
     refused,
 )
 from ca.signer.officers import Officers
+from ca.signer.ports import Keys
 from ca.signer.protocol import Octets, Parts, parts_of
 from ca.signer.warrant import Credential, check_digest, digest_of, read_warrant, sign_header
 from kernel.canonical import canonical_json

@@ -17,11 +17,11 @@ from typing import Any
 
 import structlog
 
-from ca.ports import Keys
 from ca.signer.control import OPERATIONS, Control
 from ca.signer.guard import Guarded
 from ca.signer.model import WHERE_POSSIBLE, ApprovalRules, KeyInfo, KeyRole, Purpose
 from ca.signer.officers import Officers
+from ca.signer.ports import Keys
 from ca.signer.protocol import Channel, Closed, MalformedMessage, framed
 from ca.signer.warrant import Credential, check_digest, digest_of, is_open
 from kernel.errors import ErrorCode, Invalid, Unavailable, WeichengError
