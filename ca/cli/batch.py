@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ca.cli.approving import SIGN_IT, Sign, signing_options
 from ca.cli.base import EXIT_PARTIAL, NEW_FILE, OLD_FILE, commands
 from kernel.edges.cli import group, list_options, pass_app, reason_option
 from kernel.i18n import N_, translate
@@ -117,10 +118,29 @@ def results(app: Any, batch: str, file: Path) -> None:
 @batches.command("approve", help=N_("Approve a whole batch; the worker issues its certificates."))
 @click.argument("batch")
 @click.option("--reason", default="", help=N_("Remark for the audit trail."))
+@signing_options
 @pass_app
-def approve(app: Any, batch: str, reason: str) -> None:
-    decided, job = app.ca.registration.batches.approve(app.principal, batch, reason)
+def approve(app: Any, batch: str, reason: str, sign: Sign) -> None:
+    service = app.ca.registration.batches
+    signature = sign(app, lambda: service.approval_document(app.principal, batch))
+    decided, job = service.approve(app.principal, batch, reason, signature)
     app.out.record(_row(decided) | {"job": job})
+
+
+@batches.command(
+    "approval-document",
+    help=N_("What you sign to approve a whole batch, in a file; with every row in another."),
+)
+@click.argument("batch")
+@click.argument("file", type=NEW_FILE)
+@click.option("--rows", type=NEW_FILE, help=N_("File for the rows, a line of JSON each."))
+@pass_app
+def approval_document(app: Any, batch: str, file: Path, rows: Path | None) -> None:
+    service = app.ca.registration.batches
+    file.write_bytes(service.approval_document(app.principal, batch))
+    if rows is not None:
+        rows.write_bytes(service.rows(app.principal, batch))
+    app.out.note(SIGN_IT, file=str(file))
 
 
 @batches.command("reject", help=N_("Turn a whole batch down."))

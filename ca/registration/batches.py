@@ -11,14 +11,15 @@ from ca.profiles import Profile, Profiles
 from ca.registration import batchstore as store
 from ca.registration import sheets
 from ca.registration.batchstore import Batch, BatchState, Result
-from ca.registration.filing import Application, Filing, digest_of
+from ca.registration.filing import Application, Filing
 from ca.registration.signatures import Signatures
 from ca.registration.tables import batches
+from ca.registration.whole import Whole
 from kernel.assets.tables import RowError, TableFile, read_table
 from kernel.audit.model import AuditAction
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.clock import Clock
-from kernel.errors import Conflict, IntegrityFailed, Invalid, WeichengError
+from kernel.errors import Conflict, Invalid, WeichengError
 from kernel.events import Event, EventKind
 from kernel.i18n import N_
 from kernel.identity.access import Access
@@ -137,28 +138,42 @@ class Batches:
         """(the first requests, the digest of all) of a batch that waits: what is approved."""
         self._access.require(principal, Permission.CA_READ)
         with self._database.read() as connection:
-            rows = store.requests_of(connection, self._seen(connection, principal, batch_id).id)
-        return [request for _, request in rows[:most]], digest_of_batch(rows)
+            batch = self._seen(connection, principal, batch_id)
+            rows = store.requests_of(connection, batch.id)
+        return [request for _, request in rows[:most]], Whole(batch, rows).digest
 
     # --- deciding
-    def approve(self, principal: Principal, batch_id: str, reason: str = "") -> tuple[Batch, str]:
-        """Approve every request of it; (batch, job that issues, "" while more people have to approve)."""
+    def approval_document(self, principal: Principal, batch_id: str) -> bytes:
+        """What this officer signs to approve the whole batch (canonical JSON): it names the root over ``rows``."""
+        self._access.require(principal, Permission.CA_REQUEST_APPROVE)
+        with self._database.read() as connection:
+            batch = self._seen(connection, principal, batch_id)
+            _require_waiting(batch)
+            return self._signatures.document(connection, principal, _whole(connection, batch).matter)
+
+    def rows(self, principal: Principal, batch_id: str) -> bytes:
+        """Every row as it is approved, a line of canonical JSON each: the leaves of the tree that officers sign."""
+        self._access.require(principal, Permission.CA_READ)
+        with self._database.read() as connection:
+            return _whole(connection, self._seen(connection, principal, batch_id)).lines()
+
+    def approve(
+        self, principal: Principal, batch_id: str, reason: str = "", signature: bytes | None = None
+    ) -> tuple[Batch, str]:
+        """Approve every request of it; (batch, job that issues, "" while more people have to approve).
+
+        ``signature`` is a detached CMS (DER) over ``approval_document``; SignatureNeeded where it is wanted and missing,
+        IntegrityFailed for a batch that is not the one that was filed.
+        """
         self._access.require(principal, Permission.CA_REQUEST_APPROVE)
         with self._database.begin() as uow:
             batch = self._decidable(uow, principal, batch_id)
-            if self._signatures.wanted(uow.connection, principal):
-                raise Conflict(
-                    N_("Your approvals are signed, which is done for each request alone."),
-                    mend=N_("Turn the batch down and have it filed to be decided one by one."),
-                    place=batch.id,
-                )
-            approval = self._approvals.decide(uow, batch.approval, principal, approve=True, reason=reason)
-            if approval.digest != digest_of_batch(store.requests_of(uow.connection, batch.id)):
-                raise IntegrityFailed(
-                    N_("The batch is not the one that was filed."),
-                    mend=N_("Turn it down, and look for who changed it."),
-                    place=batch.id,
-                )
+            whole = _whole(uow.connection, batch)
+            signed = self._signatures.check(uow, principal, whole.matter, signature)
+            approval = self._approvals.decide(
+                uow, batch.approval, principal, approve=True, reason=reason, signed=signed
+            )
+            whole.require(approval.digest)
             self._decided(uow, principal, batch, reason, approve=True)
             if approval.state is not ApprovalState.APPROVED:
                 return batch, ""
@@ -285,13 +300,7 @@ class Batches:
         batch = store.read(uow.connection, batch_id, lock=True)
         if not self._access.covers(principal, batch.unit):
             raise store.missing(batch_id)
-        if batch.state is not BatchState.WAITING:
-            raise Conflict(
-                N_("This batch does not wait for a decision on the whole (%(state)s)."),
-                mend=N_("While it is filed, wait; otherwise decide on its requests one by one."),
-                place=batch.id,
-                state=batch.state,
-            )
+        _require_waiting(batch)
         return batch
 
     @staticmethod
@@ -315,9 +324,18 @@ class Batches:
         return self._box.open(found.decode("ascii"), context=sealed_context(batch.id, what))
 
 
-def digest_of_batch(rows: Sequence[tuple[int, Request]]) -> str:
-    """SHA-256 (hex) over the rows' numbers and what each request's approval is given for."""
-    return sha256_hex(canonical_json([[number, digest_of(request)] for number, request in rows]))
+def _whole(connection: Connection, batch: Batch) -> Whole:
+    return Whole(batch, store.requests_of(connection, batch.id))
+
+
+def _require_waiting(batch: Batch) -> None:
+    if batch.state is not BatchState.WAITING:
+        raise Conflict(
+            N_("This batch does not wait for a decision on the whole (%(state)s)."),
+            mend=N_("While it is filed, wait; otherwise decide on its requests one by one."),
+            place=batch.id,
+            state=batch.state,
+        )
 
 
 def sealed_context(batch_id: str, what: str) -> str:

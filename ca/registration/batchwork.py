@@ -6,8 +6,9 @@ What a row came to is written in the transaction that did it, so that no row is 
 import io
 import secrets
 import zipfile
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_der_private_key
@@ -15,15 +16,17 @@ from sqlalchemy import Row
 
 from ca import store as ca_store
 from ca.issuance import Issuance, Token
-from ca.model import State
+from ca.model import Request, State
 from ca.ports import Box
 from ca.registration import batchstore as store
 from ca.registration import sheets
-from ca.registration.batches import digest_of_batch, sealed_context
+from ca.registration.batches import sealed_context
 from ca.registration.batchstore import Batch, BatchState
 from ca.registration.decision import Decision
 from ca.registration.delivery import sealed_pkcs12
 from ca.registration.filing import Draft, Filing, key_context
+from ca.registration.signatures import Signatures
+from ca.registration.whole import Whole
 from kernel.errors import ErrorCode, WeichengError
 from kernel.identity.approvals import Approvals
 from kernel.identity.model import Principal
@@ -33,6 +36,20 @@ from kernel.store import Database, UnitOfWork
 
 AT_ONCE = 50  # rows of one transaction
 _SUITE = Principal.system("ca")
+
+
+@dataclass(frozen=True)
+class Decided:
+    """An approved batch as it stands: all rows, the signed decisions on them, the digest that was approved."""
+
+    whole: Whole
+    given: Sequence[Mapping[str, Any]]
+    digest: str
+
+    def of(self, number: int, request: Request) -> list[dict[str, Any]]:
+        """What the signer is given for a row; IntegrityFailed when the batch or the row is not what was approved."""
+        self.whole.require(self.digest)
+        return self.whole.row(number, request, self.given)
 
 
 class BatchWork:
@@ -45,8 +62,10 @@ class BatchWork:
         filing: Filing,
         decision: Decision,
         issuance: Issuance,
+        signatures: Signatures,
         box: Box,
     ) -> None:
+        self._signatures = signatures
         self._database = database
         self._approvals = approvals
         self._filing = filing
@@ -117,7 +136,7 @@ class BatchWork:
             kind="ca:batch",
             subject=f"batch:{batch.id}",
             title=f"{batch.name} ({batch.filed})",
-            digest=digest_of_batch(rows),
+            digest=Whole(batch, rows).digest,
             requested_by=_filer(batch),
             permission=Permission.CA_REQUEST_APPROVE,
             unit=batch.unit,
@@ -131,12 +150,13 @@ class BatchWork:
         """Issue every request of a batch approved as a whole. Unavailable when the signer is away: it goes on later."""
         batch_id = context.payload["batch"]
         batch, done = self._read(batch_id), 0
+        decided = self._decided(batch)
         while not context.cancelled():
             with self._database.read() as connection:
                 waiting = store.undecided(connection, batch_id, AT_ONCE)
             if not waiting:
                 break
-            granted = [self._grant(batch, number, request_id) for number, request_id in waiting]
+            granted = [self._grant(batch, decided, *one) for one in waiting]
             self._issuance.sign_all([token for token in granted if token is not None], _SUITE)
             done += len(waiting)
             context.progress(done, max(done, batch.filed))
@@ -145,14 +165,20 @@ class BatchWork:
         with context.finish({"issued": done}) as uow:
             store.put(uow.connection, batch_id, state=str(BatchState.ISSUED))
 
-    def _grant(self, batch: Batch, number: int, request_id: str) -> Token | None:
+    def _decided(self, batch: Batch) -> Decided:
+        with self._database.begin() as uow:
+            whole = Whole(batch, store.requests_of(uow.connection, batch.id))
+            given = self._signatures.given(uow.connection, batch.approval)
+            return Decided(whole, given, self._approvals.get(uow, batch.approval).digest)
+
+    def _grant(self, batch: Batch, decided: Decided, number: int, request_id: str) -> Token | None:
         """The intent of one row; None when it was decided already, or can not be granted, which its row then tells."""
         try:
             with self._database.begin() as uow:
                 request = ca_store.read_request(uow.connection, request_id, lock=True)
                 if request.state is not State.REQUESTED:
                     return None
-                return self._decision.grant(uow, _SUITE, request)
+                return self._decision.grant(uow, _SUITE, request, decided.of(number, request))
         except WeichengError as error:
             if error.code is ErrorCode.UNAVAILABLE:
                 raise

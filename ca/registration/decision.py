@@ -1,12 +1,15 @@
 """Deciding on a request: a second person approves exactly what was filed, or turns it down."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from ca import store
 from ca.authorities import authority_for
 from ca.issuance import Issuance, Token, Wanted
 from ca.model import Certificate, Request, State, move
 from ca.profiles import Profiles
 from ca.registration.filing import check_key_history, digest_of
-from ca.registration.signatures import Signatures
+from ca.registration.signatures import Signatures, single
 from ca.registration.store import batch_decided_as_one
 from kernel.audit.model import AuditAction
 from kernel.errors import Conflict, IntegrityFailed
@@ -44,27 +47,30 @@ class Decision:
             request = store.read_request(uow.connection, request_id, lock=True)
             _require_open(request)
             _require_single(uow, request)
-            signed = self._signatures.check(uow, by, request, signature)
+            signed = self._signatures.check(uow, by, single(request), signature)
             approval = self._approvals.decide(
                 uow, request.approval, by, approve=True, reason=reason, signed=signed
             )
             if approval.digest != digest_of(request):
                 raise changed(request.id)
             if approval.state is ApprovalState.APPROVED:
-                token = self.grant(uow, by, request)
+                given = self._signatures.given(uow.connection, request.approval)
+                token = self.grant(uow, by, request, given)
         if token is None:
             return request
         return self._issuance.sign(token, by)
 
-    def grant(self, uow: UnitOfWork, by: Principal, request: Request) -> Token:
-        """Store the intent of a request that was approved; Conflict when key or profile no longer allow it."""
+    def grant(
+        self, uow: UnitOfWork, by: Principal, request: Request, given: Sequence[Mapping[str, Any]]
+    ) -> Token:
+        """Store the intent of a request that was approved, with the signed decisions as the signer takes them; Conflict when
+        key or profile no longer allow it."""
         # looked at again: another request may have been granted the same key since this one was filed
         check_key_history(uow.connection, request.spki, request.subject)
         # the version that was filed; prepare refuses it when another is in force
         profile = self._profiles.version(request.profile, request.profile_version)
         store.set_request_state(uow.connection, request.id, move(request.id, request.state, State.APPROVED))
         authority = authority_for(uow.connection, request.profile)
-        given = self._signatures.given(uow, request)
         wanted = Wanted(
             profile, request.subject, request.names, request.spki, request.unit, request.id, approvals=given
         )

@@ -17,7 +17,7 @@ from ca.registration.delivery import Delivery
 from ca.registration.filing import Application, Filing
 from ca.registration.papers import Handed, Papers
 from ca.registration.phrases import hash_of, keep_phrase
-from ca.registration.signatures import Signatures
+from ca.registration.signatures import Signatures, single
 from ca.registration.store import inherit_phrase
 from ca.signer.model import WHERE_POSSIBLE, ApprovalRules
 from ca.tables import requests
@@ -62,7 +62,9 @@ class Registration:
             database, clock, access, approvals, profiles, self.filing, self._signatures, box
         )
         self._automatic = Automatic(database, self.filing, issuance, rules)
-        self.work = BatchWork(database, approvals, self.filing, self._decision, issuance, box)
+        self.work = BatchWork(
+            database, approvals, self.filing, self._decision, issuance, self._signatures, box
+        )
 
     def file(
         self,
@@ -154,7 +156,7 @@ class Registration:
         self._access.require(principal, Permission.CA_REQUEST_APPROVE)
         request = self.show(principal, request_id)
         with self._database.read() as connection:
-            return self._signatures.document(connection, principal, request)
+            return self._signatures.document(connection, principal, single(request))
 
     def signature_wanted(self, principal: Principal) -> bool:
         """Whether approvals of this officer have to be signed."""

@@ -4,7 +4,8 @@ The signer checks the same again by what it holds itself (ca.signer.approved); h
 """
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +31,20 @@ class SignatureNeeded(Invalid):
     """This approval has to be signed with the officer's own key."""
 
 
+@dataclass(frozen=True)
+class Matter:
+    """What officers decide on: its approval, what that is given for (JSON), and what it is called in errors."""
+
+    approval: str
+    what: Mapping[str, Any]
+    place: str
+
+
+def single(request: Request) -> Matter:
+    """A request that is decided by itself."""
+    return Matter(request.approval, bound(request), request.id)
+
+
 class Signatures:
     """Wants, checks and hands on the signatures of officers' approvals."""
 
@@ -38,9 +53,9 @@ class Signatures:
         self._approvals = approvals
         self._signing = signing
 
-    def document(self, connection: Connection, by: Principal, request: Request) -> bytes:
-        """What this officer signs to approve the request."""
-        return self._approvals.document(connection, request.approval, by, bound(request))
+    def document(self, connection: Connection, by: Principal, matter: Matter) -> bytes:
+        """What this officer signs to approve the matter."""
+        return self._approvals.document(connection, matter.approval, by, matter.what)
 
     def wanted(self, connection: Connection, by: Principal) -> bool:
         """Whether this officer's approval has to be signed. A suspended certificate still wants it: whoever stole a session
@@ -51,30 +66,30 @@ class Signatures:
         return self._signing is Signing.REQUIRED
 
     def check(
-        self, uow: UnitOfWork, by: Principal, request: Request, signature: bytes | None
+        self, uow: UnitOfWork, by: Principal, matter: Matter, signature: bytes | None
     ) -> SignedDecision | None:
         """The signed decision, or None where none is wanted. SignatureNeeded without one that is, IntegrityFailed for one
-        that is not over this request's document or not by a certificate that makes this person an officer."""
+        that is not over this matter's document or not by a certificate that makes this person an officer."""
         if signature is None:
             if self.wanted(uow.connection, by):
-                raise _needed(request)
+                raise _needed(matter)
             return None
-        document = self.document(uow.connection, by, request)
+        document = self.document(uow.connection, by, matter)
         if _signer_of(signature, document) not in officer_certificates(uow.connection, by, self._clock.now()):
             raise IntegrityFailed(
                 N_("The approval is not signed with your officer's certificate."),
                 mend=N_(
                     "Sign it with the key of the certificate that is bound to your account and in force."
                 ),
-                place=request.id,
+                place=matter.place,
             )
         return SignedDecision(document, signature)
 
-    def given(self, uow: UnitOfWork, request: Request) -> list[dict[str, str]]:
-        """The signed decisions on a request as the signer takes them."""
+    def given(self, connection: Connection, approval: str) -> list[dict[str, Any]]:
+        """The signed decisions of an approval as the signer takes them."""
         return [
             {"document": one.document.decode(), "signature": b64encode(one.signature).decode()}
-            for one in self._approvals.signatures(uow.connection, request.approval)
+            for one in self._approvals.signatures(connection, approval)
         ]
 
 
@@ -103,12 +118,12 @@ def _signer_of(signature: bytes, document: bytes) -> bytes:
     return cms.verify(signature, document).signer_der
 
 
-def _needed(request: Request) -> SignatureNeeded:
+def _needed(matter: Matter) -> SignatureNeeded:
     return SignatureNeeded(
         N_("Your approval has to be signed with the key of your officer's certificate."),
         mend=N_(
-            "Take what you approve from the request's page, sign it and give the signature with the approval; "
-            "or: weicheng ca approve --sign-with."
+            "Take what you approve from its page, sign it and give the signature with the approval; "
+            "or: weicheng ca approve --sign-with, for a batch weicheng ca batch approve --sign-with."
         ),
-        place=request.id,
+        place=matter.place,
     )

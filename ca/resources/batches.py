@@ -11,7 +11,13 @@ from pydantic import Base64Bytes, Field
 from ca.registration import sheets
 from ca.registration.batches import Asked, Trial
 from ca.registration.batchstore import Batch, BatchState
-from ca.resources.labels import REQUEST_STATES, applicants_profiles, evidence_field, profile_titles
+from ca.resources.labels import (
+    REQUEST_STATES,
+    applicants_profiles,
+    evidence_field,
+    profile_titles,
+    signature_field,
+)
 from kernel.assets.tables import TableFile
 from kernel.edges.resources import (
     Cell,
@@ -101,10 +107,11 @@ class FileBatch(Input):
     )
 
 
-class Remark(Input):
+class ApproveBatch(Input):
     reason: str = Field(
         "", max_length=500, title=N_("Remark for the audit trail"), json_schema_extra={"widget": "area"}
     )
+    signature: Base64Bytes | None = signature_field()
 
 
 def batch_record(batch: Batch, titles: Any) -> BatchRecord:
@@ -173,8 +180,8 @@ def _initial(app: Any, principal: Principal, _id: str) -> dict[str, Any]:
     return {"unit": principal.unit}
 
 
-def _approve(app: Any, principal: Principal, batch_id: str, given: Remark) -> Done:
-    _batch, job = app.ca.registration.batches.approve(principal, batch_id, given.reason)
+def _approve(app: Any, principal: Principal, batch_id: str, given: ApproveBatch) -> Done:
+    _batch, job = app.ca.registration.batches.approve(principal, batch_id, given.reason, given.signature)
     message = (
         N_("Approved; the certificates are being issued.") if job else N_("Approved; one more person has to.")
     )
@@ -188,11 +195,26 @@ def _approved(app: Any, principal: Principal, batch_id: str) -> list[str]:
     batch = app.ca.registration.batches.get(principal, batch_id)
     first, digest = app.ca.registration.batches.sample(principal, batch_id)
     shown = "、".join(one.subject.get("CN", one.id) for one in first)
-    return [
+    lines = [
         translate(N_("%(count)s certificates for unit %(unit)s"), count=batch.filed, unit=batch.unit_name),
         translate(N_("The first of them: %(names)s; all rows are in the results."), names=shown),
         translate(N_("Digest of all requests (SHA-256): %(digest)s"), digest=digest),
     ]
+    if app.ca.registration.signature_wanted(principal):
+        lines.append(
+            translate(N_("You have an officer's certificate: this approval has to bear its signature."))
+        )
+    return lines
+
+
+def _document(app: Any, principal: Principal, batch_id: str) -> File:
+    document = app.ca.registration.batches.approval_document(principal, batch_id)
+    return File(f"{batch_id}.json", "application/json", document)
+
+
+def _rows(app: Any, principal: Principal, batch_id: str) -> File:
+    data = app.ca.registration.batches.rows(principal, batch_id)
+    return File(f"{batch_id}.jsonl", "application/x-ndjson", data)
 
 
 def _reject(app: Any, principal: Principal, batch_id: str, given: Reason) -> Done:
@@ -306,7 +328,7 @@ BATCHES = Resource(
             N_("Approve the whole batch"),
             _P.CA_REQUEST_APPROVE,
             _approve,
-            Remark,
+            ApproveBatch,
             when=lambda record: record.state == "waiting",
             key="a",
             preview=_approved,
@@ -351,6 +373,20 @@ BATCHES = Resource(
         ),
     ),
     downloads=(
+        Download(
+            "approval",
+            N_("What you sign to approve (JSON)"),
+            _P.CA_REQUEST_APPROVE,
+            _document,
+            lambda record: record.state == "waiting",
+        ),
+        Download(
+            "rows",
+            N_("Every row that is approved (JSON lines)"),
+            _P.CA_READ,
+            _rows,
+            lambda record: record.together and record.state != "filing",
+        ),
         Download("results-xlsx", N_("Results of all rows (XLSX)"), _P.CA_READ, _results("xlsx")),
         Download("results-csv", N_("Results of all rows (CSV)"), _P.CA_READ, _results("csv")),
     ),

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ca.encoding import names as naming
+from ca.signer import rows
 from ca.signer.model import (
     OFFICER_POLICY,
     OFFICER_PROFILE,
@@ -29,7 +30,7 @@ from ca.signer.officers import Officers
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.errors import WeichengError
 from kernel.i18n import N_
-from kernel.identity.approvals import DOCUMENT_FORMAT
+from kernel.identity.model import DOCUMENT_FORMAT
 from kernel.pki import cms, der
 from kernel.pki.algorithms import SignatureInvalid, algorithm, verify
 
@@ -83,22 +84,27 @@ def check_approvals(
         raise _refused(N_("An officer's approval does not hold.")) from error
     if not fitting:
         raise _refused(N_("What officers approved is another certificate."))
-    _check_people(approvals, _logins(certificate) if officers else [])
+    _check_people(
+        approvals, _logins(certificate) if officers else [], all_signed=not rules.let_pass(policies)
+    )
 
 
-def _check_people(approvals: Sequence[Approved], applicants: Sequence[str]) -> None:
-    """Enough officers, each another person than who filed; and nobody makes themselves an officer."""
+def _check_people(approvals: Sequence[Approved], applicants: Sequence[str], *, all_signed: bool) -> None:
+    """Enough officers, each another person than who filed; and nobody makes themselves an officer.
+
+    Unless ``all_signed`` some have approved without a signature, which only the service has counted.
+    """
     if not approvals:
         return
     people = {approved.officer for approved in approvals}
     filers = {approved.filed_by for approved in approvals}
     if people & (filers | set(applicants)):
         raise _refused(N_("Who files a request, or is to become an officer by it, can not approve it."))
-    if len(people) < max(approved.needed for approved in approvals):
+    if all_signed and len(people) < max(approved.needed for approved in approvals):
         raise _refused(N_("Fewer officers have approved than are needed."))
 
 
-def _verified(one: Mapping[str, str], keys: Collection[KeyInfo], known: Officers, now: datetime) -> Approved:
+def _verified(one: Mapping[str, Any], keys: Collection[KeyInfo], known: Officers, now: datetime) -> Approved:
     """The approval that a document and its signature make."""
     document = one["document"].encode()
     signed = cms.verify(b64decode(one["signature"], validate=True), document)
@@ -116,7 +122,16 @@ def _verified(one: Mapping[str, str], keys: Collection[KeyInfo], known: Officers
     if not sound or not issuers:
         raise ValueError("not an officer's approval")
     known.add(issuers[0].name, officer.serial_number)
-    return Approved(told["officer"], told["filed_by"], told["subject"], told["what"], int(told["needed"]))
+    subject, what = _approved(told, one)
+    return Approved(told["officer"], told["filed_by"], subject, what, int(told["needed"]))
+
+
+def _approved(told: Mapping[str, Any], one: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """The request that is meant and what was approved of it: by itself, or as a row of the batch that was signed."""
+    if told["kind"] != rows.KIND:
+        return told["subject"], told["what"]
+    row = rows.included(one["row"], told["what"])
+    return f"request:{row['request']}", row
 
 
 def _fits(approved: Approved, certificate: x509.Certificate, spki: bytes, header: Mapping[str, Any]) -> bool:

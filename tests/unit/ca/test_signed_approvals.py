@@ -405,7 +405,7 @@ def test_what_was_approved_becomes_one_certificate(strict: World, li: Officer) -
     strict.ca.lifecycle.revoke(strict.second, issued.serial, Reason.KEY_COMPROMISE, "丢失")
     with strict.ca.database.begin() as uow:
         uow.execute(certificates.update().where(certificates.c.request == request.id).values(request=None))
-        given = strict.ca.registration._signatures.given(uow, request)
+        given = strict.ca.registration._signatures.given(uow.connection, request.approval)
         profile = strict.ca.profiles.get(request.profile)
         wanted = Wanted(profile, request.subject, request.names, request.spki, request.unit, request.id)
         authority = next(one for one in strict.ca.authorities() if one.parent is not None)
