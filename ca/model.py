@@ -159,25 +159,6 @@ class Certificate:
     authority_name: str = ""
 
 
-@dataclass(frozen=True)
-class Impact:
-    """What depends on a certificate: the service of the suite that works with it (role), the accounts it signs in (names),
-    for a CA's how many living certificates it has issued, and the newer certificate of the same subject, if there is one.
-
-    ``below`` are the CAs that hang on a CA, each with its living certificates; ``seen`` the places of the network where it (or
-    what a CA and those below it have issued) was seen at work, the first of them, and ``places`` how many."""
-
-    certificate: Certificate
-    authority: str | None
-    subordinates: int
-    service: str | None
-    accounts: tuple[str, ...]
-    successor: str | None
-    below: tuple[tuple[str, int], ...] = ()
-    seen: tuple[str, ...] = ()
-    places: int = 0
-
-
 class RevocationState(StrEnum):
     """One officer proposes to revoke a CA's certificate, another performs or rejects it."""
 

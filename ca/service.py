@@ -7,6 +7,7 @@ from ca.bulk.service import BulkRevocations
 from ca.directory import Directory
 from ca.hierarchy.ceremony import Ceremonies
 from ca.hierarchy.service import Hierarchy
+from ca.impact import Impacts
 from ca.inventory.service import Inventory
 from ca.issuance import Issuance
 from ca.model import Authority, AuthorityKind, State
@@ -53,6 +54,7 @@ class CaService:
     holders: Holders
     blocklists: Blocklists
     lifecycle: Lifecycle
+    impacts: Impacts
     revocations: Revocations
     publication: Publication
     lists: Lists

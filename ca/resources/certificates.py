@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import AwareDatetime, Field
 
 from ca.encoding.decoded import is_authority, names_in
-from ca.model import Certificate, Impact, Reason
+from ca.impact import Impact
+from ca.model import Certificate, Reason
 from ca.resources.automatic import ISSUE
 from ca.resources.labels import (
     CERTIFICATE_STATES,
@@ -186,7 +187,7 @@ def _propose(app: Any, principal: Principal, serial: str, given: Revoke) -> Done
 
 def preview(app: Any, principal: Principal, serial: str) -> list[str]:
     """What a revocation would touch, one line each; nothing for many at once."""
-    return _told(app.ca.lifecycle.impact(principal, serial), app, principal) if serial else []
+    return _told(app.ca.impacts.show(principal, serial), app, principal) if serial else []
 
 
 def _told(impact: Impact, app: Any, principal: Principal) -> list[str]:

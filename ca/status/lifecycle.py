@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from ca import figures, listing, store
+from ca import listing, store
 from ca.encoding.decoded import is_authority
-from ca.model import Certificate, Impact, Reason
+from ca.model import Certificate, Reason
 from ca.status.marking import Marking
 from ca.tables import certificates
 from kernel.audit.model import AuditAction
@@ -33,12 +33,7 @@ class Lifecycle:
 
     def show(self, principal: Principal, serial: str) -> Certificate:
         """One certificate; one of a unit the principal does not see is NotFound."""
-        self._access.require(principal, Permission.CA_READ)
-        with self._database.read() as connection:
-            found = store.read_certificate(connection, serial)
-        if not self._access.covers(principal, found.unit):
-            raise _not_found(serial)
-        return found
+        return self._permitted(principal, serial, Permission.CA_READ)
 
     def page(self, principal: Principal, ask: Ask) -> Page[Certificate]:
         """Certificates of the principal's units.
@@ -51,12 +46,6 @@ class Lifecycle:
         with self._database.read() as connection:
             found = listing.found_by(connection, certificates.c.serial, ask.text)
             return listing.CERTIFICATES.page(connection, ask, *seen, *found)
-
-    def impact(self, principal: Principal, serial: str) -> Impact:
-        """What depends on a certificate, as far as the CA and the accounts know: to be looked at before it is revoked."""
-        found = self._permitted(principal, serial, Permission.CA_REVOKE)
-        with self._database.read() as connection:
-            return figures.impact_of(connection, found)
 
     def hold(self, principal: Principal, serial: str, note: str) -> Certificate:
         """Suspend; relying parties see it as revoked until it is released."""
@@ -155,12 +144,19 @@ class Lifecycle:
         return count
 
     def _permitted(self, principal: Principal, serial: str, permission: Permission) -> Certificate:
-        self._access.require(principal, permission)
-        with self._database.read() as connection:
-            found = store.read_certificate(connection, serial)
-        if not self._access.covers(principal, found.unit):
-            raise _not_found(serial)
-        return found
+        return certificate_for(self._database, self._access, principal, serial, permission)
+
+
+def certificate_for(
+    database: Database, access: Access, principal: Principal, serial: str, permission: Permission
+) -> Certificate:
+    """The certificate that the principal wants to look at or act on; one of a unit that they do not see is NotFound."""
+    access.require(principal, permission)
+    with database.read() as connection:
+        found = store.read_certificate(connection, serial)
+    if not access.covers(principal, found.unit):
+        raise NotFound(N_("There is no certificate %(serial)s."), serial=serial[:60])
+    return found
 
 
 def check_revocation(reason: Reason, invalid_since: datetime | None, now: datetime) -> None:
@@ -169,7 +165,3 @@ def check_revocation(reason: Reason, invalid_since: datetime | None, now: dateti
         raise Invalid(N_("A hold is no revocation."), mend=N_("Use: weicheng ca hold."), place="reason")
     if invalid_since is not None and invalid_since > now:
         raise Invalid(N_("The invalidity date lies in the future."), place="invalid_since")
-
-
-def _not_found(serial: str) -> NotFound:
-    return NotFound(N_("There is no certificate %(serial)s."), serial=serial[:60])

@@ -6,6 +6,7 @@ from ca.bulk.service import BulkRevocations
 from ca.directory import Directory
 from ca.hierarchy.sealing import Seals
 from ca.hierarchy.service import build_hierarchy
+from ca.impact import Impacts
 from ca.inventory.scanning import TlsScanner
 from ca.inventory.service import Feed, Inventory
 from ca.issuance import Issuance
@@ -99,6 +100,7 @@ def build(floor: Floor, feed: Feed = lambda: ()) -> CaService:
         holders=Holders(database, access, registration.filing, marking),
         blocklists=blocklists,
         lifecycle=Lifecycle(database, clock, access, marking),
+        impacts=Impacts(database, access),
         revocations=Revocations(database, access, floor.approvals, marking),
         publication=publication,
         lists=Lists(database, clock, access, files, rules),

@@ -9,6 +9,7 @@ from ca.bulk.service import BulkRevocations
 from ca.directory import Directory
 from ca.hierarchy.sealing import Seals
 from ca.hierarchy.service import build_hierarchy
+from ca.impact import Impacts
 from ca.inventory.scanning import Pace, TlsScanner
 from ca.inventory.service import Inventory
 from ca.issuance import Issuance
@@ -141,6 +142,7 @@ def build(
         holders=Holders(database, access, registration.filing, marking),
         blocklists=blocklists,
         lifecycle=Lifecycle(database, clock, access, marking),
+        impacts=Impacts(database, access),
         revocations=Revocations(database, access, approvals, marking),
         publication=publication,
         lists=Lists(database, clock, access, files, rules),

@@ -101,7 +101,7 @@ def test_certificates_are_chosen_by_where_they_were_seen_and_by_key(
         scan(world, clock)
         found = world.ca.bulk.preview(world.officer, Selection(hosts=("127.0.0.1",)))
         assert (found.total, found.endpoints, found.sample[0][0]) == (1, 1, serial)
-        impact = world.ca.lifecycle.impact(world.officer, serial)
+        impact = world.ca.impacts.show(world.officer, serial)
         assert (impact.seen, impact.places) == ((f"127.0.0.1:{port}",), 1)
     by_port = Selection(hosts=(f"127.0.0.1:{port}",), profile="person")
     assert world.ca.bulk.preview(world.officer, by_port).total == 0
@@ -110,7 +110,7 @@ def test_certificates_are_chosen_by_where_they_were_seen_and_by_key(
 def test_the_impact_of_a_ca_tells_what_hangs_below(world: World) -> None:
     world.issue()
     issuing = world.ca.overview.authority(world.officer, "issuing").serial
-    impact = world.ca.lifecycle.impact(world.officer, issuing)
+    impact = world.ca.impacts.show(world.officer, issuing)
     assert impact.authority == "issuing"
     assert impact.subordinates >= 1
 
