@@ -1,25 +1,16 @@
-"""Requests, certificates and revocations as people look through them: whose are seen, filters, order, quick find."""
-
-from dataclasses import replace
+"""Certificates and proposed revocations as people look through them: filters, order, quick find."""
 
 from sqlalchemy import ColumnElement, Connection, false, select
 
-from ca.model import Certificate, Request, Revocation, State
-from ca.registration.tables import batch_rows
+from ca.model import Certificate, Revocation
 from ca.store import (
     certificate_of,
     read_certificates,
-    read_requests,
     read_revocations,
-    request_of,
     revocation_of,
 )
-from ca.tables import certificates, requests, revocations, words
+from ca.tables import certificates, revocations, words
 from ca.words import LAST, terms_of
-from kernel.errors import Invalid
-from kernel.i18n import N_
-from kernel.identity.model import Principal
-from kernel.identity.store import approval_votes, users
 from kernel.store.listing import Listing, equals, since, until
 
 _FEW = 1000  # owners that are named one by one; more are looked up row by row, where a page is soon full
@@ -45,34 +36,6 @@ CERTIFICATES: Listing[Certificate] = Listing(
 )
 
 
-def _filed_by(names: tuple[str, ...]) -> ColumnElement[bool]:
-    """Requests of people by their id, login or name."""
-    people = select(users.c.id).where(users.c.login.in_(names) | users.c.name.in_(names))
-    return requests.c.requested_by.in_(names) | requests.c.requested_by.in_(people)
-
-
-def _filed_in(values: tuple[str, ...]) -> ColumnElement[bool]:
-    """Requests that those batches filed."""
-    return requests.c.id.in_(select(batch_rows.c.request).where(batch_rows.c.batch.in_(values)))
-
-
-REQUESTS: Listing[Request] = Listing(
-    query=read_requests(),
-    key=requests.c.id,
-    orders={"filed": requests.c.id},  # ids sort by the time of their making
-    default="-filed",
-    row=request_of,
-    filters={
-        "state": equals(requests.c.state),
-        "profile": equals(requests.c.profile),
-        "unit": equals(requests.c.unit),
-        "requested_by": _filed_by,
-        "batch": _filed_in,
-    },
-    facets={"state": requests.c.state},
-)
-
-
 REVOCATIONS: Listing[Revocation] = Listing(
     query=read_revocations(),
     key=revocations.c.id,
@@ -83,23 +46,6 @@ REVOCATIONS: Listing[Revocation] = Listing(
     filters={"state": equals(revocations.c.state), "serial": equals(revocations.c.serial)},
     facets={"state": revocations.c.state},
 )
-
-
-def requests_of(principal: Principal, *, approves: bool) -> Listing[Request]:
-    """The listing with the filter of what waits for this person's decision; ``approves`` is whether they may decide."""
-    voted = select(approval_votes.c.approval).where(approval_votes.c.person == principal.id)
-    undecided = (
-        (requests.c.state == str(State.REQUESTED))
-        & (requests.c.requested_by != principal.id)
-        & requests.c.approval.not_in(voted)
-    )
-
-    def waiting(values: tuple[str, ...]) -> ColumnElement[bool]:
-        if values != ("me",):
-            raise Invalid(N_("This filter has one value: me."), place="waiting")
-        return undecided if approves else false()
-
-    return replace(REQUESTS, filters={**REQUESTS.filters, "waiting": waiting})
 
 
 def found_by(connection: Connection, key: ColumnElement[str], text: str) -> list[ColumnElement[bool]]:

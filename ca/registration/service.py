@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from ca import listing, store
+from ca import store
 from ca.authorities import authority_of
 from ca.issuance import Issuance, Wanted
+from ca.listing import found_by
 from ca.model import Certificate, Request
 from ca.ports import Box, Evidence
 from ca.profiles import Lint, Profiles
@@ -15,6 +16,7 @@ from ca.registration.blocklists import Blocklists
 from ca.registration.decision import Decision
 from ca.registration.delivery import Delivery
 from ca.registration.filing import Application, Filing
+from ca.registration.listing import requests_of
 from ca.registration.papers import Handed, Papers
 from ca.registration.phrases import hash_of, keep_phrase
 from ca.registration.signatures import Signatures, single
@@ -181,10 +183,10 @@ class Registration:
         """Requests of the principal's units. Filters: state, profile, unit, requested_by, waiting ("me")."""
         self._access.require(principal, Permission.CA_READ)
         approves = self._access.allows(principal, Permission.CA_REQUEST_APPROVE)
-        found = listing.requests_of(principal, approves=approves)
+        found = requests_of(principal, approves=approves)
         seen = self._access.seen(principal, requests.c.unit)
         with self._database.read() as connection:
-            return found.page(connection, ask, *seen, *listing.found_by(connection, found.key, ask.text))
+            return found.page(connection, ask, *seen, *found_by(connection, found.key, ask.text))
 
     def deliver_pkcs12(self, principal: Principal, request_id: str, password: str | None = None) -> bytes:
         """PKCS#12 of a key made here: once, to who filed it, under a ``password`` that the applicant chose. Without one a
