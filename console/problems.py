@@ -1,6 +1,7 @@
-"""The two tables that turn an error's code into what an edge answers, and nothing else does."""
+"""The two tables that turn an error's code into what an edge answers, and nothing else does; what a status is called."""
 
 from kernel.errors import ErrorCode
+from kernel.i18n import N_
 
 HTTP_STATUS: dict[ErrorCode, int] = {
     ErrorCode.INVALID: 422,
@@ -15,6 +16,21 @@ HTTP_STATUS: dict[ErrorCode, int] = {
     ErrorCode.PARTIAL: 207,
     ErrorCode.INTERNAL: 500,
 }
+
+TITLES: dict[int, str] = {
+    400: N_("The request is not right"),
+    401: N_("You are not signed in"),
+    403: N_("You may not do this"),
+    404: N_("There is no such page"),
+    405: N_("This can not be done here"),
+    409: N_("Something stands in the way"),
+    413: N_("This is too large"),
+    422: N_("The input is not right"),
+    429: N_("Too many requests"),
+    500: N_("Something went wrong inside"),
+    503: N_("A part of the suite does not answer"),
+}
+INTERNAL = N_("The error was recorded. Tell the system administrator the number of the request.")
 
 EXIT_STATUS: dict[ErrorCode, int] = {
     ErrorCode.INVALID: 1,

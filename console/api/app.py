@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response
 
-from console.api import document, endpoints, guard, problems
+from console.api import document, endpoints, guard, refusing
 from console.api.operations import PREFIX
 from console.compose.app import App
 from console.web import security
@@ -24,7 +24,7 @@ def create_api(app: App, resources: Mapping[str, Resource]) -> Flask:
     flask.config.update(security.form_session(app.settings), MAX_CONTENT_LENGTH=MOST_OCTETS)
     security.observe(flask)
     guard.install(flask, app)
-    problems.install(flask)
+    refusing.install(flask)
     endpoints.install(flask, app, resources)
     document.install(flask, resources)
     flask.after_request(_speak)

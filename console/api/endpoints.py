@@ -8,18 +8,19 @@ from urllib.parse import quote
 from flask import Flask, Response, g, request
 from pydantic import BaseModel
 
-from console.api.answers import HandedOver, ItemOutcome, Outcome, Outcomes, listed
+from console.api.answers import ItemOutcome, Outcomes, listed
 from console.api.operations import PREFIX, Kind, Operation, many, operations
 from console.api.problems import internal, problem_of
 from console.api.reading import arguments, body, no_arguments, require_unchanged
+from console.api.refusing import about
 from console.api.repeats import Repeats
+from console.api.telling import JSON, answer_of, octets, outcome_of, tag_of
 from console.compose.app import App
 from console.exchange.asking import ask_of
-from console.exchange.records import etag, matches
+from console.exchange.records import matches
 from kernel.edges.plain import file_name
 from kernel.edges.resources import Done, Input, Resource, Verb, outcome
 from kernel.errors import WeichengError
-from kernel.i18n import translate
 from kernel.identity.permissions import Permission
 from kernel.store.listing import COUNTED
 
@@ -86,8 +87,8 @@ def _item(app: App, operation: Operation) -> View:
         record = item(app, g.principal, object_id)
         known = request.headers.get("If-None-Match")
         if known is not None and matches(record, known):
-            return Response(status=304, headers=_tag(record))
-        return _json(record, headers=_tag(record))
+            return Response(status=304, headers=tag_of(record))
+        return _json(record, headers=tag_of(record))
 
     return view
 
@@ -162,12 +163,12 @@ def _each(
 def _one_of_many(object_id: str, act: Callable[[], Done]) -> ItemOutcome[Any]:
     """An act on one of many objects: whatever goes wrong with it stays with it."""
     try:
-        told = _outcome(act())
+        told = outcome_of(act())
         return ItemOutcome(id=object_id, status=202 if told.job else 200, outcome=told, problem=None)
     except WeichengError as error:
-        problem = problem_of(error)
+        problem = problem_of(error, about())
     except Exception as error:  # noqa: BLE001 - recorded whole; the other objects are still to be done
-        problem = internal(error)
+        problem = internal(error, about())
     return ItemOutcome(id=object_id, status=problem.status, outcome=None, problem=problem)
 
 
@@ -176,34 +177,10 @@ def _without_ids(verb: Verb, wanted: Input) -> Input:
     return verb.input.model_construct(**{name: getattr(wanted, name) for name in names})
 
 
-def _outcome(done: Done) -> Outcome[Any]:
-    return Outcome(
-        id=done.id,
-        message=translate(done.message, **done.params),
-        record=done.record,
-        job=f"{PREFIX}/jobs/jobs/{quote(done.job, safe='')}" if done.job else None,
-        secrets=done.secrets,
-        rows=tuple(done.rows),
-        file=HandedOver.model_construct(**vars(done.file)) if done.file else None,
-    )
-
-
 def _done(resource: Resource, done: Done, status: int) -> Response:
-    """202 and the job's address where the work goes on, 201 and the object's address where one was made."""
-    told = _outcome(done)
-    headers = {} if done.record is None else _tag(done.record)
-    if told.job:
-        return _json(told, 202, {**headers, "Location": told.job})
-    if status == 201 and done.id and resource.item is not None:
-        path = f"{PREFIX}/{resource.room}/{resource.plural}/{quote(done.id, safe='')}"
-        headers = {**headers, "Location": path}
-    return _json(told, status, headers)
-
-
-def _tag(record: Any) -> dict[str, str]:
-    return {"ETag": f'"{etag(record)}"'}
+    answer = answer_of(resource, done, status)
+    return Response(answer.body, answer.status, answer.headers)
 
 
 def _json(answer: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    octets = type(answer).__pydantic_serializer__.to_json(answer)
-    return Response(octets, status, headers, content_type="application/json")
+    return Response(octets(answer), status, headers, content_type=JSON)

@@ -3,25 +3,22 @@
 from flask import Flask, g, request
 from flask_wtf.csrf import validate_csrf
 
-from console.api.problems import TooOften
+from console.api.admission import MEND, Admission, bearer, language_of
 from console.compose.app import App
 from console.web.language import COOKIE as LANGUAGE_COOKIE
 from console.web.security import COOKIE
-from kernel.edges.limits import Buckets
 from kernel.errors import NotPermitted, Unauthenticated
-from kernel.i18n import LANGUAGES, N_, normalise_language, set_language
+from kernel.i18n import LANGUAGES, N_, set_language
 from kernel.identity.model import Principal
 
-FAILURES = 30  # a minute that an origin may ask without a valid token or session
 READING = ("GET", "HEAD", "OPTIONS")
 NOBODY = N_("This needs a token or a session.")
 FORGED = N_("A browser's session changes something only with the X-CSRFToken header of its page.")
-MEND = N_("Send Authorization: Bearer and a token.")
 
 
 def install(flask: Flask, app: App) -> None:
     """Find out language and principal before anything else, the path included: nobody learns what there is."""
-    asked, failed = Buckets(app.settings.web.api_per_minute), Buckets(FAILURES)
+    admission = Admission(app.settings.web.api_per_minute)
 
     @flask.before_request
     def language() -> None:
@@ -30,24 +27,23 @@ def install(flask: Flask, app: App) -> None:
     @flask.before_request
     def authenticate() -> None:
         origin = request.remote_addr or ""
-        if seconds := failed.wait(origin, take=0):
-            raise TooOften(seconds)
+        admission.look(origin)
         try:
             g.principal = _principal(app)
         except Unauthenticated:
-            failed.wait(origin)
+            admission.failed(origin)
             raise
-        if seconds := asked.wait(g.principal.via or g.principal.id):
-            raise TooOften(seconds)
+        admission.count(g.principal)
 
 
 def _principal(app: App) -> Principal:
     """A session's unsafe requests need the token of a page of ours besides: other sites' pages do not have it."""
-    scheme, _, raw = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return app.floor.tokens.principal(raw.strip())
+    authorization = request.headers.get("Authorization", "")
+    raw = bearer(authorization)
+    if raw is not None:
+        return app.floor.tokens.principal(raw)
     session = request.cookies.get(COOKIE)
-    if scheme or not session:
+    if authorization or not session:
         raise Unauthenticated(NOBODY, mend=MEND)
     principal = app.floor.sign_in.principal(session)
     if request.method not in READING:
@@ -63,7 +59,4 @@ def _language(default: str) -> str:
     chosen = request.cookies.get(LANGUAGE_COOKIE)
     if chosen in LANGUAGES:
         return chosen
-    for tag in request.accept_languages.values():
-        if tag.lower().startswith(("zh", "en")):
-            return normalise_language(tag)
-    return default
+    return language_of(request.headers.get("Accept-Language", ""), default)

@@ -2,19 +2,17 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import structlog
-from flask import Flask, Response, g, request
 from pydantic import ValidationError
-from werkzeug.exceptions import BadRequest, HTTPException, PreconditionFailed, UnsupportedMediaType
 
 from console.api.answers import Fault, Problem
 from console.exchange.validation import explain
-from console.problems import HTTP_STATUS
-from console.web.problems import INTERNAL, TITLES
+from console.problems import HTTP_STATUS, INTERNAL, TITLES
 from kernel.edges.resources import Input
 from kernel.errors import ErrorCode, Invalid, LimitExceeded, WeichengError
-from kernel.i18n import N_, current_language, translate
+from kernel.i18n import N_, translate
 
 MEDIA_TYPE = "application/problem+json"
 ALL_TITLES: Mapping[int, str] = {
@@ -42,16 +40,50 @@ REFUSALS: Mapping[int, tuple[str, str, str]] = {
 }
 
 
-class Malformed(BadRequest):
+@dataclass(frozen=True)
+class About:
+    """The request that a problem is told of: its path, and its number in the log."""
+
+    path: str
+    number: str
+
+
+class Refused(Exception):
+    """What HTTP itself refuses, before any service is asked: a status of REFUSALS, and headers that go with it."""
+
+    status = 400
+
+    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(self.status)
+        self.headers = headers or {}
+
+
+class Malformed(Refused):
     """The body is no JSON."""
 
 
-class Stale(PreconditionFailed):
+class Stale(Refused):
     """``If-Match`` names another state of the object."""
 
+    status = 412
 
-class NotJson(UnsupportedMediaType):
+
+class NotJson(Refused):
     """The body is of another kind than JSON."""
+
+    status = 415
+
+
+class Nowhere(Refused):
+    """There is nothing under the path."""
+
+    status = 404
+
+
+class NoMethod(Refused):
+    """The path does not know the method."""
+
+    status = 405
 
 
 class WrongInput(Invalid):
@@ -75,34 +107,56 @@ class TooOften(LimitExceeded):
         )
 
 
-def install(flask: Flask) -> None:
-    """Answer every error with a problem."""
-    flask.register_error_handler(WeichengError, _known)
-    flask.register_error_handler(HTTPException, _http)
-    flask.register_error_handler(Exception, _internal)
-
-
-def problem_of(error: WeichengError) -> Problem:
+def problem_of(error: WeichengError | Refused, about: About) -> Problem:
     """The error in the current language."""
-    language = current_language()
+    if isinstance(error, Refused):
+        return refusal(error.status, about)
     return _problem(
         HTTP_STATUS[error.code],
         str(error.code),
-        translate(error.message, language, **error.params),
-        translate(error.mend, language, **error.params),
+        about,
+        translate(error.message, **error.params),
+        translate(error.mend, **error.params),
         error.place,
         getattr(error, "faults", ()),
     )
 
 
-def internal(error: Exception) -> Problem:
-    """Recorded whole, told without detail."""
-    structlog.get_logger("api").error("request failed", path=request.path, exc_info=error)
-    return _problem(500, str(ErrorCode.INTERNAL), translate(INTERNAL))
+def refusal(status: int, about: About) -> Problem:
+    """What HTTP refuses with that status."""
+    kind, detail, mend = REFUSALS.get(status, ("refused", ALL_TITLES.get(status, TITLES[400]), ""))
+    return _problem(status, kind, about, translate(detail), translate(mend))
+
+
+def internal(error: Exception, *about: About) -> Problem:
+    """Recorded whole with the requests it concerns, told to the first of them without detail."""
+    for one in about:
+        structlog.get_logger("api").error(
+            "request failed", path=one.path, request_id=one.number, exc_info=error
+        )
+    return _problem(500, str(ErrorCode.INTERNAL), about[0], translate(INTERNAL))
+
+
+def headers_of(error: WeichengError | Refused, *, authorized: bool) -> dict[str, str]:
+    """The header fields that go with the error; ``authorized``: the request had an Authorization of its own."""
+    if isinstance(error, Refused):
+        return dict(error.headers)
+    if error.code is ErrorCode.UNAUTHENTICATED:
+        known = ', error="invalid_token"' if authorized else ""
+        return {"WWW-Authenticate": f'Bearer realm="weicheng"{known}'}
+    if isinstance(error, TooOften):
+        return {"Retry-After": str(error.params["seconds"])}
+    return {}
 
 
 def _problem(
-    status: int, kind: str, detail: str, mend: str = "", place: str = "", errors: tuple[Fault, ...] = ()
+    status: int,
+    kind: str,
+    about: About,
+    detail: str,
+    mend: str = "",
+    place: str = "",
+    errors: tuple[Fault, ...] = (),
 ) -> Problem:
     title = ALL_TITLES.get(status) or TITLES[500 if status >= 500 else 400]
     return Problem(
@@ -112,35 +166,7 @@ def _problem(
         detail=detail,
         mend=mend,
         place=place,
-        instance=request.path,
-        request_id=g.get("request_id", ""),
+        instance=about.path,
+        request_id=about.number,
         errors=errors,
     )
-
-
-def _known(error: WeichengError) -> Response:
-    response = _response(internal(error) if error.code is ErrorCode.INTERNAL else problem_of(error))
-    if error.code is ErrorCode.UNAUTHENTICATED:
-        known = ', error="invalid_token"' if "Authorization" in request.headers else ""
-        response.headers["WWW-Authenticate"] = f'Bearer realm="weicheng"{known}'
-    if isinstance(error, TooOften):
-        response.headers["Retry-After"] = str(error.params["seconds"])
-    return response
-
-
-def _http(error: HTTPException) -> Response:
-    status = error.code or 500
-    kind, detail, mend = REFUSALS.get(status, ("refused", ALL_TITLES.get(status, TITLES[400]), ""))
-    response = _response(_problem(status, kind, translate(detail), translate(mend)))
-    for name, value in error.get_headers():
-        if name in ("Allow", "Retry-After"):
-            response.headers[name] = value
-    return response
-
-
-def _internal(error: Exception) -> Response:
-    return _response(internal(error))
-
-
-def _response(problem: Problem) -> Response:
-    return Response(problem.model_dump_json(), problem.status, content_type=MEDIA_TYPE)

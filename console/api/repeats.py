@@ -6,9 +6,9 @@ from collections.abc import Callable
 from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from console.api.problems import Refused
 from console.compose.app import App
-from console.exchange.idempotency import Answer, Idempotency
-from kernel.canonical import sha256_hex
+from console.exchange.idempotency import Answer, Idempotency, digest_of
 from kernel.errors import WeichengError
 
 KEPT_HEADERS = ("Content-Type", "ETag", "Location")
@@ -35,20 +35,16 @@ class Repeats:
     def _keyed(self, key: str, act: Callable[[], Response]) -> Response:
         floor = self._app.floor
         kept = Idempotency(floor.database, floor.clock, floor.box)
-        before = kept.begin(g.principal, key, _digest())
+        asked = digest_of(request.path, request.query_string.decode("latin-1"), request.get_data())
+        before = kept.begin(g.principal, key, asked)
         if before is not None:
             headers = {**before.headers, "Idempotency-Replayed": "true"}
             return Response(before.body, before.status, headers)
         try:
             response = act()
-        except (WeichengError, HTTPException):  # refused, so nothing was done
+        except (WeichengError, Refused, HTTPException):  # refused, so nothing was done
             kept.forget(g.principal, key)
             raise
         headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
         kept.finish(g.principal, key, Answer(response.status_code, headers, response.get_data()))
         return response
-
-
-def _digest() -> str:
-    """Stands for the request: its path and its octets."""
-    return sha256_hex(request.full_path.encode() + b"\0" + request.get_data())

@@ -7,20 +7,20 @@ whoever repeats it is told so instead of having it done a second time.
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Row, String, Table, Text, and_, delete, select, update
 
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
-from kernel.errors import Conflict, Invalid
+from kernel.errors import Conflict, Invalid, WeichengError
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.secrets import SecretBox
-from kernel.store import Database, UtcDateTime, insert_if_absent, metadata
+from kernel.store import Database, UnitOfWork, UtcDateTime, insert_if_absent, metadata
 
 LIFE = timedelta(hours=24)
 KEY = re.compile(r"[\x21-\x7e]{1,200}")
@@ -34,6 +34,14 @@ answers = Table(
     Column("begun_at", UtcDateTime, nullable=False, index=True),
     Column("sealed", Text),  # answers may hold secrets that are shown once
 )
+
+
+class Keyed(NamedTuple):
+    """Somebody's request under a key; ``digest`` (hex) stands for it."""
+
+    principal: Principal
+    key: str
+    digest: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,18 +67,43 @@ class Idempotency:
         ``digest`` (hex) stands for the request. Invalid when the key belongs to another one; Conflict while the first one
         runs, or when it was interrupted.
         """
-        if KEY.fullmatch(key) is None:
-            raise Invalid(
-                N_("An Idempotency-Key has 1 to 200 visible ASCII characters."), place="Idempotency-Key"
-            )
-        now, digest = self._clock.now(), self._mark(principal, key, digest)
-        row = {"principal": _owner(principal), "key": _name(key), "digest": digest, "begun_at": now}
+        (found,) = self.begin_all([Keyed(principal, key, digest)])
+        if isinstance(found, WeichengError):
+            raise found
+        return found
+
+    def begin_all(self, requests: Sequence[Keyed]) -> list[Answer | WeichengError | None]:
+        """As ``begin`` for each, in one transaction; one that is refused stops no other."""
+        now = self._clock.now()
         with self._database.begin() as uow:
             uow.execute(delete(answers).where(answers.c.begun_at < now - LIFE))
-            if insert_if_absent(uow.connection, answers, row):
-                return None
-            kept = uow.execute(select(answers).where(_same(principal, key))).one()
-        return self._opened(principal, key, kept, digest)
+            kept = [self._begun(uow, one, now) for one in requests]
+        return [
+            self._found(one, found) if isinstance(found, Row) else found
+            for one, found in zip(requests, kept, strict=True)
+        ]
+
+    def _begun(self, uow: UnitOfWork, one: Keyed, now: datetime) -> Row[Any] | Invalid | None:
+        """None when it is noted now; what was kept before."""
+        if KEY.fullmatch(one.key) is None:
+            return Invalid(
+                N_("An Idempotency-Key has 1 to 200 visible ASCII characters."), place="Idempotency-Key"
+            )
+        row = {
+            "principal": _owner(one.principal),
+            "key": _name(one.key),
+            "digest": self._mark(*one),
+            "begun_at": now,
+        }
+        if insert_if_absent(uow.connection, answers, row):
+            return None
+        return uow.execute(select(answers).where(_same(one.principal, one.key))).one()
+
+    def _found(self, one: Keyed, kept: Row[Any]) -> Answer | WeichengError:
+        try:
+            return self._opened(one.principal, one.key, kept, self._mark(*one))
+        except WeichengError as error:
+            return error
 
     def answered(self, principal: Principal, key: str, digest: str) -> Answer | None:
         """As ``begin`` for a request that was done already; None, and nothing noted, when it was not begun."""
@@ -104,16 +137,30 @@ class Idempotency:
 
     def finish(self, principal: Principal, key: str, answer: Answer) -> None:
         """Keep the answer, sealed."""
-        text = json.dumps({**asdict(answer), "body": b64encode(answer.body).decode()})
-        sealed = self._box.seal(text.encode(), context=_context(principal, key))
-        with self._database.begin() as uow:
-            done = update(answers).where(_same(principal, key))
-            uow.execute(done.values(sealed=sealed))
+        self.end_all([(Keyed(principal, key), answer)])
 
     def forget(self, principal: Principal, key: str) -> None:
         """The request was refused and nothing was done: its key may be used again."""
+        self.end_all([(Keyed(principal, key), None)])
+
+    def end_all(self, ended: Sequence[tuple[Keyed, Answer | None]]) -> None:
+        """Keep each answer as ``finish`` does, ``forget`` those without one; in one transaction."""
         with self._database.begin() as uow:
-            uow.execute(delete(answers).where(_same(principal, key)))
+            for one, answer in ended:
+                mine = _same(one.principal, one.key)
+                if answer is None:
+                    uow.execute(delete(answers).where(mine))
+                else:
+                    uow.execute(update(answers).where(mine).values(sealed=self._sealed(one, answer)))
+
+    def _sealed(self, one: Keyed, answer: Answer) -> str:
+        text = json.dumps({**asdict(answer), "body": b64encode(answer.body).decode()})
+        return self._box.seal(text.encode(), context=_context(one.principal, one.key))
+
+
+def digest_of(path: str, query: str, body: bytes) -> str:
+    """Stands for a request: its path with the query as it came, and its octets."""
+    return sha256_hex(f"{path}?{query}".encode() + b"\0" + body)
 
 
 def _same(principal: Principal, key: str) -> ColumnElement[bool]:

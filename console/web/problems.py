@@ -6,28 +6,14 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from console.problems import HTTP_STATUS
+from console.problems import HTTP_STATUS, INTERNAL, TITLES
 from kernel.errors import ErrorCode, WeichengError
 from kernel.i18n import N_, translate
 
-TITLES: dict[int, str] = {
-    400: N_("The request is not right"),
-    401: N_("You are not signed in"),
-    403: N_("You may not do this"),
-    404: N_("There is no such page"),
-    405: N_("This can not be done here"),
-    409: N_("Something stands in the way"),
-    413: N_("This is too large"),
-    422: N_("The input is not right"),
-    429: N_("Too many requests"),
-    500: N_("Something went wrong inside"),
-    503: N_("A part of the suite does not answer"),
-}
 STALE_FORM = N_("This form has expired or was not sent from this site. Open the page again and repeat it.")
 TOO_LARGE = N_(
     "At most %(most)s MiB are taken at once. Go back, your input is still there; larger files go by the command line."
 )
-INTERNAL = N_("The error was recorded. Tell the system administrator the number of the request.")
 
 
 def install(flask: Flask) -> None:

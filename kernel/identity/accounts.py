@@ -74,6 +74,13 @@ class SqlAccounts:
     def user_by_id(self, connection: Connection, user_id: str) -> User:
         return self._one(connection, _BY_ID, user_id)
 
+    def users_by_id(self, connection: Connection, ids: Collection[str]) -> Mapping[str, User]:
+        """Those of the ids that there are."""
+        rows: dict[str, list[Row[Any]]] = {}
+        for row in connection.execute(_BY_IDS, {"wanted": sorted(ids)}):
+            rows.setdefault(row.id, []).append(row)
+        return {one: _with_roles(found) for one, found in rows.items()}
+
     def names(self, connection: Connection, ids: Collection[str]) -> Mapping[str, str]:
         """Names of units and accounts by id; an id is one or the other."""
         people = select(users.c.id, users.c.name).where(users.c.id.in_(ids))
@@ -201,18 +208,23 @@ class SqlAccounts:
         rows = connection.execute(query, {"wanted": name}).all()
         if not rows:
             raise NotFound(N_("There is no user %(login)s."), login=name)
-        return _user(rows[0], frozenset(Role(row.role) for row in rows if row.role))
+        return _with_roles(rows)
 
 
 # built once, since every request asks for its user: a row for each role
 _WITH_ROLES = select(users, user_roles.c.role).outerjoin(user_roles, user_roles.c.user == users.c.id)
 _BY_ID = _WITH_ROLES.where(users.c.id == bindparam("wanted"))
+_BY_IDS = _WITH_ROLES.where(users.c.id.in_(bindparam("wanted", expanding=True)))
 _BY_LOGIN = _WITH_ROLES.where(users.c.login == bindparam("wanted"))
 _SESSION = ("id", "user", "method", "created_at", "last_seen_at", "expires_at", "origin")
 
 
 def _session(row: Row[Any]) -> Session:
     return Session(**{name: getattr(row, name) for name in _SESSION})
+
+
+def _with_roles(rows: Sequence[Row[Any]]) -> User:
+    return _user(rows[0], frozenset(Role(row.role) for row in rows if row.role))
 
 
 def _user(row: Row[Any], roles: frozenset[Role]) -> User:

@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -122,20 +122,34 @@ class Tokens:
 
         Found by its hash: how far a guess agrees with a real token does not show in the time that the answer takes.
         """
-        if FORM.fullmatch(raw) is None:
-            raise _unknown()
+        (found,) = self.principals([raw])
+        if isinstance(found, Unauthenticated):
+            raise found
+        return found
+
+    def principals(self, raws: Sequence[str]) -> list[Principal | Unauthenticated]:
+        """As ``principal`` for each, with as many statements as for one; one that is none stops no other."""
         now = self._clock.now()
+        hashes = [sha256_hex(raw.encode()) if FORM.fullmatch(raw) else "" for raw in raws]
+        wanted = sorted({one for one in hashes if one})
+        if not wanted:
+            return [_unknown() for _ in raws]
         with self._database.read() as connection:
-            row = connection.execute(_BY_HASH, {"hash": sha256_hex(raw.encode())}).one_or_none()
-            if row is None or row.revoked_at is not None or row.expires_at <= now:
-                raise _unknown()
-            user = self._accounts.user_by_id(connection, row.user)
-        if not can_sign_in(replace(user, locked_until=None), now):  # a lock-out is about passwords
-            raise _unknown()
-        if row.last_used_at is None or now - row.last_used_at > SEEN_EVERY:
+            rows = {row.token_hash: row for row in connection.execute(_BY_HASHES, {"hashes": wanted})}
+            living = {
+                one: row for one, row in rows.items() if row.revoked_at is None and row.expires_at > now
+            }
+            users = self._accounts.users_by_id(connection, {row.user for row in living.values()})
+        owners = {one: users[row.user] for one, row in living.items() if _signs_in(users[row.user], now)}
+        self._note(now, [living[one] for one in owners])
+        return [_principal(owners[one], living[one]) if one in owners else _unknown() for one in hashes]
+
+    def _note(self, now: datetime, used: Sequence[Row[Any]]) -> None:
+        """When each was used last; to the minute, for it costs a transaction."""
+        late = [one.id for one in used if one.last_used_at is None or now - one.last_used_at > SEEN_EVERY]
+        if late:
             with self._database.begin() as uow:
-                uow.execute(update(tokens).where(tokens.c.id == row.id).values(last_used_at=now))
-        return _principal(user, row)
+                uow.execute(update(tokens).where(tokens.c.id.in_(late)).values(last_used_at=now))
 
     def _check(
         self, principal: Principal, name: str, scope: Collection[Permission], expires_at: datetime
@@ -189,7 +203,8 @@ def state_of(token: Token, now: datetime) -> str:
     return "active" if token.expires_at > now else "expired"
 
 
-_BY_HASH = select(tokens).where(tokens.c.token_hash == bindparam("hash"))  # built once: each request asks it
+# built once: each request asks it
+_BY_HASHES = select(tokens).where(tokens.c.token_hash.in_(bindparam("hashes", expanding=True)))
 _QUERY = select(tokens, users.c.login).select_from(tokens.join(users, users.c.id == tokens.c.user))
 
 
@@ -216,6 +231,10 @@ def _scope(row: Row[Any]) -> frozenset[Permission]:
 
 def _principal(user: User, row: Row[Any]) -> Principal:
     return Principal(user.id, user.name, user.roles, row.unit, "token", _scope(row), row.id)
+
+
+def _signs_in(user: User, now: datetime) -> bool:
+    return can_sign_in(replace(user, locked_until=None), now)  # a lock-out is about passwords
 
 
 def _unknown() -> Unauthenticated:

@@ -14,7 +14,7 @@ from schemathesis.specs.openapi import checks
 
 from benchmarks.installation import Bench
 from benchmarks.seeds import SEEDS
-from console.api import guard
+from console.api import admission
 from console.api.app import create_api
 from console.api.document import openapi
 from console.resources import resources
@@ -35,7 +35,7 @@ CHECKS: list[CheckFunction] = [
 @pytest.fixture
 def whole(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Every declared object, with some notes in the store; nobody is throttled."""
-    monkeypatch.setattr(guard, "FAILURES", 10**9)
+    monkeypatch.setattr(admission, "FAILURES", 10**9)
     settings = desk.console.app.settings
     web = settings.web.model_copy(update={"api_per_minute": 10_000_000})
     desk.console.app.settings = settings.model_copy(update={"web": web})
