@@ -7,7 +7,7 @@ its own row and the path from there to the root, 13 hashes for 5,000 rows: the s
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ca.transparency import merkle
+from ca.encoding import merkle
 from kernel.canonical import canonical_json
 
 KIND = "ca:batch"  # of the approval

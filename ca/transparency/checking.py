@@ -12,7 +12,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ca.transparency import comparing, merkle, store
+from ca.encoding import merkle
+from ca.transparency import comparing, store
 from ca.transparency.model import Fault, SignedHead
 from ca.transparency.sequencing import Sequencer
 from ca.transparency.tiles import Tree

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from ca.encoding import merkle
 from ca.encoding.log import EntryType, TreeHead
-from ca.transparency import merkle
 
 
 class Fault(StrEnum):

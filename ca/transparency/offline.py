@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ca.encoding import merkle
 from ca.encoding.log import TreeHead
-from ca.transparency import merkle
 from ca.transparency.signature import check_head
 from kernel.errors import IntegrityFailed, Invalid
 from kernel.i18n import N_

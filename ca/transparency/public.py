@@ -7,7 +7,7 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ca.transparency.merkle import HASH_SIZE
+from ca.encoding.merkle import HASH_SIZE
 from ca.transparency.model import SignedHead
 from ca.transparency.service import TransparencyLog
 from kernel.errors import Invalid, NotFound

@@ -7,10 +7,11 @@ only if no other process stored one meanwhile; then it is kept outside the datab
 
 from datetime import datetime, timedelta
 
+from ca.encoding import merkle
 from ca.encoding.log import TreeHead
 from ca.ports import ServiceKeys
 from ca.signer.model import KeyRole
-from ca.transparency import merkle, store
+from ca.transparency import store
 from ca.transparency.kept import KeptHead
 from ca.transparency.model import Fault, SignedHead
 from ca.transparency.signature import check_signature

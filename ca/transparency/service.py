@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ca import store as register
+from ca.encoding import merkle
 from ca.ports import ServiceKeys
-from ca.transparency import merkle, store
+from ca.transparency import store
 from ca.transparency.checking import LogCheck
 from ca.transparency.kept import KeptHead
 from ca.transparency.model import Entry, Fault, Inclusion, LogState, SignedHead

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from ca.encoding.log import EntryType, Leaf, read_head
+from ca.encoding.merkle import leaf_hash
 from ca.transparency import tiles
-from ca.transparency.merkle import leaf_hash
 from ca.transparency.model import Entry, Fault, LogState, SignedHead
 from ca.transparency.tables import entries, heads, queue, state
 from kernel.errors import IntegrityFailed, NotFound

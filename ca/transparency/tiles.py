@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
 
-from ca.transparency.merkle import HASH_SIZE, node_hash
+from ca.encoding.merkle import HASH_SIZE, node_hash
 from ca.transparency.tables import tiles
 
 WIDTH = 256

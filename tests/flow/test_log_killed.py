@@ -9,8 +9,9 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from ca.encoding import merkle
 from ca.encoding.log import EntryType, Leaf
-from ca.transparency import merkle, store
+from ca.transparency import store
 from ca.transparency.tables import entries, queue
 from ca.transparency.tiles import Tree
 from kernel.store import Database

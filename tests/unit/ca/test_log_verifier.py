@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from ca.cli.transparency import log
-from ca.transparency import merkle
+from ca.encoding import merkle
 from kernel.clock import FixedClock
 from kernel.edges.cli import Output
 from kernel.identity.model import Role

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymerkle import InmemoryTree
 
-from ca.transparency import merkle
+from ca.encoding import merkle
 
 # leaves and roots of the trees of 1 to 8 leaves as the tests of Certificate Transparency publish them
 LEAVES = [

@@ -9,10 +9,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import delete, select, update
 
+from ca.encoding import merkle
 from ca.encoding.log import EntryType, Leaf
 from ca.model import Reason
 from ca.tables import certificates
-from ca.transparency import merkle, offline, public, sequencing, store, tiles
+from ca.transparency import offline, public, sequencing, store, tiles
 from ca.transparency.checking import Finding
 from ca.transparency.model import Fault
 from ca.transparency.tables import entries, heads, queue
