@@ -10,7 +10,7 @@ A file of examples names a rule, lines on which it must fire and lines on which 
 
 ``times`` repeats a line, ``step`` is the seconds between (also between entries), ``{n}`` in it the repetition's
 number; ``source`` is the sender's address. Times in the lines are replaced by the moment of sending: a line carries
-``{t3164}`` or ``{t5424}``.
+``{t3164}`` or ``{t5424}``. In place of a line an event of the suite: ``event`` is its kind, with subject, severity and data.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,9 +21,11 @@ from typing import Any
 import yaml
 
 from kernel.errors import Invalid
+from kernel.events import EventKind
 from kernel.i18n import N_
 from siem.detection.engine import Engine
 from siem.detection.rules import RuleSet
+from siem.parsing import kernel_events
 from siem.parsing.parser import BEIJING, Parser, Raw
 
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
@@ -70,16 +72,34 @@ def _fired(rules: RuleSet, name: str, entries: list[Mapping[str, Any]]) -> set[s
     for entry in entries:
         for n in range(int(entry.get("times", 1))):
             number += 1
-            raw = Raw(
-                f"{name}-{number}",
-                moment,
-                "udp",
-                entry.get("source", "192.0.2.1"),
-                _line(entry["line"], n, moment),
+            mark = f"{name}-{number}"
+            document = (
+                kernel_events.to_document(_event(entry, mark, moment), moment)
+                if "event" in entry
+                else parser.document(_raw(entry, mark, n, moment))
             )
-            fired |= {found.info.name for found in engine.process(parser.document(raw))}
+            fired |= {found.info.name for found in engine.process(document)}
             moment += timedelta(seconds=float(entry.get("step", 1)))
     return fired
+
+
+def _raw(entry: Mapping[str, Any], mark: str, n: int, moment: datetime) -> Raw:
+    source = entry.get("source", "192.0.2.1")
+    return Raw(mark, moment, "udp", source, _line(entry["line"], n, moment))
+
+
+def _event(entry: Mapping[str, Any], mark: str, moment: datetime) -> bytes:
+    if entry["event"] not in set(EventKind):
+        raise Invalid(N_("The suite tells no event %(kind)s."), place=mark, kind=str(entry["event"])[:80])
+    return kernel_events.to_line(
+        event_id=mark,
+        kind=entry["event"],
+        subject=str(entry.get("subject", "")),
+        unit=None,
+        severity=entry.get("severity", "info"),
+        data=entry.get("data", {}),
+        occurred_at=moment,
+    )
 
 
 def _line(template: str, n: int, moment: datetime) -> bytes:
