@@ -1,7 +1,8 @@
 """Revocation lists of a million entries: from the rows of the database to the signed file, in CPU seconds and memory.
 
 Of a process that makes lists and the signer together. Peers, on the same entries: `openssl ca -gencrl`, and cryptography's
-builder with all entries given at once. OpenSSL judges both lists, pkilint the delta: it takes gigabytes for a large one.
+builder with all entries given at once. OpenSSL judges every list; pkilint the delta, and a full list made in the same way when
+the CA has revoked 10,000: it takes 0.4 ms and 11 KiB for each entry, which are six minutes and 10 GiB for a million.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from benchmarks.peers import issuer, program
-from benchmarks.registered import Registered
+from benchmarks.registered import Registered, register
 from benchmarks.report import line
 from benchmarks.served_ca import ISSUING, OFFICER, ServedCa, served_ca
 from ca.encoding import crl
@@ -160,25 +161,16 @@ def _of_child(command: Sequence[str], folder: Path) -> tuple[float, float]:
 
 
 # --- judging
-def judge(ca: ServedCa, folder: Path) -> None:
-    """Exits 1 unless OpenSSL accepts the full list and the delta."""
+def judge(ca: ServedCa, folder: Path, kind: ListKind) -> Path:
+    """The newest list; exits 1 unless OpenSSL accepts it."""
     (folder / "issuing.pem").write_bytes(certificate_pem(ca.app.ca.authority(ISSUING).certificate))
-    for kind in ListKind:
-        path = ca.app.ca.publication.newest(Scope(ISSUING), kind).path
-        command = [
-            program("openssl"),
-            "crl",
-            "-inform",
-            "DER",
-            "-in",
-            str(path),
-            "-noout",
-            "-CAfile",
-            "issuing.pem",
-        ]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if "verify OK" not in done.stderr:
-            sys.exit(f"openssl refuses the {kind} list: {done.stderr[-300:]}")
+    path = ca.app.ca.publication.newest(Scope(ISSUING), kind).path
+    command = [program("openssl"), "crl", "-inform", "DER", "-in", str(path), "-noout"]
+    command += ["-CAfile", "issuing.pem"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    if "verify OK" not in done.stderr:
+        sys.exit(f"openssl refuses the {kind} list: {done.stderr[-300:]}")
+    return path
 
 
 def lint(file: Path) -> None:
@@ -189,9 +181,9 @@ def lint(file: Path) -> None:
         sys.exit(f"pkilint: {done.stdout[-500:]}{done.stderr[-500:]}")
 
 
-def change(ca: ServedCa, count: int) -> None:
+def change(ca: ServedCa, first: int, count: int) -> None:
     """So many more revocations, as the register has them after a bulk revocation."""
-    at, first = datetime.now(UTC).replace(microsecond=0), ca.registered.revoked
+    at = datetime.now(UTC).replace(microsecond=0)
     found = ca.app.ca.lifecycle.show(OFFICER, f"{Registered.serial(0):032x}")
     with ca.app.floor.database.begin() as uow:
         for n in range(first, first + count):
@@ -200,20 +192,26 @@ def change(ca: ServedCa, count: int) -> None:
             store.add_change(uow.connection, replace(found, serial=f"{serial:032x}"), 0, entry, False, at)
 
 
-def measure(ca: ServedCa, folder: Path, rounds: int) -> None:
+def measure(ca: ServedCa, folder: Path, entries: int, rounds: int) -> None:
+    change(ca, entries, DELTA)
     published(ca, ListKind.FULL)
-    entries = ca.registered.revoked
-    full = min((published(ca, ListKind.FULL) for _ in range(rounds)), key=lambda one: one["seconds"])
-    change(ca, DELTA)
-    delta = min((published(ca, ListKind.DELTA) for _ in range(rounds)), key=lambda one: one["seconds"])
-    judge(ca, folder)
-    lint(ca.app.ca.publication.newest(Scope(ISSUING), ListKind.DELTA).path)
+    lint(judge(ca, folder, ListKind.FULL))
+    register(ca.app.floor.database, ISSUING, 0, entries)
+    full = _best(ca, ListKind.FULL, rounds)
+    judge(ca, folder, ListKind.FULL)
+    change(ca, entries + DELTA, DELTA)
+    delta = _best(ca, ListKind.DELTA, rounds)
+    lint(judge(ca, folder, ListKind.DELTA))
     for name, peer in (("openssl ca -gencrl", openssl_gencrl), ("cryptography's builder", builder)):
         seconds, memory = peer(folder / peer.__name__, entries)
-        _line("full list", "CPU s", full["seconds"], seconds, name, SECONDS, entries)
-        _line("full list", "MiB", full["memory"], memory, name, MEBIBYTES, entries)
+        _line("full list", "CPU s", full["seconds"], seconds, name, SECONDS, int(full["entries"]))
+        _line("full list", "MiB", full["memory"], memory, name, MEBIBYTES, int(full["entries"]))
         seconds, _ = peer(folder / f"{peer.__name__}-delta", DELTA)
         _line("delta", "CPU s", delta["seconds"], seconds, name, DELTA_SECONDS, int(delta["entries"]))
+
+
+def _best(ca: ServedCa, kind: ListKind, rounds: int) -> Mapping[str, float]:
+    return min((published(ca, kind) for _ in range(rounds)), key=lambda one: one["seconds"])
 
 
 def _line(what: str, unit: str, ours: float, peer: float, name: str, mark: float, n: int) -> None:
@@ -229,8 +227,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         data.mkdir()
-        with served_ca(data, 1, given.entries, given.database_url) as ca:
-            measure(ca, Path(folder), given.rounds)
+        with served_ca(data, 1, 0, given.database_url) as ca:
+            measure(ca, Path(folder), given.entries, given.rounds)
 
 
 if __name__ == "__main__":
