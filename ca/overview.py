@@ -30,6 +30,7 @@ from kernel.i18n import N_, current_language
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
+from kernel.pki.names import name_text
 from kernel.store import Database
 from kernel.store.listing import Ask, Page, page_of
 
@@ -117,7 +118,7 @@ class Overview:
         ends = own.not_valid_after_utc
         return ChainLink(
             serial=f"{own.serial_number:032x}",
-            subject=own.subject.rfc4514_string(),
+            subject=name_text(own.subject),
             state=State.EXPIRED if self._clock.now() >= ends else state,
             not_after=ends,
             authority=authority.id,
@@ -170,7 +171,7 @@ class Overview:
             state=Freshness.ENDED if now >= ends else Freshness.DUE if due else Freshness.GOOD,
             authority=row.authority,
             serial=f"{certificate.serial_number:032x}",
-            subject=certificate.subject.rfc4514_string(),
+            subject=name_text(certificate.subject),
             algorithm=row.algorithm,
             not_after=ends,
             certificate=bytes(row.certificate),

@@ -46,10 +46,14 @@ class WeichengError(Exception):
     def text(self, language: str | None = None) -> str:
         """One line in the reader's language: place, message, mend."""
         place = f"{self.place}: " if self.place else ""
+        return place + self.sentence(language)
+
+    def sentence(self, language: str | None = None) -> str:
+        """What is wrong and how to mend it, for whoever sees the place anyway."""
         message = translate(self.message, language, **self.params)
         mend = translate(self.mend, language, **self.params)
         gap = " " if mend and not message.endswith("。") else ""  # Chinese sentences stand without a blank
-        return place + message + gap + mend
+        return message + gap + mend
 
     def __str__(self) -> str:
         return self.text("en")

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from kernel.assets import Asset
+from kernel.pki.names import name_text
 from monitor.model import CertificateFacts, EndpointReading, FindingKind, Observation
 
 EXPIRING = timedelta(days=14)
@@ -24,8 +25,8 @@ def facts_of(der: bytes) -> CertificateFacts | None:
         certificate = x509.load_der_x509_certificate(der)
         return CertificateFacts(
             fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
-            subject=certificate.subject.rfc4514_string(),
-            issuer=certificate.issuer.rfc4514_string(),
+            subject=name_text(certificate.subject),
+            issuer=name_text(certificate.issuer),
             serial=f"{certificate.serial_number:x}",
             names=_names(certificate),
             not_before=certificate.not_valid_before_utc,

@@ -140,6 +140,7 @@ class BulkRevocations:
                     return
                 context.progress(number, len(waiting))
             self._one(actor, found, serial)
+        context.progress(len(waiting), len(waiting))
         self._publish(bulk_id)
         with context.finish({"total": found.total}) as uow:
             store.set_state(uow.connection, bulk_id, BulkState.PERFORMED)

@@ -8,6 +8,7 @@ import click
 from ca.cli.base import NEW_FILE, authority_row, commands
 from kernel.edges.cli import pass_app
 from kernel.i18n import N_
+from kernel.pki.names import respelled
 
 
 @commands.command("authorities", help=N_("Root and issuing CAs."))
@@ -32,5 +33,7 @@ def provision(app: Any, service: str, authority: str, algorithm: str) -> None:
     from ca.signer.model import KeyRole
 
     made = app.ca.services.provision(app.principal, KeyRole(service), authority, algorithm=algorithm)
-    rows = [{"authority": one.authority, "serial": one.serial, "subject": one.subject} for one in made]
+    rows = [
+        {"authority": one.authority, "serial": one.serial, "subject": respelled(one.subject)} for one in made
+    ]
     app.out.rows(rows, (N_("authority"), N_("serial"), N_("subject")))

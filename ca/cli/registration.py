@@ -23,6 +23,7 @@ from ca.cli.base import (
 )
 from kernel.edges.cli import list_options, pass_app, reason_option
 from kernel.i18n import N_
+from kernel.pki.names import respelled
 
 
 @commands.command("request", help=N_("File a request for an applicant of your unit."))
@@ -247,4 +248,4 @@ def _outcome(found: Any) -> dict[str, str]:
 
     if isinstance(found, WeichengError):
         return {"serial": "", "subject": "", "fault": found.text()}
-    return {"serial": found.serial, "subject": found.subject, "fault": ""}
+    return {"serial": found.serial, "subject": respelled(found.subject), "fault": ""}

@@ -10,6 +10,7 @@ from ca.encoding.names import text_of
 from ca.encoding.usages import EXTENDED_USAGES, KEY_USAGES
 from kernel.canonical import sha256_hex
 from kernel.pki.algorithms import ALGORITHMS, algorithm_of
+from kernel.pki.names import name_text
 
 _EXTENDED = {oid: name for name, oid in EXTENDED_USAGES.items()}
 _SIGNATURES = {row.signature_oid: f"{row.family}-{row.digest}" for row in ALGORITHMS.values()}
@@ -43,8 +44,8 @@ def decode(der: bytes) -> Decoded:
     constraints = found.get(x509.BasicConstraints)
     return Decoded(
         serial=f"{certificate.serial_number:032x}",
-        subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
+        subject=name_text(certificate.subject),
+        issuer=name_text(certificate.issuer),
         names=_of(found, x509.SubjectAlternativeName, lambda value: [text_of(one) for one in value]),
         key_algorithm=algorithm_of(
             certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

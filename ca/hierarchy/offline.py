@@ -18,6 +18,7 @@ from kernel.errors import IntegrityFailed, Invalid
 from kernel.i18n import N_, translate
 from kernel.pki import der
 from kernel.pki.algorithms import algorithm
+from kernel.pki.names import name_text
 
 REQUEST_FORMAT, ANSWER_FORMAT = "weicheng-offline-request-1", "weicheng-offline-answer-1"
 LARGEST = 16 * 1024 * 1024  # octets of a file
@@ -125,8 +126,8 @@ def _certificate(order: Order) -> list[str]:
 
     read = x509.load_der_x509_certificate(_signed(order))
     lines = [
-        translate(N_("Certificate for: %(name)s"), name=read.subject.rfc4514_string()),
-        translate(N_("Issuer: %(name)s"), name=read.issuer.rfc4514_string()),
+        translate(N_("Certificate for: %(name)s"), name=name_text(read.subject)),
+        translate(N_("Issuer: %(name)s"), name=name_text(read.issuer)),
         translate(N_("Serial number: %(serial)s"), serial=f"{read.serial_number:032x}"),
         _period(read.not_valid_before_utc, read.not_valid_after_utc),
     ]
@@ -141,7 +142,7 @@ def _list(order: Order) -> list[str]:
         translate(
             N_("Revocation list number %(number)s of: %(name)s"),
             number=number,
-            name=read.issuer.rfc4514_string(),
+            name=name_text(read.issuer),
         ),
         _period(read.last_update_utc, read.next_update_utc),
         translate(
@@ -153,7 +154,7 @@ def _list(order: Order) -> list[str]:
 def _request(order: Order) -> list[str]:
     read = x509.load_der_x509_csr(_signed(order))
     return [
-        translate(N_("Signing request (PKCS#10) of: %(name)s"), name=read.subject.rfc4514_string()),
+        translate(N_("Signing request (PKCS#10) of: %(name)s"), name=name_text(read.subject)),
     ]
 
 

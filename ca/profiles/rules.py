@@ -17,6 +17,7 @@ MOST_NAMES = 100
 _HOST = re.compile(
     r"(?=.{1,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 )
+_LENGTH = re.compile(r"\.\{(\d+),(\d+)\}")
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,7 @@ class Attribute:
         if _unseen(given):
             raise violation(profile, key, N_("The value holds characters that can not be seen."))
         if self.pattern is not None and not self.pattern.fullmatch(given):
-            raise violation(
-                profile,
-                key,
-                N_("The value does not fit profile %(profile)s."),
-                mend=N_("It has to match: %(pattern)s"),
-                pattern=self.pattern.pattern,
-            )
+            raise _unfitting(profile, key, self.pattern.pattern)
         return given
 
 
@@ -136,6 +131,15 @@ def violation(profile: str, place: str, message: str, mend: str = "", **params: 
     """The error for ``place``, a field of the request."""
     mend = mend or N_("See: weicheng ca profile list.")
     return ProfileViolation(message, mend=mend, place=place[:120], profile=profile, **params)
+
+
+def _unfitting(profile: str, key: str, pattern: str) -> ProfileViolation:
+    """Tells the length where that is all that a pattern asks for."""
+    message = N_("The value does not fit profile %(profile)s.")
+    if (length := _LENGTH.fullmatch(pattern)) is None:
+        return violation(profile, key, message, N_("It has to match: %(pattern)s"), pattern=pattern)
+    mend = N_("It has %(least)s to %(most)s characters.")
+    return violation(profile, key, message, mend, least=length[1], most=length[2])
 
 
 def _unseen(text: str) -> bool:

@@ -155,6 +155,7 @@ ANCHORS = Resource(
             _P.CA_ANCHOR_APPROVE,
             _accept,
             when=lambda record: record.state == "proposed",
+            not_by="proposed_by",
             danger=True,
             key="a",
             explain=N_("Compare the SHA-256 with what the CA has published on paper before you accept."),

@@ -15,6 +15,7 @@ from kernel.errors import WeichengError
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
+from kernel.pki.names import respelled
 from kernel.pki.pem import certificate_pem
 
 
@@ -55,7 +56,7 @@ def _row(found: Outcome) -> Mapping[str, str]:
     if isinstance(found, WeichengError):
         return {N_("serial"): "", N_("subject"): "", N_("fault"): found.text(), N_("certificate"): ""}
     pem = certificate_pem(found.der).decode()
-    return {"serial": found.serial, "subject": found.subject, "fault": "", "certificate": pem}
+    return {"serial": found.serial, "subject": respelled(found.subject), "fault": "", "certificate": pem}
 
 
 ISSUE = Verb(

@@ -1,5 +1,6 @@
 """Revoking many certificates: looked at first, proposed, performed by another officer as a job."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +39,7 @@ from kernel.edges.shared import unit_names
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
+from kernel.pki.names import respelled
 from kernel.store.listing import Ask, Page
 
 _P = Permission
@@ -109,22 +111,47 @@ class Propose(Revoke, _Select):
     """What is chosen, and why it is revoked."""
 
 
-def bulk_record(found: Bulk) -> BulkRecord:
+_CONDITIONS = {  # of a Selection, as the form calls them
+    **{name: info.title or name for name, info in _Select.model_fields.items() if name != "serials_name"},
+    "serials": N_("Serial numbers given"),
+}
+_CHOICES = {"profile": profile_titles, "unit": unit_names, "authority": authority_names}
+Names = Mapping[str, Mapping[str, str]]  # condition -> value -> what it is called
+
+
+def _names(app: Any, principal: Principal) -> Names:
+    return {name: choices(app, principal) for name, choices in _CHOICES.items()}
+
+
+def _chosen_by(selection: Mapping[str, Any], names: Names) -> tuple[str, ...]:
+    """The conditions as people read them."""
+    return tuple(
+        f"{translate(_CONDITIONS[name])}{translate(N_(': '))}{_condition(value, names.get(name, {}))}"
+        for name, value in selection.items()
+    )
+
+
+def _condition(value: Any, names: Mapping[str, str]) -> str:
+    return "、".join(value) if isinstance(value, list) else names.get(str(value), str(value))
+
+
+def bulk_record(found: Bulk, names: Names) -> BulkRecord:
     shown = {
         "state": str(found.state),
         "reason": reason_name(found.reason),
         "proposer": found.proposer or found.proposed_by,
-        "chosen_by": tuple(f"{name}={value}" for name, value in found.selection.items()),
+        "chosen_by": _chosen_by(found.selection, names),
     }
     return BulkRecord(**vars(found) | shown)
 
 
 def _page(app: Any, principal: Principal, ask: Ask) -> Page[BulkRecord]:
-    return app.ca.bulk.page(principal, ask).map(bulk_record)  # type: ignore[no-any-return]
+    names = _names(app, principal)
+    return app.ca.bulk.page(principal, ask).map(lambda one: bulk_record(one, names))  # type: ignore[no-any-return]
 
 
 def _item(app: Any, principal: Principal, bulk_id: str) -> BulkRecord:
-    return bulk_record(app.ca.bulk.show(principal, bulk_id))
+    return bulk_record(app.ca.bulk.show(principal, bulk_id), _names(app, principal))
 
 
 def _look(app: Any, principal: Principal, _id: str, given: Look) -> Done:
@@ -141,9 +168,7 @@ def _told(found: Preview, app: Any, principal: Principal) -> list[dict[str, Any]
     lines: list[tuple[str, Any]] = [
         (
             translate(
-                N_(
-                    "Certificates of profile %(name)s",
-                ),
+                N_("Certificates of profile %(name)s"),
                 name=titles.get(name, name),
             ),
             count,
@@ -158,7 +183,7 @@ def _told(found: Preview, app: Any, principal: Principal) -> list[dict[str, Any]
     lines.append((translate(N_("Accounts that sign in with them")), found.accounts))
     lines.append((translate(N_("Certificates of CAs, which are left out")), found.left_out))
     lines += [
-        (translate(N_("For example: %(subject)s"), subject=subject), serial)
+        (translate(N_("For example: %(subject)s"), subject=respelled(subject)), serial)
         for serial, subject in found.sample
     ]
     return [
@@ -177,19 +202,21 @@ def _propose(app: Any, principal: Principal, _id: str, given: Propose) -> Done:
     return Done(
         N_("%(count)s certificates are proposed to be revoked; a second officer has to perform it."),
         {"count": made.total},
-        record=bulk_record(made),
+        record=bulk_record(made, _names(app, principal)),
         id=made.id,
     )
 
 
 def _perform(app: Any, principal: Principal, bulk_id: str, _given: Any) -> Done:
     made = app.ca.bulk.perform(principal, bulk_id)
-    return Done(N_("They are being revoked."), record=bulk_record(made), id=bulk_id, job=made.job)
+    record = bulk_record(made, _names(app, principal))
+    return Done(N_("They are being revoked."), record=record, id=bulk_id, job=made.job)
 
 
 def _reject(app: Any, principal: Principal, bulk_id: str, given: Reasoned) -> Done:
     made = app.ca.bulk.reject(principal, bulk_id, given.reason)
-    return Done(N_("The proposal is turned down; nothing is revoked."), record=bulk_record(made), id=bulk_id)
+    record = bulk_record(made, _names(app, principal))
+    return Done(N_("The proposal is turned down; nothing is revoked."), record=record, id=bulk_id)
 
 
 def _consequences(app: Any, principal: Principal, bulk_id: str) -> list[str]:
@@ -198,10 +225,9 @@ def _consequences(app: Any, principal: Principal, bulk_id: str) -> list[str]:
     lines = [
         translate(N_("%(count)s certificates are revoked for good; it can not be undone."), count=found.total)
     ]
-    return [*lines, *(f"{one.serial} {one.subject}" for one in sample)]
+    return [*lines, *(f"{one.serial} {respelled(one.subject)}" for one in sample)]
 
 
-_CHOICES = {"profile": profile_titles, "unit": unit_names, "authority": authority_names}
 BULK_REVOCATIONS = Resource(
     name="ca.bulk-revocations",
     title=N_("Revocations of many certificates"),
@@ -260,6 +286,7 @@ BULK_REVOCATIONS = Resource(
             _P.CA_CEREMONY_APPROVE,
             _perform,
             when=lambda record: record.state == "proposed",
+            not_by="proposed_by",
             danger=True,
             preview=_consequences,
             explain=N_("You approve what another officer has proposed; the worker revokes them one by one."),
@@ -291,7 +318,7 @@ class BulkRowRecord(Record):
 
 
 def row_record(found: BulkRow) -> BulkRowRecord:
-    return BulkRowRecord(**vars(found) | {"outcome": str(found.outcome)})
+    return BulkRowRecord(**vars(found) | {"subject": respelled(found.subject), "outcome": str(found.outcome)})
 
 
 def _rows(app: Any, principal: Principal, ask: Ask) -> Page[BulkRowRecord]:

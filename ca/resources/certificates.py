@@ -47,6 +47,7 @@ from kernel.errors import WeichengError
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
+from kernel.pki.names import respelled
 from kernel.store.listing import Ask, Page
 
 _LIVING = ("issued", "held", "superseded")
@@ -96,7 +97,7 @@ def certificate_record(found: Certificate, titles: Mapping[str, str]) -> Certifi
     return CertificateRecord(
         serial=found.serial,
         common_name=common_name_of(found.subject),
-        subject=found.subject,
+        subject=respelled(found.subject),
         names=names_in(found.der),
         profile=found.profile,
         profile_title=titles.get(found.profile, found.profile),

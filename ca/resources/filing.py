@@ -23,6 +23,7 @@ ATTRIBUTE_FIELDS: Mapping[str, tuple[str, str]] = {
     "ST": ("province", N_("Province (ST)")),
     "L": ("locality", N_("City or county (L)")),
 }
+PROFILE_TITLE = N_("Certificate profile")
 # kind of an alternative name -> its label
 NAME_FIELDS: Mapping[str, str] = {
     "dns": N_("Host names (DNS), one a line"),
@@ -71,7 +72,7 @@ class Applied(Input):
 class FileRequest(Applied):
     """A request of any profile; an attribute without a field of its own goes into ``attributes``."""
 
-    profile: str = Field(min_length=1, max_length=60, title=N_("Certificate profile"))
+    profile: str = Field(min_length=1, max_length=60, title=PROFILE_TITLE)
     common_name: str = Field(
         min_length=1,
         max_length=64,
@@ -98,7 +99,7 @@ class FileRequest(Applied):
 def shaped(profile: Profile) -> type[Input]:
     """The form of a profile: the attributes and kinds of names that it asks for, and a CSR only if it takes one."""
     fields: dict[str, Any] = {
-        "profile": (str, Field(profile.id, json_schema_extra={"widget": "hidden"})),
+        "profile": (str, Field(profile.id, title=PROFILE_TITLE, json_schema_extra={"widget": "hidden"})),
         **{_field_of(key): (str, _attribute(key, rule.required)) for key, rule in profile.asked.items()},
         **{kind: (tuple[str, ...], _names(profile, kind)) for kind in profile.names.kinds},
     }
@@ -138,10 +139,10 @@ def _field_of(key: str) -> str:
 
 def _attribute(key: str, required: bool) -> FieldInfo:
     title = ATTRIBUTE_FIELDS[key][1] if key in ATTRIBUTE_FIELDS else key
-    found = (
-        Field(min_length=1, max_length=64, title=title) if required else Field("", max_length=64, title=title)
-    )
-    return cast(FieldInfo, found)
+    place: dict[str, Any] = {"place": key}  # as the profile's rules call it
+    if required:
+        return cast(FieldInfo, Field(min_length=1, max_length=64, title=title, json_schema_extra=place))
+    return cast(FieldInfo, Field("", max_length=64, title=title, json_schema_extra=place))
 
 
 def _names(profile: Profile, kind: str) -> FieldInfo:

@@ -12,6 +12,7 @@ from kernel.edges.resources import Cell, Column, Done, Filter, Input, Record, Re
 from kernel.edges.shared import Reason
 from kernel.i18n import N_
 from kernel.identity.model import Principal
+from kernel.pki.names import respelled
 from kernel.store.listing import Ask, Page
 
 
@@ -38,7 +39,7 @@ def own_record(found: Certificate, titles: Mapping[str, str]) -> OwnRecord:
     return OwnRecord(
         serial=found.serial,
         common_name=common_name_of(found.subject),
-        subject=found.subject,
+        subject=respelled(found.subject),
         profile_title=titles.get(found.profile, found.profile),
         state=str(found.state),
         not_before=found.not_before,

@@ -8,6 +8,7 @@ from ca.resources.certificates import preview as revocation_preview
 from ca.resources.labels import (
     REASON_LABELS,
     REVOCATION_STATES,
+    common_name_of,
     reason_name,
 )
 from kernel.edges.resources import (
@@ -25,6 +26,7 @@ from kernel.edges.shared import Reason
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
+from kernel.pki.names import respelled
 from kernel.store.listing import Ask, Page
 
 _P = Permission
@@ -34,6 +36,7 @@ _P = Permission
 class RevocationRecord(Record):
     id: str
     serial: str
+    common_name: str
     subject: str
     state: str
     reason: str
@@ -49,6 +52,8 @@ class RevocationRecord(Record):
 def revocation_record(found: Revocation) -> RevocationRecord:
     shown = {
         "state": str(found.state),
+        "common_name": common_name_of(found.subject),
+        "subject": respelled(found.subject),
         "reason": reason_name(found.reason),
         "proposer": found.proposer or found.proposed_by,
     }
@@ -95,9 +100,10 @@ REVOCATIONS = Resource(
     record=RevocationRecord,
     page=_revocations,
     item=_revocation,
-    headline="subject",
+    headline="common_name",
     columns=(
-        Column("subject", N_("Subject name"), Cell.CODE),
+        Column("common_name", N_("Common name")),
+        Column("subject", N_("Subject name"), Cell.CODE, shown=False),
         Column("state", N_("State"), Cell.STATE, REVOCATION_STATES),
         Column("reason", N_("What relying parties are told"), Cell.STATE, REASON_LABELS),
         Column("note", N_("Reason"), Cell.LONG),
@@ -120,6 +126,7 @@ REVOCATIONS = Resource(
             _P.CA_CEREMONY_APPROVE,
             _perform_revocation,
             when=lambda record: record.state == "proposed",
+            not_by="proposed_by",
             danger=True,
             preview=_preview,
             explain=N_("You approve what another officer has proposed, and it is done at once."),
@@ -136,5 +143,7 @@ REVOCATIONS = Resource(
     ),
     sort="-proposed",
     facet="state",
-    empty=N_("Nobody has proposed to revoke a CA's certificate."),
+    empty=N_(
+        "Nobody has proposed to revoke a CA's certificate. It is proposed on the page of that certificate."
+    ),
 )

@@ -317,6 +317,7 @@ PROFILE_VERSIONS = Resource(
             _approve,
             Decide,
             when=lambda record: record.state == VersionState.PROPOSED,
+            not_by="proposed_by",
             key="a",
             preview=_consequences,
             explain=N_(

@@ -13,6 +13,7 @@ from kernel.edges.shared import UNIT
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
+from kernel.pki.names import respelled
 from kernel.store.listing import Ask, Page
 
 
@@ -32,7 +33,7 @@ def due_record(due: Due, titles: Mapping[str, str]) -> DueRecord:
     return DueRecord(
         serial=due.serial,
         common_name=common_name_of(due.subject),
-        subject=due.subject,
+        subject=respelled(due.subject),
         profile=due.profile,
         profile_title=titles.get(due.profile, due.profile),
         unit=due.unit,

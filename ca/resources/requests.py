@@ -33,12 +33,14 @@ from kernel.edges.resources import (
     Record,
     Related,
     Resource,
+    Shape,
     Verb,
 )
 from kernel.edges.shared import UNIT, Reason, unit_names
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
+from kernel.pki.names import name_text
 from kernel.store.listing import Ask, Page
 
 
@@ -107,7 +109,7 @@ def request_record(request: Request, titles: Mapping[str, str]) -> RequestRecord
     return RequestRecord(
         id=request.id,
         common_name=request.subject.get("CN", ""),
-        subject=distinguished_name(request.subject).rfc4514_string(),
+        subject=name_text(distinguished_name(request.subject)),
         names=request.names,
         profile=request.profile,
         profile_title=titles.get(request.profile, request.profile),
@@ -159,8 +161,15 @@ def _file(app: Any, principal: Principal, _id: str, given: Any) -> Done:
     )
 
 
-def _form_of(app: Any, _principal: Principal, profile: str) -> type[Input]:
-    return shaped(app.ca.profiles.get(profile))
+_AT_ONCE = N_(
+    'This profile needs no approval: with a signing request, "Issue at once" above the issued certificates is quicker. What is'
+    " filed here is approved by a second person all the same."
+)
+
+
+def _form_of(app: Any, _principal: Principal, profile_id: str) -> Shape:
+    profile = app.ca.profiles.get(profile_id)
+    return Shape(shaped(profile), "" if profile.approvals else _AT_ONCE)
 
 
 def _initial(app: Any, principal: Principal, _id: str) -> Mapping[str, Any]:
@@ -309,6 +318,7 @@ REQUESTS = Resource(
             _approve,
             Approve,
             when=lambda record: record.state == "requested",
+            not_by="requested_by",
             bulk=True,
             key="a",
             preview=_approved,

@@ -11,6 +11,7 @@ from ca.validation.model import Shown
 from kernel.canonical import iso_utc
 from kernel.errors import Invalid, LimitExceeded
 from kernel.i18n import N_
+from kernel.pki.names import SHORT_NAMES
 
 T = TypeVar("T")
 MOST_CERTIFICATES = 500
@@ -57,25 +58,14 @@ def certificate(der: bytes, place: str = "") -> x509.Certificate:
     return _checked(_touch, der, N_("This is no certificate."), place)
 
 
-_SHORT = {
-    "2.5.4.3": "CN",
-    "2.5.4.7": "L",
-    "2.5.4.8": "ST",
-    "2.5.4.10": "O",
-    "2.5.4.11": "OU",
-    "2.5.4.6": "C",
-    "2.5.4.9": "STREET",
-    "0.9.2342.19200300.100.1.25": "DC",
-    "0.9.2342.19200300.100.1.1": "UID",
-}
 _ESCAPED = re.compile(r'([\\",+;<>])')
 
 
 def name_text(name: x509.Name) -> str:
-    """A distinguished name as RFC 4514 writes it, the last part first."""
+    """A distinguished name as ``kernel.pki.names.name_text`` writes it: even one that ``cryptography`` refuses."""
     parts = [
         "+".join(
-            f"{_SHORT.get(one['type'].dotted, one['type'].dotted)}={_value(one['value'])}" for one in part
+            f"{SHORT_NAMES.get(one['type'].dotted, one['type'].dotted)}={_value(one['value'])}" for one in part
         )
         for part in name.chosen
     ]

@@ -16,6 +16,7 @@ from kernel.clock import Clock, SystemClock
 from kernel.edges.cli import group, pass_app
 from kernel.errors import IntegrityFailed, NotFound, Unavailable, WeichengError
 from kernel.i18n import N_, translate
+from kernel.pki.names import name_text
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -133,5 +134,5 @@ def _verify(lower: "Certificate", upper: "Certificate") -> None:
     except (InvalidSignature, ValueError, TypeError) as error:
         raise IntegrityFailed(
             N_("What the restored CA signed does not verify: database and keys do not belong together."),
-            place=upper.subject.rfc4514_string(),
+            place=name_text(upper.subject),
         ) from error

@@ -167,6 +167,14 @@ def outcome(found: Done | WeichengError) -> Done:
     return found
 
 
+@dataclass(frozen=True)
+class Shape:
+    """A verb's form once it is known what for: its input, and what is to be said about that (a message id)."""
+
+    input: type[Input]
+    explain: str = ""
+
+
 class On(StrEnum):
     """What a verb acts on."""
 
@@ -184,7 +192,9 @@ class Verb:
     person must hold who has to approve afterwards. ``bulk``: also for many at once, one by one, by ``many(app, principal,
     ids, input)`` with an outcome or an error for each (where that is cheaper), or by ``together(app, principal, ids, input)``
     as one act. With ``by`` and ``shape`` the console asks only for what fits what was chosen first; programs send
-    ``input``, and ``run`` understands both. ``key``: its key in lists and detail, the same for the same meaning in every room:
+    ``input``, and ``run`` understands both. ``not_by`` names the record's field with the id of the one person to whom it is
+    not offered: who proposed something does not approve it (the service refuses them too). ``key``: its key in lists and
+    detail, the same for the same meaning in every room:
     a take on, approve; x close, reject, except, void; m make it mine; c hand on to a case or for mending; o do it now;
     e change; d done; v verify; w write.
     """
@@ -196,6 +206,7 @@ class Verb:
     input: type[Input] = Nothing
     on: On = On.ITEM
     when: Callable[[Any], bool] = lambda _record: True
+    not_by: str = ""
     danger: bool = False
     bulk: bool = False
     many: Callable[[Any, Principal, tuple[str, ...], Any], Mapping[str, Done | WeichengError]] | None = None
@@ -207,9 +218,7 @@ class Verb:
     choices: Mapping[str, Choices] = field(default_factory=dict)  # by field of the input
     initial: Callable[[Any, Principal, str], Mapping[str, Any]] | None = None  # what the form begins with
     by: str = ""  # the field that forms ask for first, where the others depend on it
-    shape: Callable[[Any, Principal, str], type[Input]] | None = (
-        None  # the form's input for a value of that field
-    )
+    shape: Callable[[Any, Principal, str], Shape] | None = None  # the form for a value of that field
 
 
 @dataclass(frozen=True)

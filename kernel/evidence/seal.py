@@ -10,6 +10,7 @@ from cryptography.x509.oid import ObjectIdentifier
 from kernel.errors import IntegrityFailed, WeichengError
 from kernel.i18n import N_
 from kernel.pki import chain, cms, tsp
+from kernel.pki.names import name_text
 
 # id-kp-documentSigning (RFC 9336): of all certificates of the CA only the sealing key's has it, so that a person, a device
 # or a server with a certificate of the same CA can not make evidence.
@@ -58,7 +59,7 @@ def signer_of(content: bytes, signature: bytes) -> tuple[str, str]:
         found = x509.load_der_x509_certificate(cms.verify(signature, content).signer_der)
     except (WeichengError, ValueError):
         return "", ""
-    return found.subject.rfc4514_string(), f"{found.serial_number:x}"
+    return name_text(found.subject), f"{found.serial_number:x}"
 
 
 def may_seal(certificate: bytes) -> bool:

@@ -28,6 +28,7 @@ from kernel.errors import Conflict
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.pki import algorithms
+from kernel.pki.names import name_text
 from kernel.store import Database, UnitOfWork
 
 YEAR = timedelta(days=365.25)
@@ -150,7 +151,7 @@ def told(name: str, certificate: bytes) -> str:
     """A line for the minutes."""
     own = x509.load_der_x509_certificate(certificate)
     return (
-        f"{name}: {own.subject.rfc4514_string()}; serial {own.serial_number:032x}; "
+        f"{name}: {name_text(own.subject)}; serial {own.serial_number:032x}; "
         f"{own.not_valid_before_utc.isoformat()} – {own.not_valid_after_utc.isoformat()}; "
         f"SHA-256 {sha256_hex(certificate)}"
     )

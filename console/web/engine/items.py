@@ -8,7 +8,7 @@ from typing import Any
 from console.compose.app import App
 from console.web.engine.links import cell_url, item_url, list_url
 from console.web.engine.lists import CellView, ListView, Named, VerbLink, list_view, verb_links
-from console.web.engine.names import called, names_in, value_of
+from console.web.engine.names import called, entitled, names_in, value_of
 from console.web.panels import Panel
 from kernel.edges.resources import On, Related, Resource, Verb
 from kernel.errors import WeichengError
@@ -43,6 +43,9 @@ class ItemView:
     resource: Resource
     id: str
     headline: str
+    heading: (
+        str  # what stands above the page: the headline, and before a mere number or code what it is one of
+    )
     record: Any
     values: tuple[CellView, ...]
     verbs: tuple[VerbLink, ...]
@@ -72,9 +75,10 @@ def item_view(
         resource=resource,
         id=found_id,
         headline=called(resource, record),
+        heading=entitled(resource, record),
         record=record,
         values=_values(app, principal, resource, record),
-        verbs=verb_links(app, principal, resource, partial(_applies, record), found_id),
+        verbs=verb_links(app, principal, resource, partial(_applies, principal, record), found_id),
         downloads=_downloads(app, principal, resource, record, found_id),
         panels=tuple(
             _panel(app, principal, one, record) for one in panels if allows(principal, one.permission)
@@ -90,8 +94,9 @@ def item_view(
     )
 
 
-def _applies(record: Any, verb: Verb) -> bool:
-    return verb.on is On.ITEM and verb.when(record)
+def _applies(principal: Principal, record: Any, verb: Verb) -> bool:
+    own = verb.not_by != "" and getattr(record, verb.not_by) == principal.id
+    return verb.on is On.ITEM and verb.when(record) and not own
 
 
 def _values(app: App, principal: Principal, resource: Resource, record: Any) -> tuple[CellView, ...]:

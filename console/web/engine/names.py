@@ -31,6 +31,14 @@ def value_of(column: Column, record: Any, names: Names) -> Any:
     return known.get(value, value)
 
 
+def entitled(resource: Resource, record: Any) -> str:
+    """The heading of the object's page: a number or a code alone would not tell what it is."""
+    name = resource.headline or resource.key
+    cell = next((column.cell for column in resource.columns if column.name == name), Cell.TEXT)
+    text = called(resource, record)
+    return f"{translate(resource.one)} {text}" if cell in (Cell.NUMBER, Cell.CODE) else text
+
+
 def called(resource: Resource, record: Any) -> str:
     """What the object is called, translated where its headline is one of a few known values."""
     name = resource.headline or resource.key

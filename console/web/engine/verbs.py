@@ -104,9 +104,10 @@ def verb_of(app: App, principal: Principal, resource: Resource, name: str, objec
 
 def shaped(app: App, principal: Principal, verb: Verb, chosen: str) -> Verb:
     """The verb with the input that fits what was chosen first; as it is while nothing was, or where nothing need be."""
-    return (
-        verb if verb.shape is None or not chosen else replace(verb, input=verb.shape(app, principal, chosen))
-    )
+    if verb.shape is None or not chosen:
+        return verb
+    shape = verb.shape(app, principal, chosen)
+    return replace(verb, input=shape.input, explain=shape.explain or verb.explain)
 
 
 def target_of(app: App, principal: Principal, resource: Resource, verb: Verb, object_id: str) -> Target:
@@ -189,7 +190,7 @@ def perform(app: App, principal: Principal, target: Target, given: Input) -> Don
     except WeichengError as error:
         if error.code in _PASSED_ON:
             raise
-        raise Refused(HTTP_STATUS[error.code], (("", error.text()),)) from error
+        raise _refused(target.verb.input, error) from error
 
 
 def perform_each(
@@ -222,6 +223,24 @@ def objects_of(
     assert resource.item is not None
     found = [(object_id, resource.item(app, principal, object_id)) for object_id in wanted]
     return tuple((object_id, called(resource, record)) for object_id, record in found)
+
+
+def _refused(model: type[Input], error: WeichengError) -> Refused:
+    """The form again, with the service's words at the field that they are about, if there is one."""
+    status, name = HTTP_STATUS[error.code], _field_at(model, error.place)
+    if not name:
+        return Refused(status, (("", error.text()),))
+    text = error.text() if ":" in error.place else error.sentence()
+    return Refused(status, ((name, _named(model, name, text)),), {name: text})
+
+
+def _field_at(model: type[Input], place: str) -> str:
+    """The field that a service calls so: by its own name, by ``place`` of its extra, or ("kind:value") by what it lists."""
+    for name, info in model.model_fields.items():
+        extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+        if place and (place.partition(":")[0] == name or place == extra.get("place")):
+            return name
+    return ""
 
 
 def _outcome(one: tuple[str, str], act: Callable[[], Done]) -> Outcome:

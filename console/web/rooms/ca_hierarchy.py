@@ -17,6 +17,7 @@ from console.web.engine.links import item_url
 from console.web.pictures import Edge, Graph, Node
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
+from kernel.pki.names import name_text
 
 
 def of_authority(app: App, principal: Principal, record: AuthorityRecord) -> Mapping[str, Any]:
@@ -68,7 +69,7 @@ def _certificate(one: OwnCertificate) -> Mapping[str, Any]:
     own = x509.load_der_x509_certificate(one.der)
     return {
         "label": OWN_KINDS[one.kind],
-        "issuer": own.issuer.rfc4514_string(),
+        "issuer": name_text(own.issuer),
         "not_before": own.not_valid_before_utc,
         "not_after": own.not_valid_after_utc,
         "fingerprint": one.fingerprint,
