@@ -34,8 +34,12 @@ def list_ceremonies(app: Any, state: str | None, ask: Any) -> None:
 @click.argument("ceremony_id")
 @pass_app
 def show(app: Any, ceremony_id: str) -> None:
+    from ca.resources.plans import plan_lines
+
     found = app.ca.ceremonies.show(app.principal, ceremony_id)
     app.out.note(N_("%(title)s: %(state)s; plan %(digest)s"), **_told(found))
+    for line in plan_lines(found)[1:]:
+        app.out.note("%(line)s", line=line)
     columns = (N_("number"), N_("step"), N_("about"), N_("done_at"), N_("done_by"), N_("person"))
     app.out.rows([_step_row(step) for step in found.steps], columns)
 

@@ -25,13 +25,15 @@ def request(app: Any, authority: str, file: Path) -> None:
     app.out.record({"file": str(file), "bytes": len(data)})
 
 
-@cross.command("adopt", help=N_("Take over what a superior CA gave: our certificate and those above it."))
+@cross.command(
+    "adopt", help=N_("Propose to take over what a superior CA gave: our certificate and those above.")
+)
 @click.argument("authority")
 @click.argument("file", type=OLD_FILE)
 @pass_app
 def adopt(app: Any, authority: str, file: Path) -> None:
-    stored = app.ca.hierarchy.cross.adopt(app.principal, authority, file.read_bytes())
-    app.out.rows([{"sha256": one} for one in stored], (N_("sha256"),))
+    made = app.ca.hierarchy.proposals.adopt(app.principal, authority, file.read_bytes())
+    app.out.record({"ceremony": made})
 
 
 @cross.command("certify", help=N_("Propose a certificate of our root for a foreign CA."))

@@ -13,7 +13,7 @@ from ca import store
 from ca.hierarchy import minutes
 from ca.hierarchy import store as hierarchy_store
 from ca.hierarchy.acts.base import Acting, Outcome, Tools, Work
-from ca.hierarchy.acts.changes import Assign, Certify, Retire
+from ca.hierarchy.acts.changes import Adopt, Assign, Certify, Retire
 from ca.hierarchy.acts.founding import MakeIssuing, MakeRoot
 from ca.hierarchy.acts.renewal import LinkGenerations, MakeSuccessor, Renew
 from ca.hierarchy.ferry import Ferry
@@ -66,6 +66,7 @@ class Ceremonies:
             Act.SUCCESSOR: MakeSuccessor(tools),
             Act.LINKS: LinkGenerations(tools),
             Act.CERTIFY: Certify(tools),
+            Act.ADOPT: Adopt(tools),
             Act.ASSIGN: Assign(tools),
             Act.RETIRE: Retire(tools),
         }

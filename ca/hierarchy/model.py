@@ -17,6 +17,7 @@ class CeremonyKind(StrEnum):
     RENEWAL = "renewal"  # a new certificate for the same key
     ROLLOVER = "rollover"  # a new key, the next generation
     CROSS = "cross"  # a certificate for a foreign CA
+    ADOPTION = "adoption"  # a superior CA's certificate for a CA of ours
     ASSIGNMENT = "assignment"  # which profiles a CA issues
     RETIREMENT = "retirement"  # a CA issues no more
 
@@ -39,6 +40,7 @@ class Act(StrEnum):
     SUCCESSOR = "successor"
     LINKS = "links"
     CERTIFY = "certify"
+    ADOPT = "adopt"
     ASSIGN = "assign"
     RETIRE = "retire"
 

@@ -10,10 +10,12 @@ from ca.hierarchy.constraints import check_permitted
 from ca.hierarchy.model import CeremonyKind, CeremonyState, plan_digest
 from ca.hierarchy.plan import LONGEST_LIFE, CeremonyPlan, PlannedAuthority, is_id
 from ca.hierarchy.script import script_of
+from ca.hierarchy.superior import given_to
 from ca.model import ANY_PROFILE, Authority, AuthorityKind, AuthorityState
 from ca.profiles import Profiles, Usage
 from ca.registration.csr import read_csr, spki_of
 from kernel.audit.model import AuditAction
+from kernel.canonical import sha256_hex
 from kernel.clock import Clock
 from kernel.errors import Conflict, Invalid
 from kernel.i18n import N_
@@ -23,6 +25,7 @@ from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.ids import new_id
 from kernel.pki.algorithms import algorithm, algorithm_of
+from kernel.pki.names import name_text
 from kernel.store import Database, UnitOfWork
 
 
@@ -116,7 +119,7 @@ class Proposals:
             ours = store.read_authorities(uow.connection)
             if any(read.subject.public_bytes() == one.subject or spki == one.spki for one in ours):
                 raise Conflict(N_("This is a CA of ours, no foreign one."), place="csr")
-            title = read.subject.rfc4514_string()
+            title = name_text(read.subject)
             plan = {
                 "csr": b64encode(_der(read)).decode(),
                 "years": years,
@@ -124,6 +127,21 @@ class Proposals:
                 "subject": title,
             }
             return self._open(uow, principal, CeremonyKind.CROSS, title, plan)
+
+    def adopt(self, principal: Principal, authority_id: str, given: bytes) -> str:
+        """To hold what a superior CA gave: our certificate and those above it up to its root, PEM or PKCS#7.
+
+        Invalid for what is not for this CA's name and key, IntegrityFailed for signatures that do not hold.
+        """
+        self._access.require_root(principal, Permission.CA_CEREMONY_PROPOSE)
+        with self._database.begin() as uow:
+            found = self._ours(uow, authority_id)
+            certificates = given_to(found, given, self._clock.now())
+            held = hierarchy_store.read_certificates(uow.connection, found.id)
+            if sha256_hex(certificates[0]) in {one.fingerprint for one in held}:
+                raise Conflict(N_("This certificate is here already."), place=found.id)
+            plan = {"authority": found.id, "certificates": [b64encode(one).decode() for one in certificates]}
+            return self._open(uow, principal, CeremonyKind.ADOPTION, found.name, plan)
 
     def assign(self, principal: Principal, authority_id: str, profiles: Sequence[str]) -> str:
         """Which profiles the CA issues from now on; ``*`` is whatever no other CA names."""

@@ -27,6 +27,7 @@ TITLES: Mapping[Act, Mapping[str, str]] = {
         "en": "Link certificates between the generations are made",
     },
     Act.CERTIFY: {"zh": "为外部 CA 签发交叉证书", "en": "The foreign CA is certified"},
+    Act.ADOPT: {"zh": "接收上级 CA 的证书", "en": "The superior CA's certificates are taken over"},
     Act.ASSIGN: {"zh": "调整 CA 签发的模板", "en": "The CA's profiles are assigned"},
     Act.RETIRE: {"zh": "停止 CA 的签发", "en": "The CA is retired"},
 }
@@ -35,6 +36,7 @@ _ACTS: Mapping[CeremonyKind, tuple[Act, ...]] = {
     CeremonyKind.RENEWAL: (Act.RENEW,),
     CeremonyKind.ROLLOVER: (Act.SUCCESSOR,),
     CeremonyKind.CROSS: (Act.CERTIFY,),
+    CeremonyKind.ADOPTION: (Act.ADOPT,),
     CeremonyKind.ASSIGNMENT: (Act.ASSIGN,),
     CeremonyKind.RETIREMENT: (Act.RETIRE,),
 }

@@ -5,9 +5,10 @@ from typing import Any
 
 from pydantic import Base64Bytes, Field
 
-from ca.hierarchy.model import Ceremony, CeremonyKind, CeremonyState, Step
-from ca.hierarchy.plan import PlannedAuthority, planned_of
+from ca.hierarchy.model import Ceremony, CeremonyState, Step
+from ca.hierarchy.plan import PlannedAuthority
 from ca.resources.labels import CEREMONY_KINDS, CEREMONY_STATES, step_title
+from ca.resources.plans import plan_lines
 from kernel.edges.resources import (
     Cell,
     Column,
@@ -193,23 +194,7 @@ def _seal(app: Any, principal: Principal, _id: str, _given: Any) -> Done:
 def _preview(app: Any, principal: Principal, ceremony_id: str) -> list[str]:
     """What will be done, and every step of it."""
     found = app.ca.ceremonies.show(principal, ceremony_id)
-    lines = [translate(N_("SHA-256 of the plan: %(digest)s"), digest=found.digest)]
-    if found.kind is CeremonyKind.FOUNDING:
-        lines.append(
-            translate(
-                N_("Root: %(name)s, key %(algorithm)s, %(years)s years"),
-                **_told(planned_of(found.plan["root"])),
-            )
-        )
-    text = N_("Issuing CA: %(name)s, key %(algorithm)s, %(years)s years; issues %(profiles)s")
-    lines += [translate(text, **_told(planned_of(one))) for one in found.plan.get("issuing", ())]
-    if found.witnesses:
-        lines.append(translate(N_("Witnesses: %(names)s"), names=", ".join(found.witnesses)))
-    return [*lines, *(f"{step.number}. {step_title(step)}" for step in found.steps)]
-
-
-def _told(planned: PlannedAuthority) -> dict[str, Any]:
-    return {**vars(planned), "profiles": ", ".join(planned.profiles)}
+    return [*plan_lines(found), *(f"{step.number}. {step_title(step)}" for step in found.steps)]
 
 
 def _next_item(app: Any, principal: Principal, ceremony_id: str) -> dict[str, Any]:
@@ -313,6 +298,7 @@ CEREMONIES = Resource(
             _P.CA_CEREMONY_APPROVE,
             _perform_ceremony,
             when=lambda record: record.state in (CeremonyState.PROPOSED, CeremonyState.RUNNING),
+            not_by="proposed_by",
             preview=_preview,
             explain=N_(
                 "You approve the plan, and the system goes on until something is to be confirmed, or to be signed elsewhere."

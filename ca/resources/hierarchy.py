@@ -183,9 +183,8 @@ def _request(app: Any, principal: Principal, authority_id: str, _given: Any) -> 
 
 
 def _adopt(app: Any, principal: Principal, authority_id: str, given: Adoption) -> Done:
-    app.ca.hierarchy.cross.adopt(principal, authority_id, given.certificates)
-    record = _authority(app, principal, authority_id)
-    return Done(N_("The superior CA's certificates are taken over."), record=record, id=authority_id)
+    made = app.ca.hierarchy.proposals.adopt(principal, authority_id, given.certificates)
+    return _proposed(app, principal, authority_id, made)
 
 
 def _profiles_now(app: Any, principal: Principal, authority_id: str) -> dict[str, Any]:
@@ -283,11 +282,12 @@ AUTHORITIES = Resource(
         ),
         Verb(
             "adopt",
-            N_("Take over a superior CA's certificate"),
+            N_("Propose to take over a superior CA's certificate"),
             _P.CA_CEREMONY_PROPOSE,
             _adopt,
             Adoption,
             when=_ours,
+            second=_P.CA_CEREMONY_APPROVE,
         ),
     ),
     downloads=(

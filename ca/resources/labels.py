@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cryptography import x509
 from cryptography.x509.oid import NameOID
 from pydantic import Field
 
@@ -18,6 +17,7 @@ from kernel.edges.resources import Filter, Label, Labels, Tone
 from kernel.edges.shared import texts
 from kernel.i18n import N_, current_language
 from kernel.identity.model import Principal
+from kernel.pki.names import name_of
 
 STATES: Labels = {
     State.REQUESTED: Label(N_("waiting for approval"), Tone.BUSY),
@@ -81,6 +81,7 @@ CEREMONY_KINDS: Labels = {
     CeremonyKind.RENEWAL: Label(N_("renewal of a CA's certificate")),
     CeremonyKind.ROLLOVER: Label(N_("roll-over of a CA's key")),
     CeremonyKind.CROSS: Label(N_("certificate for a foreign CA")),
+    CeremonyKind.ADOPTION: Label(N_("superior CA's certificate taken over")),
     CeremonyKind.ASSIGNMENT: Label(N_("assignment of profiles")),
     CeremonyKind.RETIREMENT: Label(N_("retirement of a CA")),
 }
@@ -147,7 +148,7 @@ def authority_names(app: Any, _principal: Principal) -> Mapping[str, str]:
 
 def common_name_of(subject: str) -> str:
     """What a subject (RFC 4514) is called; its whole name where it has no common name."""
-    found = x509.Name.from_rfc4514_string(subject).get_attributes_for_oid(NameOID.COMMON_NAME)
+    found = name_of(subject).get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(found[0].value) if found else subject
 
 

@@ -1,4 +1,4 @@
-"""A certificate for a foreign CA; which profiles a CA issues; a CA that issues no more."""
+"""A certificate for a foreign CA, or of a superior one for ours; which profiles a CA issues; a CA that issues no more."""
 
 from base64 import b64decode
 from collections.abc import Mapping, Sequence
@@ -10,9 +10,13 @@ from ca import store
 from ca.hierarchy import store as hierarchy_store
 from ca.hierarchy.acts.base import Outcome, Tools, Work, active_root, told
 from ca.hierarchy.constraints import name_constraints
+from ca.hierarchy.model import OwnKind
 from ca.hierarchy.orders import der_of_key
+from ca.hierarchy.superior import superior_of
 from ca.model import AuthorityState
 from ca.writing import Wanted
+from kernel.audit.model import AuditAction
+from kernel.canonical import sha256_hex
 from kernel.identity.model import Principal
 from kernel.store import UnitOfWork
 
@@ -35,6 +39,36 @@ class Certify:
     def end(self, by: Principal, plan: Mapping[str, Any], work: Work, answers: Sequence[bytes]) -> Outcome:
         made = self._tools.issued(work.memo["serial"], answers[0], by)
         return Outcome({}, [told(plan["title"], made.der), f"certificate:{made.serial}"])
+
+
+class Adopt:
+    """What a superior CA gave is held from now on: our certificate, and the CAs above it."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    def begin(self, uow: UnitOfWork, by: Principal, plan: Mapping[str, Any]) -> Work:
+        store.read_authority(uow.connection, plan["authority"])
+        return Work()
+
+    def end(self, by: Principal, plan: Mapping[str, Any], work: Work, answers: Sequence[bytes]) -> Outcome:
+        own, *above = (b64decode(one) for one in plan["certificates"])
+        digests = [sha256_hex(one) for one in (own, *above)]
+        now = self._tools.clock.now()
+        with self._tools.database.begin() as uow:
+            connection = uow.connection
+            known = {one.certificate for one in store.read_authorities(connection)}
+            for one in reversed(above):  # the root first
+                if one not in known:
+                    store.add_authority(connection, superior_of(one), now)
+            held = {
+                one.fingerprint for one in hierarchy_store.read_certificates(connection, plan["authority"])
+            }
+            if digests[0] not in held:
+                hierarchy_store.add_certificate(connection, plan["authority"], OwnKind.CROSS, own, now)
+                target = f"authority:{plan['authority']}"
+                uow.audit(by, AuditAction.CA_CROSS_ADOPT, target, details={"sha256": digests})
+        return Outcome({}, [told(plan["authority"], own), *(told("↑", one) for one in above)])
 
 
 class Assign:

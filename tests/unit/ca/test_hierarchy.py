@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from ca.authorities import authority_for
 from ca.hierarchy.model import OwnKind
 from ca.hierarchy.plan import PlannedAuthority
 from ca.model import AuthorityKind, AuthorityState, Certificate, Reason
+from ca.resources.plans import plan_lines
 from ca.service import CaService
 from ca.signer.memory import MemorySigner
 from ca.signer.model import KeyRole
@@ -335,17 +337,27 @@ def test_a_superior_ca_certifies_ours(
         "-days 3650 -out s.pem -addext keyUsage=critical,keyCertSign,cRLSign",
         "openssl req -inform DER -in ours.p10 -verify -noout",
         "openssl x509 -req -inform DER -in ours.p10 -CA s.pem -CAkey s.key -extfile ca.ext -days 1800 -out cross.pem",
+        "openssl x509 -in s.pem -outform DER -out s.der",
     ):
         subprocess.run(command.split(), cwd=tmp_path, check=True, capture_output=True)
     given = (tmp_path / "cross.pem").read_bytes()
     with pytest.raises(IntegrityFailed, match="is missing"):
-        world.ca.hierarchy.cross.adopt(world.officer, "root", given)
+        world.ca.hierarchy.proposals.adopt(world.officer, "root", given)
     with pytest.raises(Invalid, match="name and key of CA issuing"):
-        world.ca.hierarchy.cross.adopt(world.officer, "issuing", given)
+        world.ca.hierarchy.proposals.adopt(world.officer, "issuing", given)
     given += (tmp_path / "s.pem").read_bytes()
-    world.ca.hierarchy.cross.adopt(world.officer, "root", given)
+    proposed = world.ca.hierarchy.proposals.adopt(world.officer, "root", given)
+    told = "\n".join(plan_lines(world.ca.ceremonies.show(world.second, proposed)))
+    superior_sha256 = sha256((tmp_path / "s.der").read_bytes()).hexdigest()
+    assert "CN=Superior" in told
+    assert superior_sha256 in told
+    with pytest.raises(NotPermitted, match="can not approve it"):
+        world.ca.ceremonies.perform(world.officer, proposed)
+    assert not [one for one in world.ca.authorities() if one.kind is AuthorityKind.SUPERIOR]
+    world.ca.ceremonies.perform(world.second, proposed)
+    assert superior_sha256 in world.ca.ceremonies.show(world.officer, proposed).minutes
     with pytest.raises(Conflict, match="here already"):
-        world.ca.hierarchy.cross.adopt(world.officer, "root", given)
+        world.ca.hierarchy.proposals.adopt(world.officer, "root", given)
     (superior,) = (one for one in world.ca.authorities() if one.kind is AuthorityKind.SUPERIOR)
     cross = world.ca.hierarchy.cross.certificates(world.officer, "root")[0]
     judge = Verifier(tmp_path, FixedClock(datetime.now(UTC) + timedelta(seconds=5)))

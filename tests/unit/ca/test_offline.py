@@ -312,7 +312,7 @@ def test_what_is_no_certificate_is_not_taken_over(town: Town, data: bytes | tupl
         armoured = b64encode(der)
         given_bytes = b"-----BEGIN CERTIFICATE-----\n" + armoured + b"\n-----END CERTIFICATE-----\n"
     with pytest.raises((Invalid, IntegrityFailed)):
-        town.ca.hierarchy.cross.adopt(town.officer, "root", bytes(given_bytes))
+        town.ca.hierarchy.proposals.adopt(town.officer, "root", bytes(given_bytes))
 
 
 @settings(max_examples=60, deadline=None)

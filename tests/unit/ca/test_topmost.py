@@ -16,7 +16,7 @@ ACTS: dict[str, Act] = {
     "found": lambda ca, by: ca.hierarchy.proposals.found(by, None),  # type: ignore[arg-type]
     "extend": lambda ca, by: ca.hierarchy.proposals.renew(by, "issuing", 5),
     "certify": lambda ca, by: ca.hierarchy.proposals.certify(by, b"", 5, ()),
-    "adopt": lambda ca, by: ca.hierarchy.cross.adopt(by, "issuing", b""),
+    "adopt": lambda ca, by: ca.hierarchy.proposals.adopt(by, "issuing", b""),
     "take part in": lambda ca, by: ca.hierarchy.ceremonies.perform(by, "cer_x"),
     "turn down": lambda ca, by: ca.hierarchy.ceremonies.reject(by, "cer_x", "x"),
     "carry out": lambda ca, by: ca.hierarchy.offline.export(by, "ofr_x"),
