@@ -10,6 +10,7 @@ from ca.signer.keyfile import KeyFileSigner
 from ca.signer.model import KeyRole
 from ca.signer.officers import Officers
 from ca.signer.server import serve as serve_signer
+from ca.signer.signed import Signed
 from console.compose.credential import approval_rules, signer_credential
 from kernel.config import Hsm, Settings
 from kernel.errors import Invalid, Unavailable
@@ -22,9 +23,9 @@ def serve(settings: Settings) -> int:
     keys = activation(settings)
     control = Control(keys, protection)
     officers = Officers(settings.signer_officers)
-    return serve_signer(
-        keys, settings.signer_socket, signer_credential(settings), control, approval_rules(settings), officers
-    )
+    signed = Signed(settings.signer_serials, settings.signer_approved)
+    credential, rules = signer_credential(settings), approval_rules(settings)
+    return serve_signer(keys, settings.signer_socket, credential, control, rules, officers, signed)
 
 
 def activation(settings: Settings) -> Activation:

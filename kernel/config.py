@@ -239,6 +239,16 @@ class Settings(BaseSettings):
         return self.signer_keys.with_name("signer.officers")
 
     @property
+    def signer_serials(self) -> Path:
+        """What the signer has signed, by serial number."""
+        return self.signer_keys.with_name("signer.serials")
+
+    @property
+    def signer_approved(self) -> Path:
+        """What the signer has signed, by the request that officers approved."""
+        return self.signer_keys.with_name("signer.approved")
+
+    @property
     def signer_token_index(self) -> Path:
         """Which keys of the HSM's token are the suite's."""
         return self.signer_keys.with_name("token.index")

@@ -1,9 +1,7 @@
 """The signer's rules over keys, wherever the keys are: who may ask, what is signed, no serial twice."""
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from threading import Lock
 from typing import Any
 
 from ca.signer.approved import are_concerned, check_approvals, is_officers
@@ -23,14 +21,13 @@ from ca.signer.model import (
 from ca.signer.officers import Officers
 from ca.signer.ports import Keys
 from ca.signer.protocol import Octets, Parts, parts_of
+from ca.signer.signed import Signed
 from ca.signer.warrant import Credential, check_digest, digest_of, read_warrant, sign_header
 from kernel.canonical import canonical_json
 from kernel.clock import Clock, SystemClock
 from kernel.i18n import N_
 from kernel.pki.algorithms import Algorithm, algorithm
 from kernel.pki.der import MalformedDer
-
-_REMEMBERED = 200_000  # serials and approved requests signed in this run, the newest; 40 MB at most
 
 
 class Guarded:
@@ -43,15 +40,15 @@ class Guarded:
         rules: ApprovalRules = WHERE_POSSIBLE,
         clock: Clock | None = None,
         officers: Officers | None = None,
+        signed: Signed | None = None,
     ) -> None:
         self._officers = officers or Officers()
+        self._signed = signed or Signed()
         self._keys = keys
         self._credential = credential
         self._rules = rules
         self._clock = clock or SystemClock()
         self._known: dict[str, KeyInfo] = {}
-        self._signed: OrderedDict[tuple[str, int | str], bytes] = OrderedDict()
-        self._lock = Lock()
 
     def generate(self, name: str, role: KeyRole, algorithm: str) -> KeyInfo:
         made = self._keys.generate(name, role, algorithm)
@@ -137,27 +134,18 @@ class Guarded:
         except FAULTS as error:
             raise refused(key, Purpose.CERTIFICATE) from error
         digest = bytes.fromhex(header["digest"])
-        if header.get("approvals") and not self._first(key, str(header["request"]), digest):
+        if header.get("approvals") and not self._signed.approved(key.name, str(header["request"]), digest):
             raise SigningRefused(
                 N_("What officers approved was signed already, as another certificate."),
                 mend=N_("File a request anew; it is approved anew."),
                 place=key.name,
             )
-        if not self._first(key, serial, digest):
+        if not self._signed.serial(key.name, serial, digest):
             raise SigningRefused(
                 N_("Another certificate with the serial %(serial)s was signed already."),
                 place=key.name,
                 serial=f"{serial:032x}",
             )
-
-    def _first(self, key: KeyInfo, mark: int | str, digest: bytes) -> bool:
-        """Whether nothing else was signed under this mark. A serial (RFC 5280 section 4.1.2.2), and a request that officers
-        approved, stand for one certificate; the very same bytes again are the same one, after a crash."""
-        with self._lock:
-            before = self._signed.setdefault((key.name, mark), digest)
-            if len(self._signed) > _REMEMBERED:
-                self._signed.popitem(last=False)
-        return before == digest
 
 
 def _joined(pieces: Iterable[Octets]) -> bytes:

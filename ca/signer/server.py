@@ -23,6 +23,7 @@ from ca.signer.model import WHERE_POSSIBLE, ApprovalRules, KeyInfo, KeyRole, Pur
 from ca.signer.officers import Officers
 from ca.signer.ports import Keys
 from ca.signer.protocol import Channel, Closed, MalformedMessage, framed
+from ca.signer.signed import Signed
 from ca.signer.warrant import Credential, check_digest, digest_of, is_open
 from kernel.errors import ErrorCode, Invalid, Unavailable, WeichengError
 from kernel.i18n import N_
@@ -44,10 +45,11 @@ class SignerServer:
         control: Control | None = None,
         rules: ApprovalRules = WHERE_POSSIBLE,
         officers: Officers | None = None,
+        signed: Signed | None = None,
     ) -> None:
         self._keys = keys
         self._control = control
-        self._guard = Guarded(keys, credential, rules, officers=officers)
+        self._guard = Guarded(keys, credential, rules, officers=officers, signed=signed)
         self._credential = credential
         self._path = path
         self._stop = threading.Event()
@@ -155,9 +157,10 @@ def serve(
     control: Control | None = None,
     rules: ApprovalRules = WHERE_POSSIBLE,
     officers: Officers | None = None,
+    signed: Signed | None = None,
 ) -> int:
     """Run the signer process, which was hardened before, until SIGTERM or SIGINT; 0 at an orderly end."""
-    server = SignerServer(keys, path, credential, control, rules, officers)
+    server = SignerServer(keys, path, credential, control, rules, officers, signed)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     server.run()

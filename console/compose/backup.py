@@ -78,7 +78,13 @@ def _sources(floor: Floor) -> Mapping[str, Source]:
         "ca-keys": FileSource(
             settings.signer_keys,
             clock,
-            beside=(settings.signer_activation, settings.signer_token_index, settings.signer_officers),
+            beside=(
+                settings.signer_activation,
+                settings.signer_token_index,
+                settings.signer_officers,
+                settings.signer_serials,
+                settings.signer_approved,
+            ),
         ),
         "configurations": GitSource(settings.data_dir / "netops" / "archive.git", clock),
         "evidence": FolderSource(settings.data_dir / "blobs", clock),
