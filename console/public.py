@@ -23,9 +23,6 @@ import structlog
 from kernel.edges.public import Answer, Asked, Site, text
 
 MAX_HEAD = 16_384  # octets of request line and headers; an OCSP request may be in the path
-MAX_BODY = 65_536
-MAX_CONNECTIONS = 1_024  # of one process
-MAX_WAITING = 512  # requests that wait for a thread
 PIPELINED = 16
 HEAD_SECONDS = 20.0
 IDLE_SECONDS = 15.0
@@ -42,6 +39,16 @@ _FAILED = text(500, "The service failed; its log says why.")
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """What one process takes on; of one address at most half of the connections and of the requests that wait."""
+
+    connections: int = 1_024
+    waiting: int = 512  # requests that wait for a thread
+    body: int = 65_536  # octets of one request
+    bodies: int = 1 << 25  # octets of all requests together
+
+
+@dataclass(frozen=True)
 class _Waiting:
     asked: Asked
     told: Callable[[Answer], None]
@@ -50,8 +57,10 @@ class _Waiting:
 class Front:
     """One process's connections and waiting requests before a Site. Everything but the site's ``answer`` runs in the loop."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, bounds: Bounds | None = None) -> None:
         self.site = site
+        self.bounds = bounds or Bounds()
+        self.bodies = 0  # octets of what came and is not answered yet
         self.connections: set[Connection] = set()
         self.origins: Counter[str] = Counter()
         self._loop = asyncio.get_running_loop()
@@ -68,11 +77,13 @@ class Front:
 
     def full(self, origin: str) -> bool:
         """No room for one more connection of that address."""
-        return len(self.connections) >= MAX_CONNECTIONS or self.origins[origin] >= MAX_CONNECTIONS // 2
+        most = self.bounds.connections
+        return len(self.connections) >= most or self.origins[origin] >= most // 2
 
     def ask(self, asked: Asked, told: Callable[[Answer], None]) -> None:
         """Have a request answered in a thread; refused when too many wait, or too many of one address."""
-        if self.waiting >= MAX_WAITING or self._waiting[asked.origin] >= MAX_WAITING // 2:
+        most = self.bounds.waiting
+        if self.waiting >= most or self._waiting[asked.origin] >= most // 2:
             told(_BUSY)
             return
         self._waiting[asked.origin] += 1
@@ -146,7 +157,7 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
-        self._head_size = self._body_size = 0
+        self._head_size = self._body_size = self._held = 0
         self._later: deque[tuple[Asked, bool]] = deque()
         self._busy = self._ending = False
         self._writable = asyncio.Event()
@@ -166,6 +177,9 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._later.clear()
+        self._front.bodies -= self._held
+        self._held = 0
         self._writable.set()
         if self in self._front.connections:
             self._front.connections.discard(self)
@@ -216,8 +230,12 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         self._body.append(body)
         self._body_size += len(body)
-        if self._body_size > MAX_BODY:
+        self._held += len(body)
+        self._front.bodies += len(body)
+        if self._body_size > self._front.bounds.body:
             self._refuse(_TOO_LARGE)
+        elif self._front.bodies > self._front.bounds.bodies:
+            self._refuse(_BUSY)
 
     def on_message_complete(self) -> None:
         path, _, query = self._url.decode("latin-1").partition("?")
@@ -238,7 +256,7 @@ class Connection(asyncio.Protocol):
         if self._busy:
             self._later.append((asked, keep))
             waiting = sum(len(later.body) for later, _ in self._later)
-            if len(self._later) > PIPELINED or waiting > MAX_BODY:
+            if len(self._later) > PIPELINED or waiting > self._front.bounds.body:
                 self.abort()
             return
         self._take(asked, keep)
@@ -247,8 +265,10 @@ class Connection(asyncio.Protocol):
     def _take(self, asked: Asked, keep: bool) -> None:
         if self._ending:
             return
+        self._held -= len(asked.body)
         answer = self._front.site.quick(asked)
         if answer is not None:
+            self._front.bodies -= len(asked.body)
             self._send(asked, keep, answer)
             return
         self._busy = True
@@ -257,6 +277,7 @@ class Connection(asyncio.Protocol):
 
     def _told(self, asked: Asked, keep: bool, answer: Answer) -> None:
         self._busy = False
+        self._front.bodies -= len(asked.body)
         self._send(asked, keep, answer)
         while self._later and not self._busy:
             self._take(*self._later.popleft())

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from console.public import Front
+from console.public import Bounds, Front
 from kernel.edges.public import Site
 
 
@@ -36,14 +36,14 @@ def fetch(
 
 
 @contextmanager
-def served(site: Site) -> Iterator[str]:
+def served(site: Site, bounds: Bounds | None = None) -> Iterator[str]:
     """The service's address while it is served."""
     started, stop = threading.Event(), asyncio.Event()
     told: dict[str, object] = {}
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
-        front = Front(site)
+        front = Front(site, bounds)
         server = await loop.create_server(front.connection, "127.0.0.1", 0)
         told.update(loop=loop, port=server.sockets[0].getsockname()[1])
         started.set()

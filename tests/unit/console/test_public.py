@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from console import public
+from console.public import Bounds
 from kernel.edges.public import Answer, Asked, text
 from tests.support.public import fetch, served
 
@@ -119,9 +120,8 @@ def test_who_does_not_finish_a_request_is_cut_off(file: Path, monkeypatch: pytes
         assert time.monotonic() - started < 5
 
 
-def test_connections_are_bounded(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(public, "MAX_CONNECTIONS", 4)  # of one address half
-    with served(Echo(file)) as url:
+def test_connections_are_bounded(file: Path) -> None:
+    with served(Echo(file), Bounds(connections=4)) as url:  # of one address half
         held = [connect(url) for _ in range(2)]
         time.sleep(0.2)
         with connect(url) as third, pytest.raises(ConnectionError):
@@ -134,11 +134,9 @@ def test_connections_are_bounded(file: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert fetch(f"{url}/a").status == 200
 
 
-def test_who_comes_when_too_many_wait_is_told_to_come_again(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(public, "MAX_WAITING", 2)
-    with served(Echo(file)) as url, connect(url) as first, connect(url) as second:
+def test_who_comes_when_too_many_wait_is_told_to_come_again(file: Path) -> None:
+    served_few = served(Echo(file), Bounds(waiting=2))
+    with served_few as url, connect(url) as first, connect(url) as second:
         first.sendall(b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         time.sleep(0.1)
         second.sendall(b"GET /a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -202,3 +200,26 @@ def test_an_offer_of_another_protocol_is_passed_over(file: Path) -> None:
         assert fetch(f"{url}/quick", headers=offer).body == b"at once"
         assert fetch(f"{url}/a", headers=offer).body == b"GET /a  0\n"
         assert fetch(f"{url}/a", b"body", headers=offer).status == 400
+
+
+def test_the_octets_of_all_bodies_together_are_bounded(file: Path) -> None:
+    def begun(connection: socket.socket) -> None:
+        connection.sendall(b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3000\r\n\r\n" + b"z" * 2000)
+        time.sleep(0.2)
+
+    with (
+        served(Echo(file), Bounds(body=4000, bodies=5000)) as url,
+        connect(url) as first,
+        connect(url) as second,
+    ):
+        begun(first)
+        begun(second)
+        with connect(url) as third:
+            begun(third)
+            assert read_all(third).startswith(b"HTTP/1.1 503")
+        first.sendall(b"z" * 1000)
+        assert first.recv(65536).startswith(b"HTTP/1.1 200")
+        second.close()
+        time.sleep(0.2)
+        assert fetch(f"{url}/a", b"z" * 4000).body == b"POST /a  4000\n"  # what went away is counted no more
+        assert fetch(f"{url}/many", b"z" * 4000).status == 200
