@@ -40,39 +40,69 @@ from kernel.store import Database
 
 
 @dataclass(frozen=True)
-class CaService:
-    """The parts of the CA; each checks permissions itself."""
+class Issuing:
+    """From a profile to a signed certificate, and the keys that sign."""
 
-    database: Database
-    clock: Clock
     profiles: Profiles
     profile_changes: ProfileChanges
-    hierarchy: Hierarchy
-    registration: Registration
-    telephone: Phrases
-    renewals: Renewals
-    holders: Holders
-    blocklists: Blocklists
+    issuance: Issuance
+    services: Services
+    custody: Custody
+
+
+@dataclass(frozen=True)
+class Status:
+    """Hold, release, revoke; and what relying parties are told of it."""
+
     lifecycle: Lifecycle
-    impacts: Impacts
     revocations: Revocations
     publication: Publication
     lists: Lists
     responder: Responder
     preparation: Preparation
     proofs: Proofs
-    services: Services
     relying_party: RelyingParty
-    overview: Overview
-    validations: Validations
-    anchors: Anchors
-    inventory: Inventory
-    bulk: BulkRevocations
-    issuance: Issuance
-    directory: Directory
+
+
+@dataclass(frozen=True)
+class Relying:
+    """What relying parties ask beyond the status of a certificate."""
+
     timestamps: Timestamps
     log: TransparencyLog
-    custody: Custody
+    validations: Validations
+    anchors: Anchors
+    directory: Directory
+
+
+@dataclass(frozen=True)
+class Registering:
+    """Applicants, registrars and holders."""
+
+    registration: Registration
+    blocklists: Blocklists
+    telephone: Phrases
+    renewals: Renewals
+    holders: Holders
+
+
+@dataclass(frozen=True)
+class Insight:
+    """How everything stands, what certificates are at work where, what hangs on them."""
+
+    overview: Overview
+    impacts: Impacts
+    inventory: Inventory
+    bulk: BulkRevocations
+
+
+@dataclass(frozen=True)
+class CaService(Issuing, Status, Relying, Registering, Insight):
+    """The parts of the CA; each checks permissions itself."""
+
+    database: Database
+    clock: Clock
+    hierarchy: Hierarchy
 
     @property
     def ceremonies(self) -> Ceremonies:

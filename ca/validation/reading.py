@@ -65,7 +65,8 @@ def name_text(name: x509.Name) -> str:
     """A distinguished name as ``kernel.pki.names.name_text`` writes it: even one that ``cryptography`` refuses."""
     parts = [
         "+".join(
-            f"{SHORT_NAMES.get(one['type'].dotted, one['type'].dotted)}={_value(one['value'])}" for one in part
+            f"{SHORT_NAMES.get(one['type'].dotted, one['type'].dotted)}={_value(one['value'])}"
+            for one in part
         )
         for part in name.chosen
     ]

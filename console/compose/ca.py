@@ -1,14 +1,18 @@
-"""Building the certificate authority: profiles from policies, keys in the signer's process."""
+"""Building the certificate authority: profiles from policies, keys in the signer's process, each part from those below it."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 from ca.bulk.service import BulkRevocations
 from ca.directory import Directory
 from ca.hierarchy.sealing import Seals
-from ca.hierarchy.service import build_hierarchy
+from ca.hierarchy.service import Hierarchy, build_hierarchy
 from ca.impact import Impacts
 from ca.inventory.scanning import TlsScanner
-from ca.inventory.service import Feed, Inventory
+from ca.inventory.service import Feed, Inventory, Scanner
 from ca.issuance import Issuance
 from ca.overview import Overview
 from ca.profiles import Profiles
@@ -20,10 +24,11 @@ from ca.registration.phrases import Phrases
 from ca.registration.renewals import Renewals
 from ca.registration.service import Registration
 from ca.scopes import ListRules
-from ca.service import CaService
+from ca.service import CaService, Insight, Issuing, Registering, Relying, Status
 from ca.signer.client import SocketSigner
 from ca.signer.control import SignerControl
 from ca.signer.custody import Custody
+from ca.signer.model import WHERE_POSSIBLE, ApprovalRules
 from ca.status.files import ListFiles
 from ca.status.lifecycle import Lifecycle
 from ca.status.making import ListMaker
@@ -41,85 +46,180 @@ from ca.validation.anchors import Anchors
 from ca.validation.service import Validations
 from console.compose.credential import approval_rules, signer_credential
 from console.compose.floor import Floor
+from kernel.assets.service import Register
+from kernel.clock import Clock
 from kernel.config import Settings
+from kernel.evidence.service import EvidenceService
+from kernel.identity.access import Access
+from kernel.identity.approvals import Approvals
+from kernel.secrets import SecretBox
+from kernel.store import Database
 from policies.registry import load, read_one
 
 
-def build(floor: Floor, feed: Feed = lambda: ()) -> CaService:
+@dataclass(frozen=True)
+class Means:
+    """What the CA is built on: the floor's services, the signer, its folders (``data`` for itself, ``published`` for revocation
+    lists), and its rules as they are set."""
+
+    database: Database
+    clock: Clock
+    access: Access
+    approvals: Approvals
+    register: Register
+    evidence: EvidenceService
+    box: SecretBox
+    signer: SocketSigner
+    data: Path
+    published: Path
+    lists: ListRules
+    stamping: Rules = field(default_factory=Rules)
+    approving: ApprovalRules = WHERE_POSSIBLE
+    scanner: Scanner = field(default_factory=TlsScanner)
+    feed: Feed = tuple
+
+
+@dataclass(frozen=True)
+class Publishing:
+    """How a change of status reaches the revocation lists: what issues nothing and tells everybody."""
+
+    files: ListFiles
+    maker: ListMaker
+    publication: Publication
+    marking: Marking
+
+
+def build(floor: Floor, feed: Feed = tuple) -> CaService:
     """The CA over one floor. The signer need not run yet: it is asked when something is to be signed."""
-    database, clock, access = floor.database, floor.clock, floor.access
-    signer = SocketSigner(floor.settings.signer_socket, signer_credential(floor.settings))
-    profiles = Profiles(
-        database, clock, (document.value for document in load(part="cert_profiles").documents)
+    settings = floor.settings
+    means = Means(
+        database=floor.database,
+        clock=floor.clock,
+        access=floor.access,
+        approvals=floor.approvals,
+        register=floor.register,
+        evidence=floor.evidence,
+        box=floor.box,
+        signer=SocketSigner(settings.signer_socket, signer_credential(settings)),
+        data=settings.data_dir,
+        published=settings.crl_folder,
+        lists=_list_rules(settings),
+        stamping=_stamping(settings),
+        approving=approval_rules(settings),
+        feed=feed,
     )
-    rules = _list_rules(floor.settings)
-    files = ListFiles(floor.settings.crl_folder)
-    maker = ListMaker(database, clock, signer, files, rules)
-    issuance = Issuance(database, clock, signer, profiles, floor.evidence, rules)
-    blocklists = Blocklists(floor.settings.data_dir / "blocklists", database, access)
-    publication = Publication(database, clock, access, maker, files, rules)
-    responder = Responder(database, clock, signer)
-    marking = Marking(database, clock, publication, floor.evidence)
-    services = Services(database, clock, access, signer, profiles, issuance)
-    timestamps = Timestamps(database, clock, access, services, _stamping(floor.settings))
-    registration = Registration(
-        database,
-        clock,
-        access,
-        floor.approvals,
-        profiles,
-        issuance,
-        floor.box,
-        blocklists,
-        floor.evidence,
-        approval_rules(floor.settings),
-    )
-    return CaService(
-        database=database,
-        clock=clock,
+    return compose(means)
+
+
+def compose(m: Means) -> CaService:
+    """The CA, from the bottom up: issuing, status, what relying parties ask, registration, hierarchy, insight."""
+    issuing = _issuing(m)
+    publishing = _publishing(m)
+    status, relying = _status(m, publishing), _relying(m, issuing)
+    registering = _registering(m, issuing, publishing)
+    hierarchy = _hierarchy(m, issuing, publishing, relying)
+    parts = (issuing, status, relying, registering, _insight(m, issuing, publishing))
+    named = {name: part for group in parts for name, part in vars(group).items()}
+    return CaService(database=m.database, clock=m.clock, hierarchy=hierarchy, **named)
+
+
+def _issuing(m: Means) -> Issuing:
+    profiles = Profiles(m.database, m.clock, _documents("cert_profiles"))
+    issuance = Issuance(m.database, m.clock, m.signer, profiles, m.evidence, m.lists)
+    return Issuing(
         profiles=profiles,
         profile_changes=ProfileChanges(
-            database, clock, access, floor.approvals, profiles, lambda data: read_one(data, "cert_profiles")
+            m.database, m.clock, m.access, m.approvals, profiles, lambda data: read_one(data, "cert_profiles")
         ),
-        hierarchy=build_hierarchy(
-            database,
-            clock,
-            access,
-            floor.approvals,
-            signer,
-            profiles,
-            issuance,
-            maker,
-            floor.evidence,
-            Seals(services, timestamps),
-            (document.value for document in load(part="hierarchies").documents),
-        ),
-        registration=registration,
-        telephone=Phrases(database, clock, access, marking),
-        renewals=Renewals(database, clock, access, profiles),
-        holders=Holders(database, access, registration.filing, marking),
-        blocklists=blocklists,
-        lifecycle=Lifecycle(database, clock, access, marking),
-        impacts=Impacts(database, access),
-        revocations=Revocations(database, access, floor.approvals, marking),
-        publication=publication,
-        lists=Lists(database, clock, access, files, rules),
-        responder=responder,
-        preparation=Preparation(database, clock, access, signer, responder),
-        proofs=Proofs(database, clock, access, floor.evidence),
-        services=services,
-        relying_party=RelyingParty(database, access, responder, files),
-        overview=Overview(database, clock, access, profiles),
-        validations=Validations(database, clock, access, floor.evidence),
-        anchors=Anchors(database, clock, access, floor.approvals),
-        inventory=Inventory(database, clock, access, floor.register, floor.evidence, TlsScanner(), feed),
-        bulk=BulkRevocations(database, access, floor.approvals, marking),
         issuance=issuance,
-        directory=Directory(database, clock, profiles),
-        timestamps=timestamps,
-        log=TransparencyLog(database, clock, access, services, floor.settings.data_dir / "transparency"),
-        custody=Custody(database, access, SignerControl(signer)),
+        services=Services(m.database, m.clock, m.access, m.signer, profiles, issuance),
+        custody=Custody(m.database, m.access, SignerControl(m.signer)),
     )
+
+
+def _publishing(m: Means) -> Publishing:
+    files = ListFiles(m.published)
+    maker = ListMaker(m.database, m.clock, m.signer, files, m.lists)
+    publication = Publication(m.database, m.clock, m.access, maker, files, m.lists)
+    return Publishing(files, maker, publication, Marking(m.database, m.clock, publication, m.evidence))
+
+
+def _status(m: Means, publishing: Publishing) -> Status:
+    marking, files = publishing.marking, publishing.files
+    responder = Responder(m.database, m.clock, m.signer)
+    return Status(
+        lifecycle=Lifecycle(m.database, m.clock, m.access, marking),
+        revocations=Revocations(m.database, m.access, m.approvals, marking),
+        publication=publishing.publication,
+        lists=Lists(m.database, m.clock, m.access, files, m.lists),
+        responder=responder,
+        preparation=Preparation(m.database, m.clock, m.access, m.signer, responder),
+        proofs=Proofs(m.database, m.clock, m.access, m.evidence),
+        relying_party=RelyingParty(m.database, m.access, responder, files),
+    )
+
+
+def _relying(m: Means, issuing: Issuing) -> Relying:
+    return Relying(
+        timestamps=Timestamps(m.database, m.clock, m.access, issuing.services, m.stamping),
+        log=TransparencyLog(m.database, m.clock, m.access, issuing.services, m.data / "transparency"),
+        validations=Validations(m.database, m.clock, m.access, m.evidence),
+        anchors=Anchors(m.database, m.clock, m.access, m.approvals),
+        directory=Directory(m.database, m.clock, issuing.profiles),
+    )
+
+
+def _registering(m: Means, issuing: Issuing, publishing: Publishing) -> Registering:
+    blocklists = Blocklists(m.data / "blocklists", m.database, m.access)
+    registration = Registration(
+        m.database,
+        m.clock,
+        m.access,
+        m.approvals,
+        issuing.profiles,
+        issuing.issuance,
+        m.box,
+        blocklists,
+        m.evidence,
+        m.approving,
+    )
+    return Registering(
+        registration=registration,
+        blocklists=blocklists,
+        telephone=Phrases(m.database, m.clock, m.access, publishing.marking),
+        renewals=Renewals(m.database, m.clock, m.access, issuing.profiles),
+        holders=Holders(m.database, m.access, registration.filing, publishing.marking),
+    )
+
+
+def _hierarchy(m: Means, issuing: Issuing, publishing: Publishing, relying: Relying) -> Hierarchy:
+    return build_hierarchy(
+        m.database,
+        m.clock,
+        m.access,
+        m.approvals,
+        m.signer,
+        issuing.profiles,
+        issuing.issuance,
+        publishing.maker,
+        m.evidence,
+        Seals(issuing.services, relying.timestamps),
+        _documents("hierarchies"),
+    )
+
+
+def _insight(m: Means, issuing: Issuing, publishing: Publishing) -> Insight:
+    return Insight(
+        overview=Overview(m.database, m.clock, m.access, issuing.profiles),
+        impacts=Impacts(m.database, m.access),
+        inventory=Inventory(m.database, m.clock, m.access, m.register, m.evidence, m.scanner, m.feed),
+        bulk=BulkRevocations(m.database, m.access, m.approvals, publishing.marking),
+    )
+
+
+def _documents(part: str) -> Iterator[Mapping[str, Any]]:
+    """What the policies ship of a kind."""
+    return (document.value for document in load(part=part).documents)
 
 
 def _stamping(settings: Settings) -> Rules:
