@@ -29,6 +29,7 @@ IDLE_SECONDS = 15.0
 SEND_SECONDS = 60.0  # without any progress
 THREADS = 8
 TOGETHER = 64  # requests of one batch
+NONE: Counter[str] = Counter()
 _PIECE = 1 << 18
 
 _log = structlog.get_logger("public")
@@ -75,10 +76,10 @@ class Front:
         """For asyncio: the protocol of a new connection."""
         return Connection(self)
 
-    def full(self, origin: str) -> bool:
-        """No room for one more connection of that address."""
-        most = self.bounds.connections
-        return len(self.connections) >= most or self.origins[origin] >= most // 2
+    def full(self, origin: str, arriving: Counter[str] = NONE) -> bool:
+        """No room for one more connection of that address; ``arriving`` are those that shake hands, by address."""
+        most, here = self.bounds.connections, self.origins[origin] + arriving[origin]
+        return len(self.connections) + arriving.total() >= most or here >= most // 2
 
     def ask(self, asked: Asked, told: Callable[[Answer], None]) -> None:
         """Have a request answered in a thread; refused when too many wait, or too many of one address."""

@@ -3,34 +3,51 @@
 import asyncio
 import os
 import signal
-from typing import Any
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import uvloop
 from gunicorn.workers.base import Worker
 
-from console.public import Front
+from console.public import Bounds, Front
+from console.public_tls import TlsListener
+from kernel.edges.public import Site
 
 _BEAT = 1.0
 _GRACE = 5.0  # for answers under way at the end
 
 
+@dataclass(frozen=True)
+class Service:
+    """What a worker serves; over TLS when there is a ``context``, which is asked for each connection."""
+
+    site: Site
+    bounds: Bounds | None = None
+    context: Callable[[], ssl.SSLContext] | None = None
+
+
 class PublicWorker(Worker):  # type: ignore[misc]
-    """Serves the Site that the application loads, on gunicorn's sockets."""
+    """Serves the Service that the application loads, on gunicorn's sockets."""
 
     def run(self) -> None:
         signal.set_wakeup_fd(-1)  # the loop brings its own
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._serve(self.wsgi))
 
-    async def _serve(self, site: Any) -> None:
+    async def _serve(self, service: Service) -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             loop.add_signal_handler(number, stop.set)
-        front = Front(site)
-        servers = [
-            await loop.create_server(front.connection, sock=listener.sock, backlog=self.cfg.backlog)
-            for listener in self.sockets
-        ]
+        front = Front(service.site, service.bounds)
+        servers = (
+            [
+                await loop.create_server(front.connection, sock=listener.sock, backlog=self.cfg.backlog)
+                for listener in self.sockets
+            ]
+            if service.context is None
+            else [TlsListener(front, listener.sock, service.context) for listener in self.sockets]
+        )
         while not stop.is_set() and self.ppid == os.getppid():
             self.notify()
             front.sweep()

@@ -1,7 +1,5 @@
 """``weicheng serve ocsp``: the public status service over plain HTTP, whose answers are signed themselves."""
 
-from typing import Any
-
 from console.compose.app import App
 from console.serving import Server
 from kernel.config import Settings
@@ -9,12 +7,12 @@ from kernel.config import Settings
 
 def serve(settings: Settings) -> None:
     """Serve CRLs, issuing certificates, OCSP answers and time-stamps until SIGTERM."""
-    from console.public_worker import PublicWorker
+    from console.public_worker import PublicWorker, Service
 
-    def load() -> Any:
+    def load() -> Service:
         from ca.web import StatusSite
 
-        return StatusSite(App(settings).ca)
+        return Service(StatusSite(App(settings).ca))
 
     options = {"workers": settings.status.processes, "worker_class": PublicWorker}
     Server(settings.status.host, settings.status.port, options, load).run()
