@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from email.utils import formatdate
 from functools import lru_cache
 from pathlib import Path
-from time import time
+from time import monotonic, time
 from typing import cast
 
 import httptools
@@ -135,7 +135,7 @@ class Front:
 
     def sweep(self) -> None:
         """Cut off who has been too long about something; about once a second."""
-        now = self._loop.time()
+        now = monotonic()
         for connection in list(self.connections):
             if now > connection.until:
                 connection.abort()
@@ -147,11 +147,18 @@ class Front:
 
 
 class Connection(asyncio.Protocol):
-    """One client: its requests are answered in their order, one at a time."""
+    """One client: its requests are answered in their order, one at a time.
+
+    ``last``: nothing further is heard, the answer under way ends the connection.
+    """
+
+    __slots__ = (
+        "_body", "_body_size", "_busy", "_drained", "_front", "_head_size", "_headers", "_held", "_later",
+        "_origin", "_parser", "_task", "_transport", "_url", "last", "until",
+    )  # fmt: skip
 
     def __init__(self, front: Front) -> None:
         self._front = front
-        self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._origin = ""
@@ -160,14 +167,15 @@ class Connection(asyncio.Protocol):
         self._body: list[bytes] = []
         self._head_size = self._body_size = self._held = 0
         self._later: deque[tuple[Asked, bool]] = deque()
-        self._busy = self._ending = False
-        self._writable = asyncio.Event()
-        self._writable.set()
+        self._busy = self.last = False
+        self._drained: asyncio.Future[None] | None = None  # while the client does not take what it is sent
         self._task: asyncio.Task[None] | None = None
-        self.until = self._loop.time() + HEAD_SECONDS
+        self.until = monotonic() + HEAD_SECONDS
 
     # --- of the transport
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if self._transport is not None:  # on its way from where it was accepted to the loop
+            return
         self._transport = cast(asyncio.Transport, transport)
         self._origin = str((transport.get_extra_info("peername") or ("",))[0])
         if self._front.full(self._origin):
@@ -176,12 +184,17 @@ class Connection(asyncio.Protocol):
         self._front.connections.add(self)
         self._front.origins[self._origin] += 1
 
+    def carried(self, transport: asyncio.Transport) -> None:
+        """From now on by another transport than the first (console.public_direct)."""
+        self._transport = transport
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         self._later.clear()
         self._front.bodies -= self._held
         self._held = 0
-        self._writable.set()
+        self._taken()
+        del self._parser  # it holds this object: nothing is left to the collector of cycles
         if self in self._front.connections:
             self._front.connections.discard(self)
             self._front.origins[self._origin] -= 1
@@ -189,28 +202,37 @@ class Connection(asyncio.Protocol):
                 del self._front.origins[self._origin]
 
     def data_received(self, data: bytes) -> None:
+        if self.last:
+            return
         self._head_size += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # an offer, answered in plain HTTP (RFC 9110 section 7.8)
             return
         except httptools.HttpParserError:
-            self._refuse(_REFUSED)
+            if not self.last:  # what follows a last request is none
+                self._refuse(_REFUSED)
             return
         if self._head_size - self._body_size > MAX_HEAD:
             self._refuse(_TOO_LARGE)
 
     def pause_writing(self) -> None:
         """Who does not take its answers is not heard either, or they would fill the memory."""
-        self._writable.clear()
-        if self._transport is not None and not self._ending:
+        if self._drained is None:
+            self._drained = asyncio.get_running_loop().create_future()
+        if self._transport is not None and not self.last:
             self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        self.until = self._loop.time() + SEND_SECONDS
-        self._writable.set()
-        if self._transport is not None and not self._ending:
+        self.until = monotonic() + SEND_SECONDS
+        self._taken()
+        if self._transport is not None and not self.last:
             self._transport.resume_reading()
+
+    def _taken(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        self._drained = None
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -220,7 +242,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._url, self._headers, self._body = b"", {}, []
         if not self._busy:
-            self.until = self._loop.time() + HEAD_SECONDS
+            self.until = monotonic() + HEAD_SECONDS
 
     def on_url(self, url: bytes) -> None:
         self._url += url
@@ -264,8 +286,9 @@ class Connection(asyncio.Protocol):
 
     # --- answering
     def _take(self, asked: Asked, keep: bool) -> None:
-        if self._ending:
+        if self.last:
             return
+        self.last = not keep
         self._held -= len(asked.body)
         answer = self._front.site.quick(asked)
         if answer is not None:
@@ -273,7 +296,7 @@ class Connection(asyncio.Protocol):
             self._send(asked, keep, answer)
             return
         self._busy = True
-        self.until = self._loop.time() + SEND_SECONDS
+        self.until = monotonic() + SEND_SECONDS
         self._front.ask(asked, lambda told: self._told(asked, keep, told))
 
     def _told(self, asked: Asked, keep: bool, answer: Answer) -> None:
@@ -285,44 +308,40 @@ class Connection(asyncio.Protocol):
 
     def _send(self, asked: Asked, keep: bool, answer: Answer) -> None:
         transport = self._transport
-        if transport is None or self._ending:
+        if transport is None:
             return
-        self._ending = not keep
         if answer.etag and answer.etag in asked.headers.get("if-none-match", ""):
             answer = _unchanged(answer)
-        head = (
-            answer.head
-            + _age(int(time()), answer.max_age)
-            + (b"\r\n" if keep else b"Connection: close\r\n\r\n")
-        )
-        self.until = self._loop.time() + IDLE_SECONDS
+        head = head_of(answer, keep=keep)
+        self.until = monotonic() + IDLE_SECONDS
         if asked.method == "HEAD" or not answer.size:
             transport.write(head)
         elif isinstance(answer.body, Path):
             transport.write(head)
             self._busy = True
-            self._task = self._loop.create_task(self._stream(answer.body, answer.size))
+            self._task = asyncio.get_running_loop().create_task(self._stream(answer.body, answer.size))
             return
         else:
             transport.write(head + answer.body)
-        if self._ending:
+        if not keep:
             transport.close()
 
     async def _stream(self, file: Path, size: int) -> None:
         """A file piece by piece, as quickly as the client takes it; cut off where it became shorter meanwhile."""
         with contextlib.closing(file.open("rb")) as source:
             while size and self._transport is not None:
-                self.until = self._loop.time() + SEND_SECONDS
+                self.until = monotonic() + SEND_SECONDS
                 piece = source.read(min(_PIECE, size))
                 if not piece:
                     self.abort()
                     return
                 size -= len(piece)
                 self._transport.write(piece)
-                await self._writable.wait()
+                if self._drained is not None:
+                    await self._drained
         self._busy = False
-        self.until = self._loop.time() + IDLE_SECONDS
-        if self._ending and self._transport is not None:
+        self.until = monotonic() + IDLE_SECONDS
+        if self.last and self._transport is not None:
             self._transport.close()
         while self._later and not self._busy:
             self._take(*self._later.popleft())
@@ -331,20 +350,22 @@ class Connection(asyncio.Protocol):
         """Tell why, unless an answer is under way: into that nothing may be put."""
         if self._busy:
             self.abort()
-        elif self._transport is not None and not self._ending:
-            self._ending = True
-            self._transport.write(
-                answer.head
-                + _age(int(time()), 0)
-                + b"Connection: close\r\n\r\n"
-                + bytes(cast(bytes, answer.body))
-            )
+        elif self._transport is not None and not self.last:
+            self.last = True
+            self._transport.write(head_of(answer, keep=False) + bytes(cast(bytes, answer.body)))
             self._transport.close()
 
 
 def _unchanged(answer: Answer) -> Answer:
     """304: the client has it already (RFC 9110 section 15.4.5)."""
     return Answer(304, answer.media_type, b"", answer.max_age, answer.etag, answer.headers)
+
+
+def head_of(answer: Answer, *, keep: bool) -> bytes:
+    """What goes before the body; ``keep``: the connection is kept for another request."""
+    return (
+        answer.head + _age(int(time()), answer.max_age) + (b"\r\n" if keep else b"Connection: close\r\n\r\n")
+    )
 
 
 @lru_cache(maxsize=64)

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import uvloop
 from gunicorn.workers.base import Worker
 
 from console.public import Bounds, Front
+from console.public_direct import Listener
 from console.public_tls import TlsListener
 from kernel.edges.public import Site
 
@@ -40,25 +42,24 @@ class PublicWorker(Worker):  # type: ignore[misc]
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             loop.add_signal_handler(number, stop.set)
         front = Front(service.site, service.bounds)
-        servers = (
-            [
-                await loop.create_server(front.connection, sock=listener.sock, backlog=self.cfg.backlog)
-                for listener in self.sockets
-            ]
-            if service.context is None
-            else [TlsListener(front, listener.sock, service.context) for listener in self.sockets]
-        )
+        listeners = [_listener(front, service, listening.sock) for listening in self.sockets]
         while not stop.is_set() and self.ppid == os.getppid():
             self.notify()
             front.sweep()
             await _wait(stop, _BEAT)
-        for server in servers:
-            server.close()
+        for listener in listeners:
+            listener.close()
         for _ in range(int(_GRACE / 0.1)):
             if not front.waiting:
                 break
             await asyncio.sleep(0.1)
         front.close()
+
+
+def _listener(front: Front, service: Service, listening: socket.socket) -> Listener | TlsListener:
+    if service.context is None:
+        return Listener(front, listening)
+    return TlsListener(front, listening, service.context)
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

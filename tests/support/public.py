@@ -1,6 +1,7 @@
 """A public service served for real from a thread of the test: the server that production has, on a port of its own."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 from console.public import Bounds, Front
+from console.public_direct import Listener
 from kernel.edges.public import Site
 
 
@@ -42,15 +44,16 @@ def served(site: Site, bounds: Bounds | None = None) -> Iterator[str]:
     told: dict[str, object] = {}
 
     async def serve() -> None:
-        loop = asyncio.get_running_loop()
         front = Front(site, bounds)
-        server = await loop.create_server(front.connection, "127.0.0.1", 0)
-        told.update(loop=loop, port=server.sockets[0].getsockname()[1])
+        listening = socket.create_server(("127.0.0.1", 0))
+        listener = Listener(front, listening)
+        told.update(port=listening.getsockname()[1])
         started.set()
         while not stop.is_set():
             front.sweep()
             await asyncio.sleep(0.05)
-        server.close()
+        listener.close()
+        listening.close()
         front.close()
 
     def run() -> None:

@@ -123,6 +123,8 @@ def test_who_does_not_finish_a_request_is_cut_off(file: Path, monkeypatch: pytes
 def test_connections_are_bounded(file: Path) -> None:
     with served(Echo(file), Bounds(connections=4)) as url:  # of one address half
         held = [connect(url) for _ in range(2)]
+        for one in held:
+            one.sendall(b"GET / HT")
         time.sleep(0.2)
         with connect(url) as third, pytest.raises(ConnectionError):
             third.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

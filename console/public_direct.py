@@ -1,0 +1,230 @@
+"""Connections are answered where they are accepted: most clients of a status service ask one thing and go.
+
+The system gives a connection over when its first octets are there (TCP_DEFER_ACCEPT), so a whole request is at hand: it is
+accepted, read, answered and closed by one system call each. What lasts longer has the protocol that every connection has
+(console.public), and is carried by the loop unless one more answer is all that is still to come.
+"""
+
+import asyncio
+import socket
+from socket import MSG_DONTWAIT
+from typing import Any
+
+import httptools
+import structlog
+
+from console.public import Connection, Front, head_of
+from kernel.edges.public import Asked, Site
+
+_FIRST = 16_384  # octets read at once
+_BATCH = 64  # connections accepted in a row before the loop sees to others
+_DEFERRED = 1  # seconds that the system waits for the first octets
+_REST = 1.0  # seconds without accepting, when there are no descriptors left
+
+_log = structlog.get_logger("public")
+
+
+class Listener:
+    """Accepts for a front until it is closed; the socket stays its owner's."""
+
+    def __init__(self, front: Front, listening: socket.socket) -> None:
+        self._front = front
+        self._socket = listening
+        self._loop = asyncio.get_running_loop()
+        self._rest: asyncio.TimerHandle | None = None
+        listening.setblocking(False)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFERRED)
+        self._start()
+
+    def close(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+        self._loop.remove_reader(self._socket)
+
+    def _start(self) -> None:
+        self._loop.add_reader(self._socket, self._accept)
+
+    def _accept(self) -> None:
+        for _ in range(_BATCH):
+            try:
+                accepted, address = self._socket.accept()
+            except BlockingIOError:
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as error:  # no descriptors or no memory: those who are here leave in a moment
+                _log.error("no connection can be accepted", cause=error.strerror)
+                self._loop.remove_reader(self._socket)
+                self._rest = self._loop.call_later(_REST, self._start)
+                return
+            self._serve(accepted, address)
+
+    def _serve(self, accepted: socket.socket, address: tuple[Any, ...]) -> None:
+        try:
+            data = accepted.recv(_FIRST, MSG_DONTWAIT)
+        except BlockingIOError:
+            Direct(self._loop, accepted, address).begin(self._front)
+            return
+        except OSError:
+            data = b""
+        if not data:  # gone already
+            accepted.close()
+            return
+        answer = at_hand(self._front.site, data, address[0])
+        if answer is None:
+            Direct(self._loop, accepted, address).begin(self._front, data)
+            return
+        try:
+            sent = accepted.send(answer, MSG_DONTWAIT)
+        except OSError:
+            sent = len(answer)  # there is nobody any more
+        if sent == len(answer):
+            accepted.close()
+        else:
+            Direct(self._loop, accepted, address).finish(self._front, answer[sent:])
+
+
+class _Whole:
+    """What the parser finds of one request; the headers are of no interest yet."""
+
+    __slots__ = ("_last", "_parser", "body", "method", "path")
+
+    def __init__(self) -> None:
+        self.method = self.path = self.body = b""
+        self._last = False
+
+    def read(self, data: bytes) -> bool:
+        """Whether it is one request, and the last of its connection."""
+        self._parser = httptools.HttpRequestParser(self)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            return False
+        finally:
+            del self._parser  # it holds this object: nothing is left to the collector of cycles
+        return self._last
+
+    def on_url(self, url: bytes) -> None:
+        self.path += url
+
+    def on_body(self, body: bytes) -> None:
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        self._last = not self.method and not self._parser.should_keep_alive()
+        self.method = self._parser.get_method()
+
+
+def at_hand(site: Site, data: bytes, origin: str) -> bytes | None:
+    """The whole answer to octets that are one whole request, the last of its client, whose answer is in memory.
+
+    None for whatever else it is: the protocol has to look at it.
+    """
+    whole = _Whole()
+    if not whole.read(data) or whole.method == b"HEAD" or b"?" in whole.path:
+        return None
+    method, path = whole.method.decode("latin-1"), whole.path.decode("latin-1")
+    answer = site.quick(Asked(method, path, whole.body, origin=origin))
+    if answer is None or not isinstance(answer.body, bytes):
+        return None
+    if answer.etag and b"if-none-match" in data.lower():
+        return None
+    return head_of(answer, keep=False) + answer.body
+
+
+class Direct(asyncio.Transport):
+    """The transport of a connection that was just accepted: sends at once, reads nothing."""
+
+    __slots__ = ("_address", "_closed", "_connection", "_held", "_loop", "_moving", "_socket", "_task")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, accepted: socket.socket, address: object) -> None:
+        self._loop = loop
+        self._socket = accepted
+        self._address = address
+        self._closed = self._moving = False
+        self._held = b""
+        self._connection: Connection
+
+    def begin(self, front: Front, data: bytes = b"") -> None:
+        """Have what was read answered; the loop carries the connection unless its last answer is all that is to come."""
+        self._connection = front.connection()
+        self._connection.connection_made(self)
+        if data and not self._closed:
+            self._connection.data_received(data)
+        if not (self._closed or self._moving or self._connection.last):
+            self._move()
+
+    def finish(self, front: Front, data: bytes) -> None:
+        """Send what is left of an answer, and close."""
+        self._connection = front.connection()
+        self._connection.connection_made(self)
+        self._connection.last = True
+        self.write(data)
+        self.close()
+
+    # --- what the protocol asks of its transport
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._address if name == "peername" else default
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        if self._moving:
+            self._held += data
+        elif not self._closed:
+            self._send(bytes(data))
+
+    def close(self) -> None:
+        self._closed = True
+        if not self._moving:
+            self._shut()
+
+    def abort(self) -> None:
+        self._held = b""
+        self.close()
+
+    def is_closing(self) -> bool:
+        return self._closed
+
+    def pause_reading(self) -> None:
+        """Nothing is read here."""
+
+    def resume_reading(self) -> None:
+        """Nothing is read here."""
+
+    # --- moving
+    def _send(self, data: bytes) -> None:
+        try:
+            sent = self._socket.send(data, MSG_DONTWAIT)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.abort()
+            return
+        if sent < len(data):
+            self._held = data[sent:]
+            self._connection.pause_writing()
+            self._move()
+
+    def _move(self) -> None:
+        self._moving = True
+        self._task = self._loop.create_task(self._carry())
+
+    async def _carry(self) -> None:
+        """The loop's transport gets the connection, and what could not be sent or came meanwhile."""
+        try:
+            made, _ = await self._loop.connect_accepted_socket(lambda: self._connection, self._socket)
+        except OSError as error:
+            _log.warning("connection dropped", cause=error.strerror)
+            self._shut()
+            return
+        if made.is_closing():  # the client was quicker
+            return
+        self._connection.carried(made)
+        if self._held:
+            self._connection.resume_writing()
+            made.write(self._held)
+        if self._closed:
+            made.close()
+
+    def _shut(self) -> None:
+        self._socket.close()
+        self._connection.connection_lost(None)
