@@ -44,6 +44,7 @@ class Reason(IntEnum):
     SUPERSEDED = 4
     CESSATION_OF_OPERATION = 5
     CERTIFICATE_HOLD = 6
+    REMOVE_FROM_CRL = 8  # no revocation: a suspension ends
     PRIVILEGE_WITHDRAWN = 9
     AA_COMPROMISE = 10
 
@@ -160,7 +161,7 @@ class Certificate:
 
 
 class RevocationState(StrEnum):
-    """One officer proposes to revoke a CA's certificate, another performs or rejects it."""
+    """One officer proposes to revoke a CA's certificate, or to release it, another performs or rejects it."""
 
     PROPOSED = "proposed"
     PERFORMED = "performed"
@@ -169,7 +170,7 @@ class RevocationState(StrEnum):
 
 @dataclass(frozen=True)
 class Revocation:
-    """The proposed revocation of a CA's certificate."""
+    """The proposed revocation of a CA's certificate; with REMOVE_FROM_CRL the end of its suspension."""
 
     id: str
     serial: str

@@ -87,7 +87,9 @@ def revoke(app: Any, serial: str, code: str, invalid_since: datetime | None, rea
     )
 
 
-@commands.group("revocation", help=N_("Revoke a CA's certificate: one officer proposes, another performs."))
+@commands.group(
+    "revocation", help=N_("Revoke or release a CA's certificate: one officer proposes, another performs.")
+)
 def revocation() -> None:
     """Proposing, performing, rejecting."""
 
@@ -109,7 +111,17 @@ def propose_revocation(app: Any, serial: str, code: str, invalid_since: datetime
     app.out.record(revocation_row(made))
 
 
-@revocation.command("perform", help=N_("Revoke as the second officer; a new CRL is published at once."))
+@revocation.command("propose-release", help=N_("Propose to end the suspension of a CA's certificate."))
+@click.argument("serial")
+@reason_option
+@pass_app
+def propose_release(app: Any, serial: str, reason: str) -> None:
+    app.out.record(revocation_row(app.ca.revocations.propose_release(app.principal, serial, reason)))
+
+
+@revocation.command(
+    "perform", help=N_("Revoke or release as the second officer; a new CRL is published at once.")
+)
 @click.argument("revocation_id")
 @pass_app
 def perform_revocation(app: Any, revocation_id: str) -> None:

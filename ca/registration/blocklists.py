@@ -18,7 +18,7 @@ from ca.registration.csr import BadCsr
 from ca.registration.weakness import fingerprints
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
-from kernel.errors import Invalid
+from kernel.errors import Conflict, Invalid
 from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
@@ -60,7 +60,10 @@ class Blocklists:
         return [self._told(path) for path in self._paths()]
 
     def load(self, principal: Principal, name: str, content: bytes, reason: str) -> Blocklist:
-        """Take a list into use, in place of the one of that name; Invalid names the line or record that is wrong."""
+        """Take a list into use, in place of the one of that name; Invalid names the line or record that is wrong.
+
+        One officer is enough, because it only ever refuses more: Conflict for a list that leaves out keys of that one.
+        """
         self._access.require_root(principal, Permission.CA_CEREMONY_PROPOSE)
         if not _NAME.fullmatch(name):
             raise Invalid(
@@ -70,6 +73,7 @@ class Blocklists:
             raise Invalid(N_("The list is empty or larger than %(limit)s bytes."), place=name, limit=LARGEST)
         kind, records = _records(name, content)
         path = self._folder / f"{name}.{kind}"
+        self._refuse_smaller(name, kind, records)
         with self._database.begin() as uow:
             details = {"kind": kind, "keys": len(records) // _WIDTH[kind][0], "sha256": sha256_hex(records)}
             uow.audit(
@@ -77,10 +81,17 @@ class Blocklists:
             )
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_private(path, records)
-        for other in self._folder.glob(f"{name}.*"):
-            if other != path:
-                other.unlink()
         return self._told(path)
+
+    def _refuse_smaller(self, name: str, kind: str, records: bytes) -> None:
+        for path in self._paths():
+            if path.stem == name and (path.suffix[1:] != kind or _drops(path, records, *_WIDTH[kind])):
+                raise Conflict(
+                    N_("The list leaves out keys that the list %(name)s in use holds."),
+                    mend=N_("Take it into use under another name, beside that one."),
+                    place=name,
+                    name=name,
+                )
 
     def refuse(self, spki: bytes) -> None:
         """BadCsr for a key (DER SubjectPublicKeyInfo) that a list holds."""
@@ -120,6 +131,18 @@ def _holds(path: Path, fingerprint: bytes | None) -> bool:
             if found == fingerprint:
                 return True
             low, high = (middle + 1, high) if found < fingerprint else (low, middle)
+    return False
+
+
+def _drops(path: Path, records: bytes, width: int, size: int) -> bool:
+    """Whether a key of the list in use is not among the sorted records."""
+    at = 0
+    with path.open("rb") as file:
+        while record := file.read(width):
+            while at < len(records) and records[at : at + size] < record[:size]:
+                at += width
+            if records[at : at + size] != record[:size]:
+                return True
     return False
 
 

@@ -186,6 +186,11 @@ def _propose(app: Any, principal: Principal, serial: str, given: Revoke) -> Done
     return Done(N_("Proposed as %(id)s; a second officer has to perform it."), {"id": proposed.id}, id=serial)
 
 
+def _propose_release(app: Any, principal: Principal, serial: str, given: Reasoned) -> Done:
+    proposed = app.ca.revocations.propose_release(principal, serial, given.reason)
+    return Done(N_("Proposed as %(id)s; a second officer has to perform it."), {"id": proposed.id}, id=serial)
+
+
 def preview(app: Any, principal: Principal, serial: str) -> list[str]:
     """What a revocation would touch, one line each; nothing for many at once."""
     return _told(app.ca.impacts.show(principal, serial), app, principal) if serial else []
@@ -291,11 +296,23 @@ _VERBS = (
         _P.CA_HOLD,
         _release,
         Reasoned,
-        when=lambda record: record.state == "held",
+        when=lambda record: record.state == "held" and not record.is_authority,
         bulk=True,
         many=_release_many,
         key="l",
         explain=N_("The suspension ends; relying parties accept it again."),
+    ),
+    Verb(
+        "propose-release",
+        N_("Propose to release this CA"),
+        _P.CA_HOLD,
+        _propose_release,
+        Reasoned,
+        when=lambda record: record.state == "held" and record.is_authority,
+        second=_P.CA_CEREMONY_APPROVE,
+        explain=N_(
+            "The suspension ends once another officer has performed it; it issues again from then on."
+        ),
     ),
     Verb(
         "revoke",

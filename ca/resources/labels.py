@@ -44,6 +44,7 @@ REASON_LABELS: Labels = {
     "superseded": Label(N_("replaced by another")),
     "cessation_of_operation": Label(N_("no longer in operation")),
     "certificate_hold": Label(N_("suspended for a time"), Tone.WARN),
+    "remove_from_crl": Label(N_("suspension ends"), Tone.GOOD),
     "privilege_withdrawn": Label(N_("privilege withdrawn"), Tone.WARN),
     "aa_compromise": Label(N_("attribute authority compromised"), Tone.BAD),
 }

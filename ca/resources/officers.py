@@ -1,9 +1,10 @@
-"""Revoking the certificate of a CA, which takes two officers."""
+"""Revoking the certificate of a CA, or ending its suspension, which takes two officers."""
 
 from datetime import datetime
 from typing import Any
 
-from ca.model import Revocation
+from ca.model import Reason as RevocationReason
+from ca.model import Revocation, State
 from ca.resources.certificates import preview as revocation_preview
 from ca.resources.labels import (
     REASON_LABELS,
@@ -23,7 +24,7 @@ from kernel.edges.resources import (
     Verb,
 )
 from kernel.edges.shared import Reason
-from kernel.i18n import N_
+from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.pki.names import respelled
@@ -69,10 +70,15 @@ def _revocation(app: Any, principal: Principal, revocation_id: str) -> Revocatio
 
 
 def _perform_revocation(app: Any, principal: Principal, revocation_id: str, _given: Any) -> Done:
-    app.ca.revocations.perform(principal, revocation_id)
+    done = app.ca.revocations.perform(principal, revocation_id)
     record = _revocation(app, principal, revocation_id)
+    message = (
+        N_("The CA's certificate %(serial)s is revoked.")
+        if done.state is State.REVOKED
+        else N_("The CA's certificate %(serial)s is suspended no more.")
+    )
     return Done(
-        N_("The CA's certificate %(serial)s is revoked."),
+        message,
         {"serial": record.serial},
         record=record,
         id=revocation_id,
@@ -89,13 +95,16 @@ def _reject_revocation(app: Any, principal: Principal, revocation_id: str, given
 
 
 def _preview(app: Any, principal: Principal, revocation_id: str) -> list[str]:
-    return revocation_preview(app, principal, app.ca.revocations.show(principal, revocation_id).serial)
+    found = app.ca.revocations.show(principal, revocation_id)
+    if found.reason is RevocationReason.REMOVE_FROM_CRL:
+        return [translate(N_("%(subject)s is good again, and issues again."), subject=found.subject)]
+    return revocation_preview(app, principal, found.serial)
 
 
 REVOCATIONS = Resource(
     name="ca.revocations",
-    title=N_("Revocations of CA certificates"),
-    one=N_("Revocation of a CA's certificate"),
+    title=N_("Revocations and releases of CA certificates"),
+    one=N_("Revocation or release of a CA's certificate"),
     permission=_P.CA_READ,
     record=RevocationRecord,
     page=_revocations,
@@ -122,7 +131,7 @@ REVOCATIONS = Resource(
     verbs=(
         Verb(
             "perform",
-            N_("Revoke this CA as the second officer"),
+            N_("Perform as the second officer"),
             _P.CA_CEREMONY_APPROVE,
             _perform_revocation,
             when=lambda record: record.state == "proposed",

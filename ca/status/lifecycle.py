@@ -19,7 +19,9 @@ from kernel.store import Database
 from kernel.store.listing import Ask, Page
 
 Outcomes = Mapping[str, Certificate | WeichengError]  # by serial: what it is now, or why not
-REASONS = tuple(reason for reason in Reason if reason is not Reason.CERTIFICATE_HOLD)
+REASONS = tuple(
+    reason for reason in Reason if reason not in (Reason.CERTIFICATE_HOLD, Reason.REMOVE_FROM_CRL)
+)
 
 
 class Lifecycle:
@@ -57,7 +59,10 @@ class Lifecycle:
         return self._each(serials, lambda serial: self._held(principal, serial, note))
 
     def release(self, principal: Principal, serial: str, note: str) -> Certificate:
-        """End a suspension; the certificate is good again."""
+        """End a suspension; the certificate is good again.
+
+        NeedsApproval for a CA's certificate, which takes two officers (Revocations): one may suspend it, at once.
+        """
         return self._marking.published(self._released(principal, serial, note))
 
     def release_many(self, principal: Principal, serials: Sequence[str], note: str) -> Outcomes:
@@ -103,6 +108,12 @@ class Lifecycle:
 
     def _released(self, principal: Principal, serial: str, note: str) -> Certificate:
         found = self._permitted(principal, serial, Permission.CA_HOLD)
+        if is_authority(found.der):
+            raise NeedsApproval(
+                N_("The suspension of a CA's certificate is ended by two officers."),
+                mend=N_("Propose it: weicheng ca revocation propose-release; another officer performs it."),
+                place=found.serial,
+            )
         with self._database.begin() as uow:
             self._marking.release(uow, principal, found, note)
         return found

@@ -1,11 +1,11 @@
-"""A CA's certificate is revoked by two officers: one proposes, another performs; all below it ends with it."""
+"""A CA's certificate is revoked, or its suspension ended, by two officers: one proposes, another performs."""
 
 from dataclasses import replace
 from datetime import datetime
 
 from ca import listing, store
 from ca.encoding.decoded import is_authority
-from ca.model import Certificate, Reason, Revocation, RevocationState
+from ca.model import Certificate, Reason, Revocation, RevocationState, State, move
 from ca.status.lifecycle import check_revocation
 from ca.status.marking import Marking
 from kernel.audit.model import AuditAction
@@ -22,7 +22,7 @@ from kernel.store.listing import Ask, Page
 
 
 class Revocations:
-    """Proposes and performs the revocation of CA certificates."""
+    """Proposes and performs the revocation and the release of CA certificates."""
 
     def __init__(self, database: Database, access: Access, approvals: Approvals, marking: Marking) -> None:
         self._database = database
@@ -52,11 +52,20 @@ class Revocations:
     ) -> Revocation:
         """Ask a second officer to revoke a CA's certificate. Conflict while another proposal for it waits."""
         self._access.require(principal, Permission.CA_REVOKE)
-        now = self._marking.now()
-        check_revocation(reason, invalid_since, now)
+        check_revocation(reason, invalid_since, self._marking.now())
+        return self._propose(principal, serial, reason, note, invalid_since)
+
+    def propose_release(self, principal: Principal, serial: str, note: str) -> Revocation:
+        """Ask a second officer to end the suspension of a CA's certificate. IllegalMove unless it is suspended."""
+        self._access.require(principal, Permission.CA_HOLD)
+        return self._propose(principal, serial, Reason.REMOVE_FROM_CRL, note, None)
+
+    def _propose(
+        self, principal: Principal, serial: str, reason: Reason, note: str, invalid_since: datetime | None
+    ) -> Revocation:
         with self._database.begin() as uow:
             found = store.read_certificate(uow.connection, serial, lock=True)
-            self._check(uow, principal, found)
+            self._check(uow, principal, found, reason)
             revocation = Revocation(
                 id=new_id("rev"),
                 serial=found.serial,
@@ -67,12 +76,12 @@ class Revocations:
                 state=RevocationState.PROPOSED,
                 approval="",
                 proposed_by=principal.id,
-                proposed_at=now,
+                proposed_at=self._marking.now(),
             )
             return self._store(uow, principal, revocation, found.unit)
 
     def perform(self, principal: Principal, revocation_id: str) -> Certificate:
-        """Approve as the second officer and revoke. NotPermitted for who proposed it."""
+        """Approve as the second officer, and revoke or release. NotPermitted for who proposed it."""
         self._access.require(principal, Permission.CA_CEREMONY_APPROVE)
         with self._database.begin() as uow:
             revocation = self._waiting(uow, revocation_id)
@@ -83,7 +92,10 @@ class Revocations:
                 )
             found = store.read_certificate(uow.connection, revocation.serial)
             reason, since = revocation.reason, revocation.invalid_since
-            self._marking.revoke(uow, principal, found, reason, revocation.note, since)
+            if reason is Reason.REMOVE_FROM_CRL:
+                self._marking.release(uow, principal, found, revocation.note)
+            else:
+                self._marking.revoke(uow, principal, found, reason, revocation.note, since)
             store.decide_revocation(
                 uow.connection, revocation.id, RevocationState.PERFORMED, self._marking.now()
             )
@@ -100,19 +112,22 @@ class Revocations:
             )
             return store.read_revocation(uow.connection, revocation.id)
 
-    def _check(self, uow: UnitOfWork, principal: Principal, found: Certificate) -> None:
+    def _check(self, uow: UnitOfWork, principal: Principal, found: Certificate, reason: Reason) -> None:
         if not self._access.covers(principal, found.unit):
             raise NotFound(N_("There is no certificate %(serial)s."), serial=found.serial)
         if not is_authority(found.der):
             raise Invalid(
                 N_("This is no certificate of a CA."),
-                mend=N_("One officer revokes it: weicheng ca revoke."),
+                mend=N_("One officer revokes or releases it: weicheng ca revoke, weicheng ca release."),
                 place=found.serial,
             )
-        Marking.check(found)
+        if reason is Reason.REMOVE_FROM_CRL:
+            move(found.serial, found.state, State.ISSUED)
+        else:
+            Marking.check(found)
         if store.waiting_revocation(uow.connection, found.serial):
             raise Conflict(
-                N_("Its revocation is proposed already."),
+                N_("Its revocation or release is proposed already."),
                 mend=N_("Another officer performs or rejects it."),
                 place=found.serial,
             )
@@ -132,9 +147,10 @@ class Revocations:
         proposed = replace(revocation, approval=approval.id)
         store.add_revocation(uow.connection, proposed)
         details = {"serial": proposed.serial, "reason": proposed.reason.name.lower()}
+        release = proposed.reason is Reason.REMOVE_FROM_CRL
         uow.audit(
             principal,
-            AuditAction.CA_REVOKE_PROPOSE,
+            AuditAction.CA_RELEASE_PROPOSE if release else AuditAction.CA_REVOKE_PROPOSE,
             f"certificate:{proposed.serial}",
             unit=unit,
             reason=proposed.note,

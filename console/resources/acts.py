@@ -59,6 +59,7 @@ ACT_NAMES: Mapping[str, str] = {
     AuditAction.CA_BATCH_KEYS: N_("had the key files of a batch made"),
     AuditAction.CA_RELEASE: N_("released a certificate"),
     AuditAction.CA_REVOKE_PROPOSE: N_("proposed the revocation of a certificate"),
+    AuditAction.CA_RELEASE_PROPOSE: N_("proposed to end the suspension of a CA's certificate"),
     AuditAction.CA_REVOKE: N_("revoked a certificate"),
     AuditAction.CA_STATUS_PROVE: N_("checked that relying parties see a change"),
     AuditAction.CA_CRL_PUBLISH: N_("published a revocation list"),

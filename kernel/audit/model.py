@@ -64,6 +64,7 @@ class AuditAction(StrEnum):
     CA_BATCH_KEYS = "ca:batch:make-keys"
     CA_RELEASE = "ca:certificate:release"
     CA_REVOKE_PROPOSE = "ca:certificate:propose-revocation"
+    CA_RELEASE_PROPOSE = "ca:certificate:propose-release"
     CA_REVOKE = "ca:certificate:revoke"
     CA_CRL_PUBLISH = "ca:crl:publish"
     CA_STATUS_PROVE = "ca:status:prove"

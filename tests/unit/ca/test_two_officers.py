@@ -98,11 +98,11 @@ def test_only_a_cas_living_certificate(world: World, issuing: str, registrar: Pr
 
 def test_the_impact_is_told_before(world: World, issuing: str) -> None:
     world.issue()
-    impact = world.ca.lifecycle.impact(world.officer, issuing)
+    impact = world.ca.impacts.show(world.officer, issuing)
     assert (impact.authority, impact.service) == ("issuing", None)
     assert impact.subordinates == 5  # four services and one person
     ocsp = world.ca.overview.service(world.officer, "ocsp-issuing").serial
-    assert world.ca.lifecycle.impact(world.officer, ocsp).service == "ocsp"
+    assert world.ca.impacts.show(world.officer, ocsp).service == "ocsp"
 
 
 @on_both
@@ -110,7 +110,7 @@ def test_a_renewed_certificates_successor_is_told(world: World) -> None:
     old = world.issue()
     renewal = world.ca.registration.renew(world.registrar, old.serial, evidence="身份证原件")
     new = world.ca.registration.approve(world.officer, renewal.id)
-    assert world.ca.lifecycle.impact(world.officer, old.serial).successor == new.serial  # type: ignore[union-attr]
+    assert world.ca.impacts.show(world.officer, old.serial).successor == new.serial  # type: ignore[union-attr]
     assert world.ca.lifecycle.show(world.officer, old.serial).state is State.SUPERSEDED
     with pytest.raises(Conflict, match="not renewed by a request"):
         world.ca.registration.renew(
@@ -120,3 +120,49 @@ def test_a_renewed_certificates_successor_is_told(world: World) -> None:
 
 def issuing_of(world: World) -> str:
     return world.ca.overview.authority(world.officer, "issuing").serial
+
+
+# --- the end of a suspension
+def test_one_officer_suspends_a_ca_and_two_release_it(world: World, issuing: str) -> None:
+    assert world.ca.lifecycle.hold(world.officer, issuing, "疑似泄露").state is State.HELD
+    for alone in (world.officer, world.second):
+        with pytest.raises(NeedsApproval, match="ended by two officers"):
+            world.ca.lifecycle.release(alone, issuing, "误报")
+    (refused,) = world.ca.lifecycle.release_many(world.officer, [issuing], "误报").values()
+    assert isinstance(refused, NeedsApproval)
+    proposed = world.ca.revocations.propose_release(world.officer, issuing, "误报")
+    with pytest.raises(Conflict, match="proposed already"):
+        world.ca.revocations.propose(world.second, issuing, Reason.CA_COMPROMISE, "泄露")
+    with pytest.raises(NotPermitted, match="can not approve it"):
+        world.ca.revocations.perform(world.officer, proposed.id)
+    with pytest.raises(Conflict, match="signs no more"):
+        world.issue()
+    assert world.ca.revocations.perform(world.second, proposed.id).state is State.ISSUED
+    assert world.ca.revocations.show(world.officer, proposed.id).state is RevocationState.PERFORMED
+    listed = x509.load_der_x509_crl(world.ca.publication.crl("root"))
+    assert listed.get_revoked_certificate_by_serial_number(int(issuing, 16)) is None
+    assert world.issue().state is State.ISSUED
+
+
+def test_what_is_not_suspended_or_no_ca_s_is_not_proposed_for_release(world: World, issuing: str) -> None:
+    with pytest.raises(IllegalMove):
+        world.ca.revocations.propose_release(world.officer, issuing, "误报")
+    person = world.issue()
+    world.ca.lifecycle.hold(world.officer, person.serial, "遗失")
+    with pytest.raises(Invalid, match="no certificate of a CA"):
+        world.ca.revocations.propose_release(world.officer, person.serial, "找回")
+    with pytest.raises(Invalid):
+        world.ca.revocations.propose(world.officer, issuing, Reason.REMOVE_FROM_CRL, "误报")
+    with pytest.raises(NotPermitted):
+        world.ca.revocations.propose_release(world.registrar, issuing, "误报")
+
+
+def test_a_release_that_was_turned_into_something_else_is_not_performed(world: World, issuing: str) -> None:
+    world.ca.lifecycle.hold(world.officer, issuing, "疑似泄露")
+    proposed = world.ca.revocations.propose(world.officer, issuing, Reason.CA_COMPROMISE, "泄露")
+    with world.ca.database.begin() as uow:
+        changed = revocations.update().where(revocations.c.id == proposed.id)
+        uow.execute(changed.values(reason=int(Reason.REMOVE_FROM_CRL)))
+    with pytest.raises(IntegrityFailed, match="not the one that was proposed"):
+        world.ca.revocations.perform(world.second, proposed.id)
+    assert world.ca.lifecycle.show(world.officer, issuing).state is State.HELD

@@ -15,7 +15,7 @@ from ca.registration.blocklists import Blocklists
 from ca.registration.csr import BadCsr, check_strength
 from ca.registration.weakness import fingerprints, weakness
 from kernel.clock import FixedClock
-from kernel.errors import Invalid, NotPermitted, WeichengError
+from kernel.errors import Conflict, Invalid, NotPermitted, WeichengError
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.store import Database
@@ -133,9 +133,23 @@ def test_a_list_of_badkeys_is_searched_in_the_file(blocklists: Blocklists, offic
     )
     assert {blocklists.naming(key) for key in keys} == {"known"}
     assert blocklists.naming(ec.generate_private_key(ec.SECP256R1()).public_key()) == ""
-    blocklists.load(officer, "known", fingerprints(keys[0])["sha256"] + b"\x00", "shorter")
-    assert [one.keys for one in blocklists.all(officer)] == [1]
-    assert blocklists.naming(keys[1]) == ""
+
+
+def test_one_officer_alone_can_not_have_a_known_key_forgotten(
+    blocklists: Blocklists, officer: Principal
+) -> None:
+    """A newer list takes the place of an older one if it holds all of it; otherwise it stands beside it."""
+    one, other, third = (bytes([number]) * 15 for number in (1, 2, 3))
+    blocklists.load(officer, "known", one + b"a" + third + b"a", "new")
+    for fewer in (one + b"a", third + b"a", one + b"a" + other + b"a"):
+        with pytest.raises(Conflict, match="leaves out keys"):
+            blocklists.load(officer, "known", fewer, "shorter")
+    with pytest.raises(Conflict, match="leaves out keys"):
+        blocklists.load(officer, "known", b"0" * 20 + b"\n", "another kind")
+    assert [found.keys for found in blocklists.all(officer)] == [2]
+    blocklists.load(officer, "known", one + b"b" + other + b"b" + third + b"b", "newer")
+    blocklists.load(officer, "beside", other + b"a", "one more")
+    assert {found.name: found.keys for found in blocklists.all(officer)} == {"known": 3, "beside": 1}
 
 
 @given(content=st.binary(max_size=200))
