@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -102,11 +102,13 @@ def check_worker(probe: Probe) -> None:
 def check_web(probe: Probe) -> None:
     """The console answers that it is ready, over HTTPS."""
     web = probe.settings.web
-    context = ssl.create_default_context()
-    # it asks itself on loopback, by an address that no certificate names
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    connection = HTTPSConnection(_local(web.host), web.port, timeout=PATIENCE, context=context)
-    _expect_ok(connection, "/readyz", N_("Start it: weicheng serve web."))
+    _expect_ready(web.host, web.port, N_("Start it: weicheng serve web."))
+
+
+def check_enrol(probe: Probe) -> None:
+    """The enrolment service answers that it is ready, over HTTPS."""
+    enrol = probe.settings.enrol
+    _expect_ready(enrol.host, enrol.port, N_("Start it: weicheng serve enrol."))
 
 
 def check_ocsp(probe: Probe) -> None:
@@ -168,6 +170,7 @@ PROBES: Mapping[str, tuple[str, Callable[[Probe], None]]] = {
     "events": (N_("Event store"), check_events),
     "disk": (N_("Disk"), check_disk),
     "web": (N_("Console"), check_web),
+    "enrol": (N_("Enrolment service"), check_enrol),
     "worker": (N_("Worker"), check_worker),
     "collector": (N_("Log collector"), check_collector),
     "ocsp": (N_("Certificate status service"), check_ocsp),
@@ -206,10 +209,14 @@ def _ask_elasticsearch(url: str) -> None:
         raise Unavailable(N_("The event store has lost data nodes (status red)."), mend=mend)
 
 
-def _expect_ok(connection: HTTPConnection, path: str, mend: str) -> None:
+def _expect_ready(host: str, port: int, mend: str) -> None:
+    context = ssl.create_default_context()
+    # it asks itself on loopback, by an address that no certificate names
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    connection = HTTPSConnection(_local(host), port, timeout=PATIENCE, context=context)
     place = f"{connection.host}:{connection.port}"
     try:
-        connection.request("GET", path)
+        connection.request("GET", "/readyz")
         status = connection.getresponse().status
     except (OSError, HTTPException) as error:
         raise Unavailable(N_("It does not answer."), mend=mend, place=place) from error

@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 
 import structlog
 
-PARTS = ("signer", "ocsp", "worker", "collector", "web")  # in the order in which they need one another
+PARTS = (
+    "signer",
+    "ocsp",
+    "enrol",
+    "worker",
+    "collector",
+    "web",
+)  # in the order in which they need one another
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 30.0
 _STEADY = 60.0  # a process that ran this long starts again with the shortest wait

@@ -92,6 +92,17 @@ class Status(Section):
     crl_history: int = Field(default=10, ge=2, le=1000)  # lists of each kind that are kept
 
 
+class Enrol(Section):
+    """The door for programs that ask for certificates: HTTPS, by the console's certificate unless it has its own."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8444, ge=1, le=65535)
+    certificate: Path | None = None
+    key: Path | None = None
+    processes: int = Field(default=1, ge=1, le=64)  # what comes to one at once is one piece of work
+    connections: int = Field(default=1024, ge=2, le=65536)  # to each process, half of them from one address
+
+
 class Timestamps(Section):
     """The time-stamping authority (RFC 3161): what it promises, what its clock must be, how long it keeps its register."""
 
@@ -189,6 +200,7 @@ class Settings(BaseSettings):
     identity: Identity = Identity()
     signer: Signer = Signer()
     status: Status = Status()
+    enrol: Enrol = Enrol()
     timestamps: Timestamps = Timestamps()
     collector: Collector = Collector()
     monitor: Monitor = Monitor()

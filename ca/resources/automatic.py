@@ -1,6 +1,7 @@
 """Issuing at once from CSRs, for profiles that need no approval: what devices' managers and programs use."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from pydantic import Base64Bytes, Field
@@ -37,13 +38,30 @@ def automatic_profiles(app: Any, _principal: Principal) -> Mapping[str, str]:
 
 
 def _issue(app: Any, principal: Principal, _id: str, given: IssueAtOnce) -> Done:
-    outcomes = app.ca.registration.issue(
-        principal,
-        profile=given.profile,
-        unit=given.unit,
-        evidence=given.evidence,
-        csrs=split_csrs(given.csr),
-    )
+    return _gathered(app, [(principal, given)])[0]()
+
+
+def _gathered(app: Any, asked: Sequence[tuple[Principal, IssueAtOnce]]) -> list[Callable[[], Done]]:
+    return [partial(_told, _issued(app, principal, given)) for principal, given in asked]
+
+
+def _issued(app: Any, principal: Principal, given: IssueAtOnce) -> list[Outcome] | WeichengError:
+    try:
+        found: list[Outcome] = app.ca.registration.issue(
+            principal,
+            profile=given.profile,
+            unit=given.unit,
+            evidence=given.evidence,
+            csrs=split_csrs(given.csr),
+        )
+        return found
+    except WeichengError as error:
+        return error
+
+
+def _told(outcomes: list[Outcome] | WeichengError) -> Done:
+    if isinstance(outcomes, WeichengError):
+        raise outcomes
     issued = sum(not isinstance(one, WeichengError) for one in outcomes)
     return Done(
         N_("%(issued)s of %(count)s certificates are issued."),
@@ -66,6 +84,7 @@ ISSUE = Verb(
     _issue,
     IssueAtOnce,
     On.LIST,
+    gathered=_gathered,
     explain=N_("For profiles that need no approval. One that is refused stops no other."),
     choices={"profile": automatic_profiles, "unit": unit_names},
 )

@@ -12,7 +12,7 @@ from kernel.log import configure_logging
 @click.group(
     cls=Group,
     invoke_without_command=True,
-    help=N_("Start web, worker, collector, status service and signer."),
+    help=N_("Start web, worker, collector, status service, enrolment service and signer."),
 )
 @click.pass_context
 def commands(ctx: click.Context) -> int:
@@ -57,6 +57,14 @@ def collector(app: Any) -> int:
 @pass_app
 def ocsp(app: Any) -> None:
     from console.status import serve
+
+    serve(app.settings)
+
+
+@commands.command("enrol", help=N_("The enrolment service: programs ask for certificates over HTTPS."))
+@pass_app
+def enrol(app: Any) -> None:
+    from console.enrolment.serve import serve
 
     serve(app.settings)
 

@@ -191,9 +191,11 @@ class Verb:
     state lets it. ``preview(app, principal, id)`` tells the consequences, translated, one line each. ``second`` is what the
     person must hold who has to approve afterwards. ``bulk``: also for many at once, one by one, by ``many(app, principal,
     ids, input)`` with an outcome or an error for each (where that is cheaper), or by ``together(app, principal, ids, input)``
-    as one act. With ``by`` and ``shape`` the console asks only for what fits what was chosen first; programs send
-    ``input``, and ``run`` understands both. ``not_by`` names the record's field with the id of the one person to whom it is
-    not offered: who proposed something does not approve it (the service refuses them too). ``key``: its key in lists and
+    as one act. ``gathered(app, asked)``: what several people or programs ask at once as one piece of work, where that is
+    cheaper; each gets what tells what came of it, in the language that is then spoken, or raises it. With ``by`` and
+    ``shape`` the console asks only for what fits what was chosen first; programs send ``input``, and ``run`` understands
+    both. ``not_by`` names the record's field with the id of the one person to whom it is not offered: who proposed
+    something does not approve it (the service refuses them too). ``key``: its key in lists and
     detail, the same for the same meaning in every room:
     a take on, approve; x close, reject, except, void; m make it mine; c hand on to a case or for mending; o do it now;
     e change; d done; v verify; w write.
@@ -211,6 +213,7 @@ class Verb:
     bulk: bool = False
     many: Callable[[Any, Principal, tuple[str, ...], Any], Mapping[str, Done | WeichengError]] | None = None
     together: Callable[[Any, Principal, tuple[str, ...], Any], Done] | None = None
+    gathered: Callable[[Any, Sequence[tuple[Principal, Any]]], Sequence[Callable[[], Done]]] | None = None
     key: str = ""
     preview: Callable[[Any, Principal, str], list[str]] | None = None
     second: Permission | None = None

@@ -11,17 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from console.web.server import ContextCache, serve
-from kernel.config import Settings, Web
+from console.tls import ContextCache, TlsFiles
+from console.web.server import serve
+from kernel.config import Settings
 from kernel.errors import Unavailable
 from tests.support.certificates import TestCa
 
 
 def test_a_renewal_that_is_half_way_keeps_the_last_good_certificate(tmp_path: Path) -> None:
-    web = Web(certificate=tmp_path / "server-127.0.0.1.pem", key=tmp_path / "server-127.0.0.1.key")
+    files = TlsFiles("web", tmp_path / "server-127.0.0.1.pem", tmp_path / "server-127.0.0.1.key")
     ca = TestCa(tmp_path)
     pair = ca.server()
-    contexts = ContextCache(web)
+    contexts = ContextCache(files)
     good = contexts.current()
     old_key = pair.key.read_bytes()
     ca.server()
