@@ -1,6 +1,6 @@
 """Officers' approvals as the signer checks them: by keys and certificates of its own, not by what it is told.
 
-An officer's certificate is one that a key of this signer has signed and that bears OFFICER_POLICY. With ``Signing.REQUIRED``
+An officer's certificate is one that a key of this signer has signed, with the policy OFFICER. With ``Signing.REQUIRED``
 no certificate for a key elsewhere is signed without such approvals, whatever the process says that asks.
 """
 
@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ca.encoding import names as naming
+from ca.encoding.policies import OFFICER, OFFICER_SPELLINGS, settled
 from ca.signer import rows
 from ca.signer.model import (
-    OFFICER_POLICY,
     OFFICER_PROFILE,
     ApprovalRules,
     KeyInfo,
@@ -36,7 +36,7 @@ from kernel.pki.algorithms import SignatureInvalid, algorithm, verify
 
 _FAULTS = (ValueError, TypeError, KeyError, IndexError, AttributeError, WeichengError, x509.ExtensionNotFound)
 
-_OFFICER, _OCSP = der.oid(OFFICER_POLICY), der.oid(ExtendedKeyUsageOID.OCSP_SIGNING.dotted_string)
+_SPECIAL = tuple(map(der.oid, (*OFFICER_SPELLINGS, ExtendedKeyUsageOID.OCSP_SIGNING.dotted_string)))
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Approved:
 
 def are_concerned(rules: ApprovalRules, header: Mapping[str, Any], tbs: bytes) -> bool:
     """Whether there is anything to check: approvals that are given or demanded, or what not everybody may be certified as."""
-    special = _OFFICER in tbs or _OCSP in tbs
+    special = any(one in tbs for one in _SPECIAL)
     return special or bool(header.get("approvals")) or rules.signing is Signing.REQUIRED
 
 
@@ -74,7 +74,7 @@ def check_approvals(
     if _answers_ocsp(certificate):
         raise _refused(N_("Only a key of the signer's own answers OCSP requests."))
     given = header.get("approvals") or []
-    policies = {OFFICER_POLICY} if officers else _policies(certificate)
+    policies = {OFFICER} if officers else _policies(certificate)
     if not given and not rules.let_pass(policies):
         raise _refused(N_("The certificate is not approved by officers' signatures."))
     try:
@@ -167,16 +167,16 @@ def _signed_by(certificate: x509.Certificate, key: KeyInfo) -> bool:
 
 def is_officers(certificate: x509.Certificate) -> bool:
     """Whether the certificate makes its holder an officer."""
-    return OFFICER_POLICY in _policies(certificate)
+    return OFFICER in _policies(certificate)
 
 
 def _policies(certificate: x509.Certificate) -> set[str]:
-    """The certificate policies it bears, as OIDs (RFC 5280 section 4.2.1.4)."""
+    """The certificate policies it bears, as OIDs in their settled form (RFC 5280 section 4.2.1.4)."""
     try:
         value = certificate.extensions.get_extension_for_class(x509.CertificatePolicies).value
     except x509.ExtensionNotFound:
         return set()
-    return {one.policy_identifier.dotted_string for one in value}
+    return {settled(one.policy_identifier.dotted_string) for one in value}
 
 
 def _answers_ocsp(certificate: x509.Certificate) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ca.encoding.policies import settled
 from kernel.errors import NotPermitted, Unavailable
 from kernel.i18n import N_
 
@@ -44,9 +45,7 @@ PURPOSES: Mapping[KeyRole, frozenset[Purpose]] = {
 PUBLIC = frozenset({Purpose.OCSP, Purpose.TIMESTAMP})
 
 
-# certificates of officers, whose signatures the signer takes as approvals, and nobody else's
-OFFICER_PROFILE = "officer"
-OFFICER_POLICY = "2.25.301762117450198243360527214361182402406"
+OFFICER_PROFILE = "officer"  # of certificates with the policy OFFICER (ca.encoding.policies)
 
 
 class Signing(StrEnum):
@@ -66,7 +65,8 @@ class ApprovalRules:
 
     def let_pass(self, policies: Iterable[str]) -> bool:
         """Whether a certificate with these policies needs no approval that is signed."""
-        return self.signing is not Signing.REQUIRED or not self.unattended.isdisjoint(policies)
+        named = {settled(policy) for policy in self.unattended}
+        return self.signing is not Signing.REQUIRED or not named.isdisjoint(map(settled, policies))
 
 
 WHERE_POSSIBLE = ApprovalRules()

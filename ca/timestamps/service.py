@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from cryptography import x509
 
+from ca.encoding.policies import STAMPING, settled
 from ca.ports import ServiceKeys
 from ca.signer.model import KeyRole
 from ca.timestamps import store
@@ -28,8 +29,6 @@ from kernel.identity.permissions import Permission
 from kernel.pki import tsp
 from kernel.store import Database
 from kernel.store.listing import Ask, Page
-
-POLICY = "2.25.301762117450198243360527214361182402410"  # what the tokens promise; a UUID arc of our own
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Timestamps:
         """A DER TimeStampResp for a DER TimeStampReq; a request that can not be granted is answered with a rejection."""
         try:
             asked = tsp.parse_request(request)
-            if asked.policy not in (None, POLICY):
+            if asked.policy is not None and settled(asked.policy) != STAMPING:
                 return tsp.reject(tsp.UNACCEPTED_POLICY, "this policy is not offered")
             return self._granted(asked)
         except tsp.MalformedRequest as error:
@@ -93,8 +92,9 @@ class Timestamps:
         if own is None or not begins <= at < ends:
             raise Unavailable(N_("The certificate of the time-stamping authority is not in force."))
         serial = secrets.randbits(126) | 1 << 126
+        policy = asked.policy or STAMPING  # as it was asked for (RFC 3161 section 2.4.2)
         answer = tsp.grant(
-            key, asked, policy=POLICY, serial=serial, at=at, accuracy_seconds=self._rules.accuracy
+            key, asked, policy=policy, serial=serial, at=at, accuracy_seconds=self._rules.accuracy
         )
         entry = Stamped(f"{serial:032x}", at, asked.digest, asked.imprint.hex(), own)
         with self._database.begin() as uow:

@@ -7,14 +7,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ca.encoding.log import TreeHead, read_head
+from ca.encoding.policies import LOG, settled
 from kernel.errors import IntegrityFailed, Invalid
 from kernel.i18n import N_
 from kernel.pki.algorithms import algorithm_of, verify
 from kernel.pki.chain import verify_chain
-
-# In the certificate policies of the log's certificate and of no other: without it any holder of a certificate of the same CA
-# could sign heads. A UUID arc (ITU-T X.667) of our own.
-LOG_POLICY = x509.ObjectIdentifier("2.25.185264754904943022931341776995719196852")
 
 
 def check_signature(text: bytes, signature: bytes, certificate: bytes) -> None:
@@ -50,7 +47,8 @@ def _check_usage(certificate: x509.Certificate, at: datetime) -> None:
         found = certificate.extensions.get_extension_for_class(x509.CertificatePolicies).value
     except x509.ExtensionNotFound:
         found = None
-    if found is None or LOG_POLICY not in [policy.policy_identifier for policy in found]:
+    policies = [settled(policy.policy_identifier.dotted_string) for policy in found or ()]
+    if LOG not in policies:  # without it any holder of a certificate of the same CA could sign heads
         raise IntegrityFailed(N_("The signer's certificate is not that of a transparency log."))
     if not certificate.not_valid_before_utc <= at < certificate.not_valid_after_utc:
         raise IntegrityFailed(N_("The head was signed outside the time of the log's certificate."))

@@ -14,10 +14,11 @@ from cryptography import x509
 from rfc3161_client import TimestampRequestBuilder, VerifierBuilder, decode_timestamp_response
 from rfc3161_client.base import HashAlgorithm
 
+from ca.encoding.policies import STAMPING
 from ca.signer.model import KeyRole
 from ca.timestamps import clocks
 from ca.timestamps.clocks import ClockGuard, ClockState, Doubt
-from ca.timestamps.service import POLICY, Rules, Timestamps
+from ca.timestamps.service import Rules, Timestamps
 from ca.web import StatusSite
 from kernel.clock import FixedClock
 from kernel.edges.public import Asked
@@ -72,7 +73,7 @@ def test_openssl_verifies_every_digest_by_ec_and_rsa_keys(
         (tmp_path / "reply.tsr").write_bytes(answer)
         openssl(tmp_path, f"ts -verify -queryfile query.tsq -in reply.tsr {trusted}")
         said = openssl(tmp_path, "ts -reply -in reply.tsr -text")
-        assert f"Policy OID: {POLICY}" in said
+        assert f"Policy OID: {STAMPING}" in said
         assert "Accuracy: 0x01 seconds" in said
     # without the certificate in the token the client brings it
     openssl(tmp_path, "ts -query -data document -sha256 -no_nonce -out query.tsq")
@@ -149,7 +150,7 @@ def test_what_is_not_offered_is_refused_by_its_own_code(world: World) -> None:
     assert answered(request(extensions=extension)) == "unaccepted_extensions"
     assert answered(request(nonce=1 << 600)) == "bad_request"
     assert failure(world.ca.timestamps.answer(b"no request")) == "bad_data_format"
-    assert tsp.token_of(world.ca.timestamps.answer(request(req_policy=POLICY).dump(force=True)))
+    assert tsp.token_of(world.ca.timestamps.answer(request(req_policy=STAMPING).dump(force=True)))
 
 
 def test_a_tsa_whose_certificate_is_suspended_or_over_stamps_nothing(world: World, clock: FixedClock) -> None:
