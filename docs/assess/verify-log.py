@@ -23,7 +23,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-# 仅日志证书有此策略，旧证书用旧写法 | in the log's certificate alone; older ones have the older form
 LOG_POLICY = "Policy: 1.2.840.113556.1.8000.2554.35680.45476.10341.20196.32965.14807191.11153588\n"
 OLDER_FORM = "Policy: 2.25.185264754904943022931341776995719196852\n"
 
@@ -99,9 +98,8 @@ def read_head(file: str, root: str) -> dict[str, Any]:
         path = ("-CAfile", "root.pem", "-untrusted", "chain.pem", "-attime", seconds, "log.pem")
         check(openssl(folder, "verify", *path), f"证书链无效 | the certificate's chain does not hold: {file}")
         text = openssl(folder, "x509", "-in", "log.pem", "-noout", "-text")
-        check(
-            LOG_POLICY in text or OLDER_FORM in text, f"不是日志证书 | the certificate is not a log's: {file}"
-        )
+        known = LOG_POLICY in text or OLDER_FORM in text  # 仅日志证书有 | no other certificate has it
+        check(known, f"不是日志证书 | the certificate is not a log's: {file}")
         (Path(folder) / "key.pem").write_text(openssl(folder, "x509", "-in", "log.pem", "-noout", "-pubkey"))
         signed = openssl(folder, "dgst", "-sha256", "-verify", "key.pem", "-signature", "signature", "head")
         check(signed, f"签名无效 | the signature does not hold: {file}")
