@@ -36,7 +36,10 @@ class Signer(Protocol):
         """
 
     def sign_many(self, name: str, purpose: Purpose, many: Sequence[bytes]) -> list[bytes]:
-        """As ``sign`` for each, in one go: at most some hundred small ones, such as OCSP answers."""
+        """As ``sign`` for each of at most some hundred small ones that need no warrant, such as OCSP answers, in one go.
+
+        If one is refused, all are.
+        """
 
 
 class ServiceKeys(Protocol):

@@ -10,7 +10,7 @@ from typing import Any
 from weakref import finalize
 
 from ca.signer.model import KeyInfo, KeyRole, NotActivated, Purpose, SigningRefused
-from ca.signer.protocol import Channel, Closed, MalformedMessage, Octets, Parts, framed
+from ca.signer.protocol import Channel, Closed, MalformedMessage, Octets, Parts, framed, packed, unpacked
 from ca.signer.warrant import Credential, digest_of, is_open, read_warrant, sign_header
 from kernel.canonical import canonical_json
 from kernel.errors import ErrorCode, Unavailable, WeichengError, rebuild
@@ -59,9 +59,7 @@ class SocketSigner:
         return self.call(sign_header(name, purpose), tbs)
 
     def sign_many(self, name: str, purpose: Purpose, many: Sequence[bytes]) -> list[bytes]:
-        header = sign_header(name, purpose)
-        asked = [framed(header if is_open(header) else self._sealed(header, tbs), tbs) for tbs in many]
-        return self._ask([part for one in asked for part in one], repeatable=True, replies=len(many))
+        return unpacked(self.call({**sign_header(name, purpose), "many": True}, packed(many)))
 
     def call(self, header: Mapping[str, Any], body: Parts = b"") -> bytes:
         """Ask for an operation of the signer; the body of its answer. A request that is not for everybody gets its MAC."""
@@ -82,25 +80,24 @@ class SocketSigner:
 
     def _exchange(self, header: Mapping[str, Any], body: Parts) -> bytes:
         # a signer restarted since the last call: signing twice is harmless, making a key twice is not
-        return self._ask(framed(header, body), repeatable=header["operation"] in ("sign", "keys"))[0]
+        return self._ask(framed(header, body), repeatable=header["operation"] in ("sign", "keys"))
 
-    def _ask(self, message: Sequence[Octets], *, repeatable: bool, replies: int = 1) -> list[bytes]:
+    def _ask(self, message: Sequence[Octets], *, repeatable: bool) -> bytes:
         channel, fresh = self._take(fresh=not repeatable)
         try:
             channel.send(message)
-            told = [(channel.header(), channel.body()) for _ in range(replies)]
+            reply, answer = channel.header(), channel.body()
         except (OSError, Closed, MalformedMessage) as error:
             channel.socket.close()
             if fresh:
                 raise self._gone() from error
             self.close()
-            return self._ask(message, repeatable=repeatable, replies=replies)
+            return self._ask(message, repeatable=repeatable)
         with self._lock:
             self._idle.append(channel)
-        for reply, _ in told:
-            if "error" in reply:
-                raise _error(reply)
-        return [answer for _, answer in told]
+        if "error" in reply:
+            raise _error(reply)
+        return answer
 
     def _take(self, *, fresh: bool) -> tuple[Channel, bool]:
         with self._lock:

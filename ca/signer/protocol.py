@@ -18,7 +18,9 @@ from kernel.i18n import N_
 MAX_HEADER = 65536  # the signed approvals of a certificate travel in it
 MAX_BODY = 80 * 1024 * 1024  # a CRL of a million entries is 50 MB
 PIECE = 1 << 20  # octets of a large body that are looked at together
+MANY = 1024  # small bodies in one message
 _LENGTHS = struct.Struct(">II")
+_LENGTH = struct.Struct(">I")
 _BUFFERED = 1 << 16
 _AT_ONCE = 512  # buffers of one sendmsg; the system takes 1024
 
@@ -50,6 +52,26 @@ def framed(header: Mapping[str, Any], body: Parts = b"") -> Sequence[Octets]:
     if len(text) > MAX_HEADER or size > MAX_BODY:
         raise MalformedMessage
     return [_LENGTHS.pack(len(text), size) + text, *parts]
+
+
+def packed(many: Sequence[bytes]) -> Sequence[Octets]:
+    """Several small bodies as one, each behind its length in 4 octets; MalformedMessage for more than MANY."""
+    if len(many) > MANY:
+        raise MalformedMessage
+    return [octets for one in many for octets in (_LENGTH.pack(len(one)), one)]
+
+
+def unpacked(body: bytes) -> list[bytes]:
+    """What ``packed`` made one; MalformedMessage for anything else, or for more than MANY."""
+    many: list[bytes] = []
+    at = 0
+    while at < len(body):
+        start = at + _LENGTH.size
+        at = start + int.from_bytes(body[at:start], "big")
+        if start > len(body) or at > len(body) or len(many) == MANY:
+            raise MalformedMessage
+        many.append(body[start:at])
+    return many
 
 
 class Channel:

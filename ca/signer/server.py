@@ -22,7 +22,7 @@ from ca.signer.guard import Guarded
 from ca.signer.model import WHERE_POSSIBLE, ApprovalRules, KeyInfo, KeyRole, Purpose
 from ca.signer.officers import Officers
 from ca.signer.ports import Keys
-from ca.signer.protocol import Channel, Closed, MalformedMessage, framed
+from ca.signer.protocol import Channel, Closed, MalformedMessage, framed, packed, unpacked
 from ca.signer.signed import Signed
 from ca.signer.warrant import Credential, check_digest, digest_of, is_open
 from kernel.errors import ErrorCode, Invalid, Unavailable, WeichengError
@@ -123,6 +123,14 @@ class SignerServer:
         channel.drain()
         channel.send(framed(reply, body))
 
+    def _sign(self, header: Mapping[str, Any], channel: Channel) -> bytes:
+        if not header.get("many"):
+            return self._guard.granted(header, channel.pieces())
+        many = self._guard.sign_many(
+            str(header["name"]), Purpose(header["purpose"]), unpacked(channel.body())
+        )
+        return b"".join(packed(many))
+
     def _act(self, header: Mapping[str, Any], channel: Channel) -> bytes:
         try:
             operation, name = header["operation"], str(header.get("name", ""))
@@ -135,7 +143,7 @@ class SignerServer:
         except (KeyError, ValueError) as error:
             raise Invalid(N_("The signer does not know this request.")) from error
         if operation == "sign":
-            return self._guard.granted(header, channel.pieces())
+            return self._sign(header, channel)
         if not is_open(header):
             self._credential.check(header)
         if operation == "generate":

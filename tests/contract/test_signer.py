@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ca.encoding import ocsp
 from ca.ports import Signer
 from ca.signer.client import SocketSigner
 from ca.signer.guard import Guarded
@@ -22,6 +24,7 @@ from ca.signer.keyfile import KeyFileSigner
 from ca.signer.memory import MemorySigner
 from ca.signer.model import KeyRole, Purpose, SigningRefused
 from ca.signer.pkcs11 import TokenKeys
+from ca.signer.protocol import MANY, MalformedMessage, packed, unpacked
 from ca.signer.warrant import Credential
 from kernel.errors import Conflict, IntegrityFailed, Invalid, NotFound, Unavailable
 from kernel.pki.algorithms import ALGORITHMS, algorithm, verify
@@ -106,6 +109,51 @@ def test_keys_are_listed_by_name_without_their_secrets(signer: Signer) -> None:
     assert [(key.name, key.role) for key in signer.keys()] == [("a", KeyRole.OCSP), ("b", KeyRole.ROOT)]
     with pytest.raises(Conflict):
         signer.generate("a", KeyRole.OCSP, "p256")
+
+
+def answer(serial: int) -> bytes:
+    """ResponseData about one certificate."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    single = ocsp.Single(ocsp.cert_id("sha1", (b"n" * 20, b"k" * 20), serial), b"\x80\x00")
+    return ocsp.response_data(
+        ocsp.responder_id(b"k"), [single], produced_at=now, next_update=now + timedelta(hours=1), nonce=None
+    )
+
+
+def test_many_answers_are_signed_at_once_and_all_or_none(signer: Signer) -> None:
+    key = signer.generate("ocsp", KeyRole.OCSP, "p256")
+    many = [answer(serial) for serial in range(1, 101)]
+    for tbs, signature in zip(many, signer.sign_many("ocsp", Purpose.OCSP, many), strict=True):
+        verify(key.spki, "sha256", signature, tbs)
+    assert signer.sign_many("ocsp", Purpose.OCSP, []) == []
+    for bad in ([*many, attributes()], [b""]):
+        with pytest.raises(SigningRefused):
+            signer.sign_many("ocsp", Purpose.OCSP, bad)
+    with pytest.raises(NotFound):
+        signer.sign_many("none", Purpose.OCSP, many)
+
+
+def test_what_needs_a_warrant_is_not_signed_many_at_once(signer: Signer) -> None:
+    signer.generate("evidence", KeyRole.EVIDENCE, "p256")
+    with pytest.raises(SigningRefused):
+        signer.sign_many("evidence", Purpose.EVIDENCE, [attributes()])
+
+
+@given(st.lists(st.binary(max_size=300), max_size=20), st.binary(max_size=40))
+def test_many_small_bodies_are_one_and_many_again(many: list[bytes], garbage: bytes) -> None:
+    body = b"".join(packed(many))
+    assert unpacked(body) == many
+    try:
+        assert b"".join(packed(unpacked(garbage))) == garbage
+    except MalformedMessage:
+        return
+
+
+def test_a_message_has_no_more_parts_than_are_read() -> None:
+    with pytest.raises(MalformedMessage):
+        packed([b""] * (MANY + 1))
+    with pytest.raises(MalformedMessage):
+        unpacked(bytes(4) * (MANY + 1))
 
 
 @pytest.mark.parametrize(

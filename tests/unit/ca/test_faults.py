@@ -24,7 +24,8 @@ def lose_signer(world: World, patched: pytest.MonkeyPatch) -> None:
     def gone(*_: object) -> bytes:
         raise Unavailable("The signer does not answer.")
 
-    patched.setattr(world.signer, "sign", gone)
+    for way in ("sign", "sign_many"):
+        patched.setattr(world.signer, way, gone)
 
 
 @on_both
