@@ -140,9 +140,10 @@ class Tokens:
                 one: row for one, row in rows.items() if row.revoked_at is None and row.expires_at > now
             }
             users = self._accounts.users_by_id(connection, {row.user for row in living.values()})
-        owners = {one: users[row.user] for one, row in living.items() if _signs_in(users[row.user], now)}
-        self._note(now, [living[one] for one in owners])
-        return [_principal(owners[one], living[one]) if one in owners else _unknown() for one in hashes]
+        good = {one: row for one, row in living.items() if _signs_in(users[row.user], now)}
+        self._note(now, list(good.values()))
+        found = {one: _principal(users[row.user], row) for one, row in good.items()}
+        return [found[one] if one in found else _unknown() for one in hashes]
 
     def _note(self, now: datetime, used: Sequence[Row[Any]]) -> None:
         """When each was used last; to the minute, for it costs a transaction."""
@@ -205,6 +206,7 @@ def state_of(token: Token, now: datetime) -> str:
 
 # built once: each request asks it
 _BY_HASHES = select(tokens).where(tokens.c.token_hash.in_(bindparam("hashes", expanding=True)))
+_PERMISSIONS = {str(one): one for one in Permission}
 _QUERY = select(tokens, users.c.login).select_from(tokens.join(users, users.c.id == tokens.c.user))
 
 
@@ -226,7 +228,7 @@ def _token(row: Row[Any]) -> Token:
 
 def _scope(row: Row[Any]) -> frozenset[Permission]:
     """Permissions that a later release no longer knows allow nothing."""
-    return frozenset(permission for permission in Permission if permission in row.scope)
+    return frozenset(_PERMISSIONS[one] for one in row.scope if one in _PERMISSIONS)
 
 
 def _principal(user: User, row: Row[Any]) -> Principal:

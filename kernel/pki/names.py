@@ -3,6 +3,7 @@
 For reading only. Names are compared by their DER; texts that are kept in a register stay as ``rfc4514_string()`` writes them.
 """
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -33,6 +34,8 @@ SHORT_NAMES: Mapping[str, str] = {
     "1.2.840.113549.1.9.1": "emailAddress",
 }
 
+_DOTTED = re.compile(r"\d\.\d+\s*=")
+
 
 def name_text(name: "x509.Name") -> str:
     """The whole name, the last part first."""
@@ -48,6 +51,8 @@ def name_of(text: str) -> "x509.Name":
 
 def respelled(text: str) -> str:
     """A name kept as RFC 4514 text, with short names for object identifiers; any other text as it is."""
+    if _DOTTED.search(text) is None:  # as nearly all are: nothing to replace
+        return text
     try:
         return name_text(name_of(text))
     except ValueError:
