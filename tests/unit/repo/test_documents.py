@@ -157,3 +157,12 @@ def test_the_design_draws_the_states_of_the_code(title: str) -> None:
     assert drawn(title) == {
         str(state): set(map(str, after)) for state, after in TABLES[title].items() if after
     }
+
+
+def test_the_design_draws_the_layers_of_the_ca_that_the_check_holds() -> None:
+    section = read("docs/design.md").split("## Inside the CA")[1].split("\n## ")[0]
+    drawn = [
+        re.findall(r"`(\w+)`", row.split("|")[2]) for row in section.splitlines() if row.startswith("| ")
+    ][1:]
+    held = read(".importlinter").split("containers =\n    ca")[1].split("layers =\n")[1].split("\n\n")[0]
+    assert drawn == [re.findall(r"\w+", line) for line in held.splitlines()]
