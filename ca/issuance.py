@@ -8,21 +8,24 @@ very same bytes, by ``recover``: no serial ever exists without an owner.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
-from ca import figures, store, warrants
+from sqlalchemy import Row
+
+from ca import figures, refusals, store, warrants
 from ca.encoding import certificate as encoding
 from ca.model import TRANSITIONS, Authority, AuthorityState, Certificate, State
 from ca.ports import Evidence, Signer
 from ca.profiles import Profiles
 from ca.profiles.store import units_for
 from ca.scopes import ListRules
-from ca.signer.model import Purpose
+from ca.signer.model import Purpose, SigningRefused
 from ca.transparency.queueing import tell_issued
 from ca.writing import Draft, Wanted, Writer, expiry
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock
-from kernel.errors import Conflict, IntegrityFailed, Unavailable, WeichengError
+from kernel.errors import Conflict, IntegrityFailed, Invalid, Unavailable, WeichengError
 from kernel.events import Event, EventKind
 from kernel.evidence.model import EvidenceKind, Statement
 from kernel.i18n import N_
@@ -47,6 +50,7 @@ class Token:
 
 Prepared = tuple[Wanted, Draft, Token]
 _SKEW = timedelta(minutes=1)  # of the clocks of two machines that issue
+_REFUSED_FOR = timedelta(hours=1)  # before what the signer refused is tried again
 
 
 class Issuance:
@@ -212,30 +216,65 @@ class Issuance:
         with self._database.read() as connection:
             row = store.read_intent(connection, serial)
             authority = store.read_authority(connection, row.authority)
-        token = Token(row.serial, authority, bytes(row.tbs), row.unit, row.profile, "")
-        return self.complete(token, signature, by)
+        return self.complete(_stored(row, authority, ""), signature, by)
 
     def recover(self) -> int:
-        """Finish what a crash left between intent and result; returns how many certificates that were."""
+        """Finish what a crash left between intent and result; returns how many certificates that were.
+
+        What the signer refuses is kept with what it said (ca.refusals), told once, and tried again each hour.
+        """
         actor = Principal.system("ca")
         with self._database.read() as connection:
-            waiting, prepared = store.pending_intents(connection), warrants.read(connection)
+            resting = refusals.refused_after(connection, self._clock.now() - _REFUSED_FOR)
+            rows = [row for row in store.pending_intents(connection) if row.serial not in resting]
+            prepared = warrants.read(connection)
             authorities = {found.id: found for found in store.read_authorities(connection)}
         faults: list[WeichengError] = []
-        here = [
-            row for row in waiting if authorities[row.authority].signs_here
-        ]  # the others' answers are imported
-        for row in here:
-            authority, warrant = authorities[row.authority], prepared.get(row.serial, "")
-            token = Token(row.serial, authority, bytes(row.tbs), row.unit, row.profile, warrant)
+        done = 0
+        for row in rows:
+            authority = authorities[row.authority]
+            if not authority.signs_here:  # its answer is imported
+                continue
             try:
-                signature = self._signer.sign(authority.key, Purpose.CERTIFICATE, token.tbs, warrant)
-                self._complete([(token, signature)], actor, recovered=True)
+                made = self._retried(_stored(row, authority, prepared.get(row.serial, "")), actor)
+                done += isinstance(made, Certificate)
             except WeichengError as error:  # one that can not be signed must not keep the others back
                 faults.append(error)
         if faults:
             raise faults[0]
-        return len(here)
+        return done
+
+    def again(self, serial: str, by: Principal) -> Certificate:
+        """As ``recover`` for one intent, whenever it was tried last; the signer's refusal is kept and raised."""
+        with self._database.read() as connection:
+            row = store.read_intent(connection, serial)
+            authority = store.read_authority(connection, row.authority)
+            warrant = warrants.read(connection).get(serial, "")
+        made = self._retried(_stored(row, authority, warrant), by)
+        if isinstance(made, WeichengError):
+            raise made
+        return made
+
+    def _retried(self, token: Token, by: Principal) -> Certificate | WeichengError:
+        """The certificate, or the signer's refusal, which is kept; whatever else goes wrong is raised."""
+        try:
+            signature = self._signer.sign(token.authority.key, Purpose.CERTIFICATE, token.tbs, token.warrant)
+        except (SigningRefused, IntegrityFailed, Invalid) as refusal:
+            self._keep(token, refusal, by)
+            return refusal
+        return self._complete([(token, signature)], by, recovered=True)[0]
+
+    def _keep(self, token: Token, refusal: WeichengError, by: Principal) -> None:
+        """The first time it is also audited and told."""
+        target, about = f"certificate:{token.serial}", {"serial": token.serial, "profile": token.profile}
+        details = about | {"refusal": refusal.message}
+        with self._database.begin() as uow:
+            if refusals.add(uow.connection, token.serial, refusal, self._clock.now()):
+                action = AuditAction.CA_SIGN_REFUSED
+                uow.audit(by, action, target, unit=token.unit, outcome="failure", details=details)
+                uow.emit(
+                    Event(EventKind.CERTIFICATE_REFUSED, target, details, unit=token.unit, severity="high")
+                )
 
     def _store(
         self, uow: UnitOfWork, made: Mapping[str, tuple[Token, bytes]], by: Principal, *, recovered: bool
@@ -256,6 +295,8 @@ class Issuance:
                 self._supersede(uow, replaced, by)
             tell_issued(uow, self._clock, [(one, made[one.serial][0].authority.spki) for one in fresh])
             self._tell_of(uow, fresh, by)
+            if recovered:
+                refusals.remove(uow.connection, [one.serial for one in fresh])
             for one in fresh if recovered else ():
                 uow.audit(by, AuditAction.CA_RECOVER, f"certificate:{one.serial}", unit=one.unit)
         issued = stored | {one.serial: one for one in fresh}
@@ -280,3 +321,8 @@ class Issuance:
         if State.SUPERSEDED in TRANSITIONS[old.state]:
             store.set_status(uow.connection, old.serial, State.SUPERSEDED)
             uow.audit(by, AuditAction.CA_SUPERSEDE, f"certificate:{old.serial}", unit=old.unit)
+
+
+def _stored(row: Row[Any], authority: Authority, warrant: str) -> Token:
+    """The token of a stored intent."""
+    return Token(row.serial, authority, bytes(row.tbs), row.unit, row.profile, warrant)

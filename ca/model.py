@@ -15,6 +15,7 @@ class State(StrEnum):
     REQUESTED = "requested"
     APPROVED = "approved"
     REJECTED = "rejected"
+    GIVEN_UP = "given_up"
     ISSUED = "issued"
     HELD = "held"
     REVOKED = "revoked"
@@ -24,7 +25,9 @@ class State(StrEnum):
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.REQUESTED: frozenset({State.APPROVED, State.REJECTED}),
-    State.APPROVED: frozenset({State.ISSUED}),  # approved = intent stored; signing is repeated after a crash
+    # approved = intent stored; signing is repeated after a crash, until an officer gives up what the signer refuses
+    State.APPROVED: frozenset({State.ISSUED, State.GIVEN_UP}),
+    State.GIVEN_UP: frozenset(),
     State.REJECTED: frozenset(),
     State.ISSUED: frozenset({State.HELD, State.REVOKED, State.SUPERSEDED, State.EXPIRED}),
     State.HELD: frozenset({State.ISSUED, State.REVOKED, State.EXPIRED}),

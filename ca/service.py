@@ -8,6 +8,7 @@ from ca.directory import Directory
 from ca.hierarchy.ceremony import Ceremonies
 from ca.hierarchy.service import Hierarchy
 from ca.impact import Impacts
+from ca.intents import Intents
 from ca.inventory.service import Inventory
 from ca.issuance import Issuance
 from ca.model import Authority, AuthorityKind, State
@@ -46,6 +47,7 @@ class Issuing:
     profiles: Profiles
     profile_changes: ProfileChanges
     issuance: Issuance
+    intents: Intents
     services: Services
     custody: Custody
 

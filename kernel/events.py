@@ -50,6 +50,7 @@ class EventKind(StrEnum):
     CERTIFICATE_REQUESTED = "ca:request:filed"
     CERTIFICATE_REJECTED = "ca:request:rejected"
     CERTIFICATE_ISSUED = "ca:certificate:issued"
+    CERTIFICATE_REFUSED = "ca:certificate:refused"
     CERTIFICATE_HELD = "ca:certificate:held"
     CERTIFICATE_RELEASED = "ca:certificate:released"
     CERTIFICATE_RENEWAL_DUE = "ca:certificate:renewal-due"

@@ -16,7 +16,17 @@ commands = group("ca", N_("Certificates: request, approve, revoke, status."))
 
 COLUMNS = (N_("serial"), N_("subject"), N_("profile"), N_("state"), N_("not_after"), N_("unit"))
 PAPER_COLUMNS = (N_("id"), N_("name"), N_("media_type"), N_("size"), N_("sha256"), N_("attached_at"))
-STATES = ("requested", "approved", "rejected", "issued", "held", "revoked", "superseded", "expired")
+STATES = (
+    "requested",
+    "approved",
+    "rejected",
+    "given_up",
+    "issued",
+    "held",
+    "revoked",
+    "superseded",
+    "expired",
+)
 REASONS = (
     "unspecified",
     "key_compromise",

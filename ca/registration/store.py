@@ -59,8 +59,8 @@ def remove_password(connection: Connection, request_id: str) -> None:
 def being_renewed() -> ColumnElement[bool]:
     """Whether a request for a newer certificate is under way or has led to one."""
     newer = requests.alias("newer")
-    rejected = str(State.REJECTED)
-    return exists().where(newer.c.replaces == certificates.c.serial, newer.c.state != rejected)
+    over = (str(State.REJECTED), str(State.GIVEN_UP))
+    return exists().where(newer.c.replaces == certificates.c.serial, newer.c.state.not_in(over))
 
 
 def renewal_under_way(connection: Connection, serial: str) -> bool:

@@ -7,6 +7,7 @@ from ca.resources.ceremonies import CEREMONIES
 from ca.resources.certificates import CERTIFICATES
 from ca.resources.hierarchy import AUTHORITIES
 from ca.resources.holders import OWN
+from ca.resources.intents import INTENTS
 from ca.resources.inventory import ENDPOINTS, FINDINGS
 from ca.resources.lists import CRLS
 from ca.resources.officers import REVOCATIONS
@@ -28,6 +29,7 @@ RESOURCES = (
     RENEWALS,
     OWN,
     CERTIFICATES,
+    INTENTS,
     CRLS,
     SERVICES,
     AUTHORITIES,

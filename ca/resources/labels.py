@@ -24,13 +24,14 @@ STATES: Labels = {
     State.APPROVED: Label(N_("approved, being signed"), Tone.BUSY),
     State.REJECTED: Label(N_("turned down"), Tone.QUIET),
     State.ISSUED: Label(N_("in force"), Tone.GOOD),
+    State.GIVEN_UP: Label(N_("never signed, given up"), Tone.QUIET),
     State.HELD: Label(N_("suspended"), Tone.WARN),
     State.REVOKED: Label(N_("revoked for good"), Tone.BAD),
     State.SUPERSEDED: Label(N_("replaced by a newer one"), Tone.QUIET),
     State.EXPIRED: Label(N_("past its end"), Tone.QUIET),
 }
 REQUEST_STATES: Labels = {
-    **{state: STATES[state] for state in (State.REQUESTED, State.APPROVED, State.REJECTED)},
+    **{state: STATES[state] for state in (State.REQUESTED, State.APPROVED, State.REJECTED, State.GIVEN_UP)},
     State.ISSUED: Label(N_("certificate issued"), Tone.GOOD),
 }
 CERTIFICATE_STATES: Labels = {

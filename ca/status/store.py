@@ -27,6 +27,7 @@ from ca.status.tables import answers, changes, entries, proofs, scopes, versions
 from ca.tables import certificates, lists
 from kernel.store import insert_if_absent
 
+_UNSIGNED = (str(State.APPROVED), str(State.GIVEN_UP))
 _PIECES = 256  # parts of serial space that a long list is read in
 
 
@@ -171,8 +172,8 @@ def statuses(connection: Connection, serials: Iterable[str]) -> dict[str, Row[An
 
 
 def status_in(row: Row[Any], authority: str) -> CertificateStatus:
-    """What the row says of a certificate of that CA. A serial of intent that is not signed yet is unknown."""
-    if row.authority != authority or row.state == State.APPROVED:
+    """What the row says of a certificate of that CA. A serial without a certificate is unknown: intended, or given up."""
+    if row.authority != authority or row.state in (State.APPROVED, State.GIVEN_UP):
         return CertificateStatus(known=False)
     return CertificateStatus(True, row.revoked_at, None if row.reason is None else Reason(row.reason))
 
@@ -182,7 +183,7 @@ def living_after(
 ) -> Sequence[Row[Any]]:
     """The CA's next certificates in the order of serials that are signed and have not ended, as in ``statuses``."""
     mine = (certificates.c.authority == authority) & (certificates.c.serial > serial)
-    living = (certificates.c.not_after > now) & (certificates.c.state != str(State.APPROVED))
+    living = (certificates.c.not_after > now) & certificates.c.state.not_in(_UNSIGNED)
     return connection.execute(_TOLD.where(mine, living).order_by(certificates.c.serial).limit(limit)).all()
 
 

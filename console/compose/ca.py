@@ -11,6 +11,7 @@ from ca.directory import Directory
 from ca.hierarchy.sealing import Seals
 from ca.hierarchy.service import Hierarchy, build_hierarchy
 from ca.impact import Impacts
+from ca.intents import Intents
 from ca.inventory.scanning import TlsScanner
 from ca.inventory.service import Feed, Inventory, Scanner
 from ca.issuance import Issuance
@@ -132,6 +133,7 @@ def _issuing(m: Means) -> Issuing:
             m.database, m.clock, m.access, m.approvals, profiles, lambda data: read_one(data, "cert_profiles")
         ),
         issuance=issuance,
+        intents=Intents(m.database, m.access, profiles, issuance),
         services=Services(m.database, m.clock, m.access, m.signer, profiles, issuance),
         custody=Custody(m.database, m.access, SignerControl(m.signer)),
     )

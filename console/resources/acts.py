@@ -83,6 +83,8 @@ ACT_NAMES: Mapping[str, str] = {
     AuditAction.CA_LOG_CHECK: N_("checked the transparency log"),
     AuditAction.CA_LOG_RESTART: N_("began the transparency log anew"),
     AuditAction.CA_BLOCKLIST_LOAD: N_("took a list of compromised keys into use"),
+    AuditAction.CA_SIGN_REFUSED: N_("was refused a signature by the signer"),
+    AuditAction.CA_GIVE_UP: N_("gave up a certificate that the signer refused"),
     AuditAction.CA_RECOVER: N_("finished an interrupted issue"),
     AuditAction.CA_SIGNER_PRESENT: N_("presented a share to the signer"),
     AuditAction.CA_SIGNER_ACTIVATE: N_("brought the shares together"),

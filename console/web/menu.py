@@ -16,7 +16,7 @@ from kernel.identity.permissions import Permission
 GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     N_("Certificates"): (
         "certificate",
-        ("ca.certificates", "ca.requests", "ca.batches", "ca.renewals", "ca.own"),
+        ("ca.certificates", "ca.requests", "ca.batches", "ca.intents", "ca.renewals", "ca.own"),
     ),
     N_("Revocation and status"): (
         "refresh",

@@ -68,6 +68,7 @@ FIGURES: tuple[Source, ...] = (
     Source(N_("Devices that do not answer"), "monitor.devices", {"state": ("down",)}),
     Source(N_("Findings in the network"), "monitor.findings", {"state": _OPEN}),
     Source(N_("Findings in configurations"), "netops.findings", {"state": _OPEN}),
+    Source(N_("Certificates that the signer refuses"), "ca.intents", {"state": ("refused",)}),
     Source(N_("Certificates to be renewed"), "ca.renewals"),
     Source(
         N_("Findings of certificates in the network"), "ca.inventory-findings", {"state": ("open", "taken")}

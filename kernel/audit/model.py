@@ -48,6 +48,8 @@ class AuditAction(StrEnum):
     CA_REQUEST_FILE = "ca:request:file"
     CA_REQUEST_REJECT = "ca:request:reject"
     CA_SIGN_INTENT = "ca:certificate:sign"
+    CA_SIGN_REFUSED = "ca:certificate:refuse"
+    CA_GIVE_UP = "ca:certificate:give-up"
     CA_ISSUE = "ca:certificate:issue"
     CA_SUPERSEDE = "ca:certificate:supersede"
     CA_EXPIRE = "ca:certificate:expire"
