@@ -12,7 +12,7 @@ from ca.registration import batchstore as store
 from ca.registration import sheets
 from ca.registration.batchstore import Batch, BatchState, Result
 from ca.registration.filing import Application, Filing
-from ca.registration.signatures import Signatures
+from ca.registration.signatures import Signatures, refuse_own
 from ca.registration.tables import batches
 from ca.registration.whole import Whole
 from kernel.assets.tables import RowError, TableFile, read_table
@@ -88,6 +88,8 @@ class Batches:
         self._access.require(principal, Permission.CA_REQUEST_FILE)
         self._access.require(principal, Permission.CA_REQUEST_FILE, unit=asked.unit)
         rows, faults = self._read(principal, asked)
+        if not rows and not faults:
+            raise _bad(0, faults, asked.file.name)
         return Trial(len(rows), tuple(sorted(faults, key=lambda fault: fault.row)))
 
     def file(self, principal: Principal, asked: Asked) -> tuple[Batch, str]:
@@ -168,7 +170,9 @@ class Batches:
         self._access.require(principal, Permission.CA_REQUEST_APPROVE)
         with self._database.begin() as uow:
             batch = self._decidable(uow, principal, batch_id)
-            whole = _whole(uow.connection, batch)
+            rows = store.requests_of(uow.connection, batch.id)
+            refuse_own(uow.connection, principal, (request for _, request in rows))
+            whole = Whole(batch, rows)
             signed = self._signatures.check(uow, principal, whole.matter, signature)
             approval = self._approvals.decide(
                 uow, batch.approval, principal, approve=True, reason=reason, signed=signed

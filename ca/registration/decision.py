@@ -9,7 +9,7 @@ from ca.issuance import Issuance, Token, Wanted
 from ca.model import Certificate, Request, State, move
 from ca.profiles import Profiles
 from ca.registration.filing import check_key_history, digest_of
-from ca.registration.signatures import Signatures, single
+from ca.registration.signatures import Signatures, refuse_own, single
 from ca.registration.store import batch_decided_as_one
 from kernel.audit.model import AuditAction
 from kernel.errors import Conflict, IntegrityFailed
@@ -47,6 +47,7 @@ class Decision:
             request = store.read_request(uow.connection, request_id, lock=True)
             _require_open(request)
             _require_single(uow, request)
+            refuse_own(uow.connection, by, [request])
             signed = self._signatures.check(uow, by, single(request), signature)
             approval = self._approvals.decide(
                 uow, request.approval, by, approve=True, reason=reason, signed=signed

@@ -4,7 +4,7 @@ The signer checks the same again by what it holds itself (ca.signer.approved); h
 """
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,11 +16,11 @@ from ca.registration.filing import bound
 from ca.signer.model import OFFICER_PROFILE, Signing
 from ca.tables import certificates
 from kernel.clock import Clock
-from kernel.errors import IntegrityFailed, Invalid
+from kernel.errors import IntegrityFailed, Invalid, NotPermitted
 from kernel.i18n import N_
 from kernel.identity.approvals import Approvals
 from kernel.identity.model import Principal, SignedDecision
-from kernel.identity.store import user_certificates
+from kernel.identity.store import user_certificates, users
 from kernel.store import UnitOfWork
 
 _IN_FORCE = (State.ISSUED, State.SUPERSEDED)
@@ -91,6 +91,17 @@ class Signatures:
             {"document": one.document.decode(), "signature": b64encode(one.signature).decode()}
             for one in self._approvals.signatures(connection, approval)
         ]
+
+
+def refuse_own(connection: Connection, by: Principal, asked: Iterable[Request]) -> None:
+    """NotPermitted for who is to become an officer by what they approve, whether they sign or not."""
+    made = {one.subject.get("UID") for one in asked if one.profile == OFFICER_PROFILE}
+    if made and connection.execute(select(users.c.login).where(users.c.id == by.id)).scalar() in made:
+        raise NotPermitted(
+            N_("Who files a request, or is to become an officer by it, can not approve it."),
+            mend=N_("A second person has to decide."),
+            place="UID",
+        )
 
 
 def officer_certificates(

@@ -17,7 +17,7 @@ from kernel.errors import IntegrityFailed, NotFound, NotPermitted, WeichengError
 from kernel.identity.model import Principal
 from kernel.store.listing import Ask
 from tests.unit.ca.conftest import World, on_both
-from tests.unit.ca.signatures import Officer, appoint, csr_of
+from tests.unit.ca.signatures import Officer, account, appoint, csr_of
 from tests.unit.ca.test_signer_guard import crl
 
 WAITING = {"state": ("approved",)}
@@ -320,11 +320,25 @@ def test_a_certificate_of_another_ca_makes_no_officer(
         ask(strict, name, tbs, {**header, "approvals": [one]})
 
 
-def test_nobody_makes_themselves_an_officer(strict: World, li: Officer, tmp_path: Path) -> None:
+def test_nobody_makes_themselves_an_officer(
+    strict: World, li: Officer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The signer refuses it too, when the service that should have done so does not."""
+    monkeypatch.setattr("ca.registration.decision.refuse_own", lambda *_: None)
     subject = {"O": "市大数据局", "CN": "李某", "UID": li.principal.name}
     filed = strict.request(profile="officer", subject=subject, names=(), csr=csr_of(tmp_path / "own"))
     with pytest.raises(SigningRefused, match="become an officer"):
         approve(strict, li, filed.id)
+
+
+def test_nobody_makes_themselves_an_officer_without_a_signature_either(world: World, tmp_path: Path) -> None:
+    """The first certificate of an officer, who has none to sign with, is approved by another one."""
+    account(world, world.officer)
+    subject = {"O": "市大数据局", "CN": "李某", "UID": world.officer.name}
+    filed = world.request(profile="officer", subject=subject, names=(), csr=csr_of(tmp_path / "own"))
+    with pytest.raises(NotPermitted, match="become an officer"):
+        world.ca.registration.approve(world.officer, filed.id)
+    assert isinstance(world.ca.registration.approve(world.second, filed.id), Certificate)
 
 
 def test_no_key_of_the_signer_s_own_is_an_officer_s(world: World) -> None:
