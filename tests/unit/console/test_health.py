@@ -87,6 +87,11 @@ def test_a_listener_works_or_is_missed(console: Console, part: str, section: str
         check(part, what)
 
 
+def test_the_enrolment_service_is_missed(console: Console) -> None:
+    with pytest.raises(Unavailable, match="weicheng serve enrol"):
+        check("enrol", probe(console, enrol={"port": free_port()}))
+
+
 def test_the_signer_works_or_is_missed(console: Console, tmp_path: Path) -> None:
     path = tmp_path / "signer.sock"
     what = probe(console, signer={"socket": path})

@@ -16,7 +16,7 @@ from tests.support.plugin import lacking
 
 ROOT = Path(__file__).resolve().parents[3]
 FILE = ROOT / "docker-compose.yml"
-OURS = {"web", "worker", "collector", "ocsp", "signer", "migrate"}
+OURS = {"web", "enrol", "worker", "collector", "ocsp", "signer", "migrate"}
 STORES = {"postgres", "elasticsearch"}
 
 
@@ -94,7 +94,7 @@ def test_only_what_prepares_signatures_has_the_secret_to_ask_for_them(
     holders = {
         name for name, service in services.items() if "signer__token_key" in service.get("secrets", [])
     }
-    assert holders == {"signer", "web", "worker"}
+    assert holders == {"signer", "web", "enrol", "worker"}
 
 
 def test_clients_of_the_signer_can_not_change_its_socket_folder(services: dict[str, dict[str, Any]]) -> None:
@@ -168,6 +168,7 @@ def test_each_published_port_is_one_that_the_part_listens_on(services: dict[str,
     collector = settings.collector
     assert inside["web"] == {settings.web.port}
     assert inside["ocsp"] == {settings.status.port}
+    assert inside["enrol"] == {settings.enrol.port}
     assert inside["collector"] == {
         collector.udp_port,
         collector.tcp_port,
