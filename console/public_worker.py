@@ -1,6 +1,7 @@
 """Gunicorn keeps the processes, uvloop carries the connections: the worker class of the public service (adr 0037)."""
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -28,12 +29,19 @@ class Service:
     bounds: Bounds | None = None
     context: Callable[[], ssl.SSLContext] | None = None
 
+    def listen(self, front: Front, listening: socket.socket) -> Listener | TlsListener:
+        """Accept connections for the front."""
+        if self.context is None:
+            return Listener(front, listening)
+        return TlsListener(front, listening, self.context)
+
 
 class PublicWorker(Worker):  # type: ignore[misc]
     """Serves the Service that the application loads, on gunicorn's sockets."""
 
     def run(self) -> None:
         signal.set_wakeup_fd(-1)  # the loop brings its own
+        gc.freeze()  # what was loaded stays: the collector of cycles need not go through it time and again
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._serve(self.wsgi))
 
@@ -42,7 +50,7 @@ class PublicWorker(Worker):  # type: ignore[misc]
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
             loop.add_signal_handler(number, stop.set)
         front = Front(service.site, service.bounds)
-        listeners = [_listener(front, service, listening.sock) for listening in self.sockets]
+        listeners = [service.listen(front, listening.sock) for listening in self.sockets]
         while not stop.is_set() and self.ppid == os.getppid():
             self.notify()
             front.sweep()
@@ -54,12 +62,6 @@ class PublicWorker(Worker):  # type: ignore[misc]
                 break
             await asyncio.sleep(0.1)
         front.close()
-
-
-def _listener(front: Front, service: Service, listening: socket.socket) -> Listener | TlsListener:
-    if service.context is None:
-        return Listener(front, listening)
-    return TlsListener(front, listening, service.context)
 
 
 async def _wait(stop: asyncio.Event, seconds: float) -> None:

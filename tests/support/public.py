@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
+import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 from console.public import Bounds, Front
-from console.public_direct import Listener
+from console.public_worker import Service
 from kernel.edges.public import Site
 
 
@@ -38,15 +39,17 @@ def fetch(
 
 
 @contextmanager
-def served(site: Site, bounds: Bounds | None = None) -> Iterator[str]:
-    """The service's address while it is served."""
+def served(
+    site: Site, bounds: Bounds | None = None, context: Callable[[], ssl.SSLContext] | None = None
+) -> Iterator[str]:
+    """The service's address while it is served; over TLS with a ``context``."""
     started, stop = threading.Event(), asyncio.Event()
     told: dict[str, object] = {}
 
     async def serve() -> None:
         front = Front(site, bounds)
         listening = socket.create_server(("127.0.0.1", 0))
-        listener = Listener(front, listening)
+        listener = Service(site, bounds, context).listen(front, listening)
         told.update(port=listening.getsockname()[1])
         started.set()
         while not stop.is_set():
@@ -64,7 +67,7 @@ def served(site: Site, bounds: Bounds | None = None) -> Iterator[str]:
     thread.start()
     try:
         assert started.wait(10), "the service did not start"
-        yield f"http://127.0.0.1:{told['port']}"
+        yield f"http{'s' if context else ''}://127.0.0.1:{told['port']}"
     finally:
         stop.set()
         thread.join(10)
