@@ -1,5 +1,6 @@
 """What the CA's commands share: options, rows, and the group they belong to."""
 
+import os
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,13 +38,46 @@ REASONS = (
     "privilege_withdrawn",
     "aa_compromise",
 )
+FIELDS = (  # of records that are told whole: named here so that they have names in each language
+    N_("profile_version"),
+    N_("requested_by"),
+    N_("approval"),
+    N_("own_key"),
+    N_("key_waiting"),
+    N_("replaces"),
+    N_("requester"),
+    N_("unit_name"),
+    N_("authority_name"),
+    N_("not_before"),
+    N_("intent_at"),
+    N_("revoked_at"),
+    N_("invalid_since"),
+    N_("proposer"),
+    N_("together"),
+    N_("keys_waiting"),
+    N_("passwords_waiting"),
+    N_("keys_to"),
+    N_("names"),
+)
 code_option = click.option(
     "--code", type=click.Choice(REASONS), required=True, help=N_("Reason as relying parties are told.")
 )
 invalid_since_option = click.option(
     "--invalid-since", type=click.DateTime(["%Y-%m-%d"]), help=N_("Since when the key is doubtful.")
 )
-NEW_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+class _NewFile(click.Path):
+    """A file that can be written: what is handed over once must not be taken for a place where it can not lie."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = Path(super().convert(value, param, ctx))
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            self.fail(translate(N_("%(file)s can not be written."), file=str(path)), param, ctx)
+        return path
+
+
+NEW_FILE = _NewFile(path_type=Path, dir_okay=False)
 OLD_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 

@@ -117,14 +117,14 @@ def _row(found: Any) -> dict[str, Any]:
     return {
         "state": found.state,
         "present": found.present,
-        "needed": shares.threshold if shares else 0,
-        "holders": [_holder(one) for one in shares.shares] if shares else [],
-        "new_shares": [_holder(one) for one in found.new.shares] if found.new else [],
-        "agreed": found.new.agreed if found.new else None,
-        "minutes_left": None if found.seconds_left is None else int(found.seconds_left // 60),
-        "places": [_place(one) for one in found.places],
-        "core_dumps": not found.no_core_dump,
-        "memory_locked": found.memory_locked,
+        N_("shares_needed"): shares.threshold if shares else 0,
+        N_("holders"): [_holder(one) for one in shares.shares] if shares else [],
+        N_("new_shares"): [_holder(one) for one in found.new.shares] if found.new else [],
+        N_("agreed"): found.new.agreed if found.new else None,
+        N_("minutes_left"): None if found.seconds_left is None else int(found.seconds_left // 60),
+        N_("places"): [_place(one) for one in found.places],
+        N_("core_dumps"): not found.no_core_dump,
+        N_("memory_locked"): found.memory_locked,
         "network": not found.no_network,
     }
 

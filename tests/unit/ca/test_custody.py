@@ -117,7 +117,7 @@ def held(people: Custodians) -> dict[str, Path]:
 
 def test_shares_from_the_first_to_the_signature(people: Custodians, held: dict[str, Path]) -> None:
     status = people.run("li", "status")
-    assert (status["state"], status["needed"], status["holders"]) == (
+    assert (status["state"], status["shares_needed"], status["holders"]) == (
         "active",
         2,
         ["1 officer wang", "2 officer li", "3 officer zhao"],

@@ -126,3 +126,15 @@ def test_ones_own_certificate_is_looked_at_renewed_and_suspended(
     assert run(HOLDER, "renew-own", mine.serial, "--csr", str(tmp_path / "new.csr"))["state"] == "requested"
     by_password = replace(HOLDER, method="password")
     assert run(by_password, "suspend-own", mine.serial, "--reason", "令牌遗失")["state"] == "held"
+
+
+def test_what_is_handed_over_once_is_not_lost_to_a_place_where_it_can_not_lie(
+    world: World, clock: FixedClock, tmp_path: Path
+) -> None:
+    filed = world.request()
+    world.ca.registration.approve(world.officer, filed.id)
+    at = Terminal(world.ca, clock, world.registrar, Output("json"))
+    refused = CliRunner().invoke(commands, ["deliver", filed.id, str(tmp_path / "no" / "chen.p12")], obj=at)
+    assert refused.exit_code == 2
+    assert world.ca.registration.show(world.registrar, filed.id).key_waiting
+    at.run("deliver", filed.id, str(tmp_path / "chen.p12"))
