@@ -128,13 +128,23 @@ def refusal(status: int, about: About) -> Problem:
     return _problem(status, kind, about, translate(detail), translate(mend))
 
 
-def internal(error: Exception, *about: About) -> Problem:
-    """Recorded whole with the requests it concerns, told to the first of them without detail."""
-    for one in about:
-        structlog.get_logger("api").error(
-            "request failed", path=one.path, request_id=one.number, exc_info=error
-        )
-    return _problem(500, str(ErrorCode.INTERNAL), about[0], translate(INTERNAL))
+def internal(error: Exception, about: About) -> Problem:
+    """Recorded whole, told without detail."""
+    record(error, about)
+    return fault(about)
+
+
+def record(error: Exception, *ended: About) -> None:
+    """Write the error down with the requests that it ended."""
+    numbers = " ".join(one.number for one in ended)
+    structlog.get_logger("api").error(
+        "request failed", path=ended[0].path, request_id=numbers, exc_info=error
+    )
+
+
+def fault(about: About) -> Problem:
+    """What is told of a recorded error."""
+    return _problem(500, str(ErrorCode.INTERNAL), about, translate(INTERNAL))
 
 
 def headers_of(error: WeichengError | Refused, *, authorized: bool) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from urllib.parse import parse_qsl
@@ -18,9 +19,10 @@ from console.api.problems import (
     NoMethod,
     Nowhere,
     Refused,
+    fault,
     headers_of,
-    internal,
     problem_of,
+    record,
 )
 from console.api.telling import answer_of, octets
 from console.compose.app import App
@@ -58,16 +60,17 @@ class Call:
     def refuse(self, error: WeichengError | Refused) -> None:
         """Answer with the problem, in the language that is spoken."""
         if isinstance(error, WeichengError) and error.code is ErrorCode.INTERNAL:
-            self.fail(error)
+            record(error, self.about)
+            self.fail()
             return
         problem = problem_of(error, self.about)
         self.answer = Kept(problem.status, {"Content-Type": MEDIA_TYPE}, octets(problem))
         self.extra = headers_of(error, authorized="authorization" in self.asked.headers)
 
-    def fail(self, error: Exception) -> None:
-        """Answer that it is our fault, and record the error; whether it took effect is not known, so its key stays taken."""
+    def fail(self) -> None:
+        """Answer that it is our fault. Whether it took effect is not known, so its key stays taken."""
         self.key = None
-        problem = internal(error, self.about)
+        problem = fault(self.about)
         self.answer = Kept(problem.status, {"Content-Type": MEDIA_TYPE}, octets(problem))
 
 
@@ -116,9 +119,10 @@ class Programs:
         _each(calls, lambda call: self._admission.look(call.asked.origin))
         coming = [call for call in calls if call.answer is None]
         raws = [bearer(call.asked.headers.get("authorization", "")) for call in coming]
-        found = self._app.floor.tokens.principals([raw or "" for raw in raws])
-        for call, raw, principal in zip(coming, raws, found, strict=True):
-            _each([call], partial(self._admit, raw, principal))
+        with _failing(coming):
+            found = self._app.floor.tokens.principals([raw or "" for raw in raws])
+            for call, raw, principal in zip(coming, raws, found, strict=True):
+                _each([call], partial(self._admit, raw, principal))
 
     def _admit(self, raw: str | None, found: Principal | Unauthenticated, call: Call) -> None:
         if isinstance(found, Unauthenticated):
@@ -146,38 +150,53 @@ class Programs:
         """Give the kept answers to what was asked before; note that the others begin."""
         if not calls:
             return
-        found = self._kept.begin_all([call.key for call in calls if call.key])
-        for call, before in zip(calls, found, strict=True):
-            if isinstance(before, WeichengError):
-                call.key = None  # it is another request's
-                with speaking(call.language):
-                    call.refuse(before)
-            elif before is not None:
-                call.key, call.answer, call.extra = None, before, {"Idempotency-Replayed": "true"}
+        with _failing(calls):
+            found = self._kept.begin_all([call.key for call in calls if call.key])
+            for call, before in zip(calls, found, strict=True):
+                _each([call], partial(_take_up, before))
 
     def _act(self, operation: Operation, calls: Sequence[Call]) -> None:
         gathered = operation.of_verb.gathered
         assert gathered is not None
-        try:
+        with _failing(calls):
             told = gathered(self._app, [(call.who, call.input) for call in calls])
-        except Exception as error:  # noqa: BLE001 - recorded whole; each of them is told
-            for call in calls:
-                with speaking(call.language):
-                    call.fail(error)
-            return
-        for call, tell in zip(calls, told, strict=True):
-            _each([call], partial(_tell, operation.resource, tell))
+            for call, tell in zip(calls, told, strict=True):
+                _each([call], partial(_tell, operation.resource, tell))
+        keyed = [call for call in calls if call.key]
+        with _failing(keyed):
+            self._end(keyed)
+
+    def _end(self, calls: Sequence[Call]) -> None:
+        """Keep what was answered under its key; let go the keys of what was refused, for nothing was done."""
         ended = [(call.key, call.answer) for call in calls if call.key and call.answer]
         if ended:
-            self._kept.end_all([(key, None if _refused(kept) else kept) for key, kept in ended])
+            self._kept.end_all([(key, None if kept.status >= 400 else kept) for key, kept in ended])
 
 
 def _tell(resource: Resource, tell: Callable[[], Done], call: Call) -> None:
     call.answer = answer_of(resource, tell(), 200)
 
 
-def _refused(kept: Kept) -> bool:
-    return kept.status >= 400
+def _take_up(before: Kept | WeichengError | None, call: Call) -> None:
+    """Give the answer that was given before to the same request."""
+    if before is None:
+        return
+    call.key = None  # it has its answer, or is another request's
+    if isinstance(before, WeichengError):
+        raise before
+    call.answer, call.extra = before, {"Idempotency-Replayed": "true"}
+
+
+@contextmanager
+def _failing(calls: Sequence[Call]) -> Iterator[None]:
+    """Work for all of them: when it fails, each of them is told so."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - recorded whole
+        record(error, *[call.about for call in calls])
+        for call in calls:
+            with speaking(call.language):
+                call.fail()
 
 
 def _each(calls: Iterable[Call], step: Callable[[Call], None]) -> None:
@@ -191,7 +210,8 @@ def _each(calls: Iterable[Call], step: Callable[[Call], None]) -> None:
             except (WeichengError, Refused) as error:
                 call.refuse(error)
             except Exception as error:  # noqa: BLE001 - recorded whole; the other calls go on
-                call.fail(error)
+                record(error, call.about)
+                call.fail()
 
 
 def _answer(call: Call, started: float) -> Answer:
