@@ -26,10 +26,27 @@ def run_demo(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def kill_at(folder: Path, step: int) -> None:
+    """Start the job and cut its power when it says that ``step`` begins."""
+    command = [sys.executable, "-m", "console.main", "--lang", "en", "demo", "--folder", str(folder)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith(f"Step {step} of"):
+            break
+    time.sleep(0.7)
+    os.kill(process.pid, signal.SIGKILL)
+    process.stderr.close()
+    process.wait()
+
+
 @pytest.fixture(scope="session")
 def finished_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a demo that ran to its end with exit status 0."""
+    """Folder of a demo that ran to its end with exit status 0, over what one left whose power was cut in the middle."""
     folder = tmp_path_factory.mktemp("main-job") / "demo"
+    kill_at(folder, 4)
     done = run_demo(folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
