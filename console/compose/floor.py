@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -69,22 +70,9 @@ def build_floor(settings: Settings, clock: Clock, certificates: CertificateCheck
     box = SecretBox(data / "secrets" / "box.key")
     blobs = FolderBlobs(data / "blobs")
     accounts, passwords = SqlAccounts(), Passwords(settings.identity.password_length)
-    rules = SignInRules(
-        lock_after=settings.identity.lock_after,
-        lock_for=timedelta(minutes=settings.identity.lock_minutes),
-        idle=timedelta(minutes=settings.web.idle_minutes),
-        longest=timedelta(hours=settings.web.session_hours),
-        origin_failures=settings.identity.origin_failures,
-    )
-
+    rules = _sign_in_rules(settings)
     origins = Origins(clock, rules.origin_failures, rules.lock_for)
     identity = IdentityService(database, clock, access, accounts, passwords, box)
-
-    def on_error(subscriber: str, event: Event, error: Exception) -> None:
-        log.error(
-            "subscriber failed", subscriber=subscriber, event_id=event.id, kind=event.kind, exc_info=error
-        )
-
     return Floor(
         settings=settings,
         clock=clock,
@@ -102,9 +90,24 @@ def build_floor(settings: Settings, clock: Clock, certificates: CertificateCheck
         credentials=Credentials(database, clock, access, box),
         evidence=EvidenceService(database, clock, access, blobs, sealer),
         jobs=JobQueue(database, clock, access),
-        bus=EventBus(database, on_error),
+        bus=EventBus(database, partial(_failed, log)),
         blobs=blobs,
         box=box,
         trail=AuditTrail(database, access),
         log=log,
     )
+
+
+def _sign_in_rules(settings: Settings) -> SignInRules:
+    return SignInRules(
+        lock_after=settings.identity.lock_after,
+        lock_for=timedelta(minutes=settings.identity.lock_minutes),
+        idle=timedelta(minutes=settings.web.idle_minutes),
+        longest=timedelta(hours=settings.web.session_hours),
+        origin_failures=settings.identity.origin_failures,
+    )
+
+
+def _failed(log: Any, subscriber: str, event: Event, error: Exception) -> None:
+    """A subscriber could not take an event: it is told again later, and the log says so."""
+    log.error("subscriber failed", subscriber=subscriber, event_id=event.id, kind=event.kind, exc_info=error)

@@ -35,7 +35,37 @@ def build(floor: Floor) -> NetopsService:
     targets = Targets(
         floor.database, floor.access, floor.register, floor.credentials, vendors, settings.read_seconds
     )
-    collection = CollectionService(
+    return NetopsService(
+        devices=DeviceService(floor.database, floor.access),
+        versions=VersionService(
+            database=floor.database,
+            access=floor.access,
+            register=floor.register,
+            archive=archive,
+            targets=targets,
+            checker=checker,
+        ),
+        collection=_collection(floor, archive, findings, targets, checker),
+        archive=ArchiveService(
+            database=floor.database,
+            access=floor.access,
+            register=floor.register,
+            archive=archive,
+            blobs=floor.blobs,
+            box=floor.box,
+        ),
+        findings=findings,
+        rules=RuleService(floor.access, checker.book),
+        checker=checker,
+        vendors=vendors,
+    )
+
+
+def _collection(
+    floor: Floor, archive: GitArchive, findings: FindingService, targets: Targets, checker: Checker
+) -> CollectionService:
+    settings = floor.settings.netops
+    return CollectionService(
         database=floor.database,
         clock=floor.clock,
         access=floor.access,
@@ -47,32 +77,6 @@ def build(floor: Floor) -> NetopsService:
         blobs=floor.blobs,
         box=floor.box,
         checker=checker,
-    )
-    reading = ArchiveService(
-        database=floor.database,
-        access=floor.access,
-        register=floor.register,
-        archive=archive,
-        blobs=floor.blobs,
-        box=floor.box,
-    )
-    versions = VersionService(
-        database=floor.database,
-        access=floor.access,
-        register=floor.register,
-        archive=archive,
-        targets=targets,
-        checker=checker,
-    )
-    return NetopsService(
-        devices=DeviceService(floor.database, floor.access),
-        versions=versions,
-        collection=collection,
-        archive=reading,
-        findings=findings,
-        rules=RuleService(floor.access, checker.book),
-        checker=checker,
-        vendors=vendors,
     )
 
 

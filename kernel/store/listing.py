@@ -274,11 +274,7 @@ def page_of(
     """
     known, sortable = filters or {}, {"": key, **(orders or {})}
     wanted, sort = ask.text.strip().casefold(), ask.sort or default
-    for name in ask.filters:
-        if name not in known:
-            raise _no_filter(name, known)
-    if sort.removeprefix("-") not in sortable:
-        raise _no_order(sort.removeprefix("-"), orders or {})
+    _check(ask, sort, known, orders or {})
 
     def kept(item: T, without: str = "") -> bool:
         chosen = (
@@ -297,6 +293,15 @@ def page_of(
         for name in facets
     }
     return Page(tuple(shown), _cursor(sort, "", key(shown[-1])) if more else None, len(found), counts)
+
+
+def _check(ask: Ask, sort: str, filters: Mapping[str, Any], orders: Mapping[str, Any]) -> None:
+    """Invalid for a filter or an order that the list does not have."""
+    for name in ask.filters:
+        if name not in filters:
+            raise _no_filter(name, filters)
+    if sort.removeprefix("-") not in ("", *orders):
+        raise _no_order(sort.removeprefix("-"), orders)
 
 
 def _place_after(found: Sequence[T], key: Callable[[T], str], cursor: str, sort: str) -> int:
