@@ -1,10 +1,14 @@
 """A CA on memory keys, founded by two officers."""
 
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from ca.cli import commands
 from ca.inventory.scanning import Pace, TlsScanner
 from ca.model import Certificate, Request
 from ca.scopes import ListRules
@@ -15,6 +19,7 @@ from console.compose.ca import Means, compose
 from kernel.assets.service import Register
 from kernel.blobs import MemoryBlobs
 from kernel.clock import FixedClock
+from kernel.edges.cli import Output
 from kernel.evidence.ports import NullSealer
 from kernel.evidence.service import EvidenceService
 from kernel.identity.access import Access
@@ -114,3 +119,26 @@ def world(
 @pytest.fixture
 def other_registrar(registrar: Principal) -> Principal:
     return replace(registrar, id="usr_other", name="other", unit="u_other")
+
+
+@dataclass
+class Terminal:
+    """A person at a terminal; the attributes are those of the application."""
+
+    ca: CaService
+    clock: FixedClock
+    principal: Principal
+    out: Output
+
+    def run(self, *arguments: str, status: int = 0) -> Any:
+        """What a command that ends with ``status`` prints: JSON as data, other forms as text."""
+        done = CliRunner().invoke(
+            commands, arguments, obj=self, standalone_mode=False, catch_exceptions=False
+        )
+        assert (done.return_value or 0) == status, done.output
+        return json.loads(done.stdout) if self.out.form == "json" and done.stdout else done.stdout
+
+
+@pytest.fixture
+def at(world: World, clock: FixedClock) -> Any:
+    return lambda principal, form="json": Terminal(world.ca, clock, principal, Output(form))

@@ -21,9 +21,8 @@ from kernel.errors import Invalid, NotFound, Unavailable
 from kernel.i18n import translate
 from kernel.pki.algorithms import SignatureInvalid
 from tests.support.softhsm import SoftToken, new_token
-from tests.unit.ca.conftest import World
+from tests.unit.ca.conftest import Terminal, World
 from tests.unit.ca.signatures import Officer, appoint, csr_of
-from tests.unit.ca.test_cli import Terminal
 
 
 @pytest.fixture

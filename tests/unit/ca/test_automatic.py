@@ -23,8 +23,7 @@ from kernel.edges.cli import Output
 from kernel.errors import Conflict, Invalid, NeedsApproval, NotPermitted, Unavailable, WeichengError
 from kernel.identity.model import Principal
 from kernel.store.listing import Ask
-from tests.unit.ca.conftest import World, on_both
-from tests.unit.ca.test_cli import Terminal
+from tests.unit.ca.conftest import Terminal, World, on_both
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 

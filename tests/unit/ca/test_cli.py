@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,32 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from ca.cli import commands
-from ca.service import CaService
-from kernel.clock import FixedClock
-from kernel.edges.cli import Output
 from kernel.errors import NeedsApproval, NotPermitted
-from kernel.identity.model import Principal
 from tests.unit.ca.conftest import World
-
-
-@dataclass
-class Terminal:
-    """A person at a terminal; the attributes are those of the application."""
-
-    ca: CaService
-    clock: FixedClock
-    principal: Principal
-    out: Output
-
-    def run(self, *arguments: str) -> Any:
-        done = CliRunner().invoke(commands, arguments, obj=self, catch_exceptions=False)
-        assert done.exit_code == 0, done.output
-        return json.loads(done.stdout)
-
-
-@pytest.fixture
-def at(world: World, clock: FixedClock) -> Any:
-    return lambda principal: Terminal(world.ca, clock, principal, Output("json"))
 
 
 def test_from_request_to_revocation(world: World, at: Any, tmp_path: Path) -> None:

@@ -28,8 +28,7 @@ from kernel.identity.model import Principal
 from kernel.store import Database
 from kernel.store.listing import Ask
 from policies.registry import load, read_one
-from tests.unit.ca.conftest import World, on_both
-from tests.unit.ca.test_cli import Terminal
+from tests.unit.ca.conftest import Terminal, World, on_both
 
 DOCUMENTS = {document.value["id"]: document.value for document in load(part="cert_profiles").documents}
 

@@ -13,9 +13,8 @@ from ca.cli import commands
 from kernel.clock import FixedClock
 from kernel.edges.cli import Output
 from kernel.identity.model import Principal
-from tests.unit.ca.conftest import World
+from tests.unit.ca.conftest import Terminal, World
 from tests.unit.ca.test_batches import HEADS, Worker, people, workbook
-from tests.unit.ca.test_cli import Terminal
 from tests.unit.ca.test_holders import HOLDER, bind, new_csr
 from tests.unit.ca.test_papers import PDF, PNG
 from tests.unit.ca.test_telephone import PHRASE

@@ -17,8 +17,7 @@ from kernel.edges.cli import Output
 from kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from kernel.store.listing import Ask
 from tests.support.softhsm import SoftToken, new_token
-from tests.unit.ca.conftest import World
-from tests.unit.ca.test_cli import Terminal
+from tests.unit.ca.conftest import Terminal, World
 from tests.unit.ca.test_papers import PDF
 
 SUBJECT = {"O": "临江县大数据中心", "CN": "陈晓明"}

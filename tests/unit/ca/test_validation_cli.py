@@ -1,51 +1,20 @@
 """Verification, trust anchors, inventory and bulk revocation at the command line: data that can be piped, and statuses."""
 
 import hashlib
-import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-from click.testing import CliRunner
-
 from ca.bulk.service import WORK
-from ca.cli import commands
 from ca.inventory.service import SCAN
 from ca.jobs import handlers
-from ca.service import CaService
 from kernel.clock import FixedClock
-from kernel.edges.cli import Output
 from kernel.identity.access import Access
-from kernel.identity.model import Principal
 from kernel.jobs.queue import JobQueue
 from kernel.pki.pem import certificate_pem
 from tests.unit.ca.conftest import World
 from tests.unit.ca.foreign import Foreign
 from tests.unit.ca.signing import blank_pdf, cms, make_signer, signed_pdf
 from tests.unit.ca.tls_servers import declare_loopback, self_signed, served
-
-
-@dataclass
-class Terminal:
-    """A person at a terminal; the attributes are those of the application."""
-
-    ca: CaService
-    clock: FixedClock
-    principal: Principal
-    out: Output
-
-    def run(self, *arguments: str, status: int = 0) -> Any:
-        done = CliRunner().invoke(
-            commands, arguments, obj=self, standalone_mode=False, catch_exceptions=False
-        )
-        assert (done.return_value or 0) == status, done.output
-        return json.loads(done.stdout) if self.out.form == "json" and done.stdout else done.stdout
-
-
-@pytest.fixture
-def at(world: World, clock: FixedClock) -> Any:
-    return lambda principal, form="json": Terminal(world.ca, clock, principal, Output(form))
 
 
 def work(world: World, clock: FixedClock, kind: str) -> None:
