@@ -23,6 +23,8 @@ from kernel.i18n import N_
 
 CONFIG_VARIABLE = "WEICHENG_CONFIG"
 SECRETS_VARIABLE = "WEICHENG_SECRETS_DIR"
+# what the signer keeps beside its key file: shares, an HSM's keys, officers, what was signed
+SIGNER_RECORDS = ("signer.activation", "token.index", "signer.officers", "signer.serials", "signer.approved")
 
 
 class Section(BaseModel):
@@ -264,6 +266,11 @@ class Settings(BaseSettings):
     def signer_token_index(self) -> Path:
         """Which keys of the HSM's token are the suite's."""
         return self.signer_keys.with_name("token.index")
+
+    @property
+    def signer_records(self) -> tuple[Path, ...]:
+        """All that lies beside the key file and belongs to it: neither is whole without the other."""
+        return tuple(self.signer_keys.with_name(name) for name in SIGNER_RECORDS)
 
     @property
     def crl_folder(self) -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kernel.clock import Clock, SystemClock
+from kernel.config import SIGNER_RECORDS
 from kernel.edges.cli import group, pass_app
 from kernel.errors import IntegrityFailed, NotFound, Unavailable, WeichengError
 from kernel.i18n import N_, translate
@@ -89,9 +90,8 @@ def ask_restored_ca(
 
 
 def _key_file(folder: Path) -> Path:
-    """The key file of the restored set; beside it lies what tells of an HSM's keys and of officers."""
-    beside = (".index", ".activation", ".officers")
-    found = [one for one in folder.iterdir() if one.is_file() and one.suffix not in beside]
+    """The key file of the restored set; beside it lie the signer's records."""
+    found = [one for one in folder.iterdir() if one.is_file() and one.name not in SIGNER_RECORDS]
     if len(found) != 1:
         raise NotFound(N_("One restored file was expected here."), place=str(folder))
     return found[0]

@@ -75,17 +75,7 @@ def _sources(floor: Floor) -> Mapping[str, Source]:
     """What plans may name. With Elasticsearch there is no source ``events``: its own snapshots are the way there."""
     settings, clock = floor.settings, floor.clock
     found: dict[str, Source] = {
-        "ca-keys": FileSource(
-            settings.signer_keys,
-            clock,
-            beside=(
-                settings.signer_activation,
-                settings.signer_token_index,
-                settings.signer_officers,
-                settings.signer_serials,
-                settings.signer_approved,
-            ),
-        ),
+        "ca-keys": FileSource(settings.signer_keys, clock, beside=settings.signer_records),
         "configurations": GitSource(settings.data_dir / "netops" / "archive.git", clock),
         "evidence": FolderSource(settings.data_dir / "blobs", clock),
     }

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from click.testing import CliRunner
 
-from console.commands.drill import commands
+from console.commands.drill import _key_file, commands
 from kernel.config import Settings
 
 
@@ -24,3 +24,19 @@ def test_keys_that_officers_hold_are_told_not_to_be_proved_by_a_drill_alone(tmp_
     assert done.return_value == 1
     assert answer["ok"] is False
     assert "hsm.md" in answer["said"]
+
+
+def test_drills_know_every_record_that_the_signer_keeps_beside_its_keys(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    keys = settings.signer_keys
+    beside = {
+        path
+        for name, one in vars(Settings).items()
+        if isinstance(one, property) and isinstance(path := getattr(settings, name), Path)
+        if path.parent == keys.parent and path != keys
+    }
+    assert beside == set(settings.signer_records)
+    keys.parent.mkdir()
+    for path in (keys, *beside):
+        path.touch()
+    assert _key_file(keys.parent) == keys
