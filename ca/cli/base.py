@@ -71,7 +71,7 @@ class _NewFile(click.Path):
     """A file that can be written: what is handed over once must not be taken for a place where it can not lie."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        path = Path(super().convert(value, param, ctx))
+        path = Path(str(super().convert(value, param, ctx)))
         if not os.access(path if path.exists() else path.parent, os.W_OK):
             self.fail(translate(N_("%(file)s can not be written."), file=str(path)), param, ctx)
         return path

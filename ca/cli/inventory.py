@@ -21,6 +21,8 @@ FAULTS = (
     "foreign",
     "shared_key",
     "name_mismatch",
+    "incomplete_chain",
+    "old_protocol",
     "self_signed",
     "expires_soon",
 )

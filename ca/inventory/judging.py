@@ -11,6 +11,7 @@ from kernel.errors import Invalid
 
 SOON = timedelta(days=30)
 _CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1", "1.2.156.10197.1.301"})  # the last: SM2
+_OLD = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
 _WEAK_DIGESTS = ("sha1", "md5", "md2")
 
 
@@ -45,9 +46,18 @@ def _facts(one: x509.Certificate) -> Facts:
 
 
 def faults_of(
-    facts: Facts, origin: Origin, server_name: str, now: datetime, *, revoked: bool, shared: bool
+    facts: Facts,
+    origin: Origin,
+    server_name: str,
+    now: datetime,
+    *,
+    revoked: bool,
+    shared: bool,
+    complete: bool = True,
+    tls: str = "",
 ) -> tuple[Fault, ...]:
-    """What is wrong, the worst first. ``shared``: the same key is at work at another host too."""
+    """What is wrong, the worst first. ``shared``: the same key is at work at another host too; ``complete``: the chain was
+    sent that relying parties need; ``tls``: the newest version spoken, "" where it is not known."""
     checks = {
         Fault.UNKNOWN: origin is Origin.UNKNOWN,
         Fault.REVOKED: revoked,
@@ -59,6 +69,8 @@ def faults_of(
         Fault.FOREIGN: origin is Origin.FOREIGN,
         Fault.SHARED_KEY: shared,
         Fault.NAME_MISMATCH: bool(server_name) and not _named(facts, server_name),
+        Fault.INCOMPLETE_CHAIN: not complete,
+        Fault.OLD_PROTOCOL: tls in _OLD,
         Fault.SELF_SIGNED: origin is Origin.SELF_SIGNED,
         Fault.EXPIRES_SOON: now < facts.not_after <= now + SOON,
     }

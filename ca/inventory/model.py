@@ -138,6 +138,8 @@ class Fault(StrEnum):
     UNKNOWN = "unknown"
     NAME_MISMATCH = "name_mismatch"
     SHARED_KEY = "shared_key"
+    INCOMPLETE_CHAIN = "incomplete_chain"  # the leaf alone, which no root has issued (RFC 5246 section 7.4.2)
+    OLD_PROTOCOL = "old_protocol"  # nothing newer than TLS 1.1 (RFC 8996)
     REVOKED = "revoked"
 
 
@@ -152,6 +154,8 @@ SEVERITY: Mapping[Fault, str] = {
     Fault.FOREIGN: "medium",
     Fault.SHARED_KEY: "medium",
     Fault.NAME_MISMATCH: "medium",
+    Fault.INCOMPLETE_CHAIN: "medium",
+    Fault.OLD_PROTOCOL: "medium",
     Fault.SELF_SIGNED: "medium",
     Fault.EXPIRES_SOON: "low",
 }

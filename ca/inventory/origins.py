@@ -33,7 +33,10 @@ class Origins:
         own = [one for one in store.read_authorities(connection) if one.kind is not AuthorityKind.SUPERIOR]
         self._names = {one.subject for one in own}
         self._texts = {reading.name_text(x509.Name.load(one.subject)) for one in own}
+        roots = [one.subject for one in own if one.kind is AuthorityKind.ROOT]
         self._anchors = [one.certificate for one in living_anchors(connection, (AnchorState.TRUSTED,))]
+        trusted = [x509.Certificate.load(one).subject.dump() for one in self._anchors]
+        self._roots = {*roots, *trusted}
 
     def of(self, connection: Connection, facts: Facts, chain: Sequence[bytes], now: datetime) -> Standing:
         """``chain`` is leaf first, empty when only the facts are known."""
@@ -45,6 +48,13 @@ class Origins:
         if facts.self_signed:
             return Standing(Origin.SELF_SIGNED)
         return Standing(Origin.TRUSTED if self._trusted(chain, now) else Origin.FOREIGN)
+
+    def complete(self, chain: Sequence[bytes]) -> bool:
+        """Whether what was sent leads further than to the leaf itself, where no root that we know has issued that."""
+        if len(chain) != 1:
+            return True
+        leaf = x509.Certificate.load(chain[0])
+        return leaf.issuer.dump() in (self._roots | {leaf.subject.dump()})
 
     def _bears_our_name(self, facts: Facts, chain: Sequence[bytes]) -> bool:
         if not chain:

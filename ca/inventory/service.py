@@ -198,7 +198,14 @@ class Inventory:
             standing = origins.of(uow.connection, one.facts, one.chain, now)
             shared = len(hosts.get(one.facts.key_digest, ())) > 1
             faults = faults_of(
-                one.facts, standing.origin, one.server_name, now, revoked=standing.revoked, shared=shared
+                one.facts,
+                standing.origin,
+                one.server_name,
+                now,
+                revoked=standing.revoked,
+                shared=shared,
+                complete=origins.complete(one.chain),
+                tls=one.tls,
             )
             judged = replace(one, origin=standing.origin, serial=standing.serial, faults=faults)
             store.set_faults(uow.connection, judged)

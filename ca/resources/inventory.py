@@ -47,6 +47,8 @@ FAULTS: Labels = {
     "foreign": Label(N_("of a foreign CA"), Tone.WARN),
     "shared_key": Label(N_("same key at several hosts"), Tone.WARN),
     "name_mismatch": Label(N_("not for this host's name"), Tone.WARN),
+    "incomplete_chain": Label(N_("sent without its issuers"), Tone.WARN),
+    "old_protocol": Label(N_("nothing newer than TLS 1.1"), Tone.WARN),
     "self_signed": Label(N_("self-signed"), Tone.WARN),
     "expires_soon": Label(N_("ends within 30 days"), Tone.WARN),
 }

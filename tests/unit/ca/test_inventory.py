@@ -1,5 +1,6 @@
 """The inventory of certificates: real TLS servers are scanned, and what is wrong with each is found, followed and gone."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -184,6 +185,25 @@ def _network_admin() -> Principal:
     from tests.conftest import person
 
     return person("network-admin", Role.NETWORK_ADMINISTRATOR)
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1:DeprecationWarning")
+def test_a_chain_without_its_issuer_and_an_old_protocol_are_told(
+    world: World, clock: FixedClock, tmp_path: Path, stack: ExitStack
+) -> None:
+    """Browsers mend the first by what they have kept of others, programs do not."""
+    mine, _serial = ours(world)
+    mark = b"-----END CERTIFICATE-----\n"
+    alone = Identity(mine.chain[: mine.chain.index(mark) + len(mark)], mine.key)
+    other, _serial = ours(world, "old.gov.internal")
+    ports = (
+        stack.enter_context(served(alone, tmp_path)),
+        stack.enter_context(served(other, tmp_path, ssl.TLSVersion.TLSv1)),
+        stack.enter_context(served(other, tmp_path, ssl.TLSVersion.TLSv1_2)),
+    )
+    add_range(world, *ports)
+    scan(world, clock)
+    assert [faults(world, port) for port in ports] == [{"incomplete_chain"}, {"old_protocol"}, set()]
 
 
 def test_a_trusted_ca_is_no_stranger(

@@ -60,14 +60,16 @@ def self_signed(name: str, *, key: Key | None = None, days: tuple[int, int] = (-
 
 
 @contextmanager
-def served(identity: Identity, folder: Path) -> Iterator[int]:
-    """A server that shakes hands with whoever comes; its port."""
+def served(identity: Identity, folder: Path, only: ssl.TLSVersion | None = None) -> Iterator[int]:
+    """A server that shakes hands with whoever comes, in the ``only`` version that it speaks; its port."""
     file = folder / f"{x509.random_serial_number():x}.pem"
     file.touch(mode=0o600)
     file.write_bytes(identity.chain + pem(identity.key))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.load_cert_chain(file)
+    if only is not None:
+        context.minimum_version = context.maximum_version = only
     listening = socket.create_server(("127.0.0.1", 0))
     stopped = threading.Event()
 
