@@ -1,1 +1,2 @@
-"""Bytes of names, certificates, CRLs and OCSP answers: written by us, fields encoded by ``cryptography``."""
+"""Bytes of names, certificates, CRLs, OCSP answers and log entries, written by us with fields encoded by ``cryptography``;
+requests and keys read and judged."""

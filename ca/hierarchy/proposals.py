@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ca import figures, store
+from ca.encoding.csr import read_csr, spki_of
 from ca.hierarchy import store as hierarchy_store
 from ca.hierarchy.constraints import check_permitted
 from ca.hierarchy.model import CeremonyKind, CeremonyState, plan_digest
@@ -13,7 +14,6 @@ from ca.hierarchy.script import script_of
 from ca.hierarchy.superior import given_to
 from ca.model import ANY_PROFILE, Authority, AuthorityKind, AuthorityState
 from ca.profiles import Profiles, Usage
-from ca.registration.csr import read_csr, spki_of
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
 from kernel.clock import Clock

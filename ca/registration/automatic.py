@@ -10,10 +10,10 @@ from dataclasses import replace
 
 from ca import store
 from ca.authorities import authority_for
+from ca.encoding.csr import applicant_of
 from ca.issuance import Issuance, Token, Wanted
 from ca.model import Certificate, Request, State
 from ca.profiles import Profile
-from ca.registration.csr import applicant_of
 from ca.registration.filing import Application, Draft, Filing, check_key_histories
 from ca.signer.model import ApprovalRules
 from kernel.canonical import sha256_hex

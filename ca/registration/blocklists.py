@@ -14,8 +14,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-from ca.registration.csr import BadCsr
-from ca.registration.weakness import fingerprints
+from ca.encoding.csr import BadCsr
+from ca.encoding.weakness import fingerprints
 from kernel.audit.model import AuditAction
 from kernel.canonical import sha256_hex
 from kernel.errors import Conflict, Invalid

@@ -9,13 +9,13 @@ from sqlalchemy import Connection
 
 from ca import store
 from ca.encoding import names as naming
+from ca.encoding.csr import spki_of
 from ca.model import TRANSITIONS, Request, State
 from ca.ports import Box
 from ca.profiles import Profile, Profiles, Usage
 from ca.profiles.store import units_for
 from ca.registration import store as store_of_registration
 from ca.registration.blocklists import Blocklists
-from ca.registration.csr import spki_of
 from kernel.audit.model import AuditAction
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.clock import Clock

@@ -12,9 +12,9 @@ from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ca.encoding.csr import BadCsr, spki_of
 from ca.model import TRANSITIONS, Certificate, IllegalMove, Reason, State, move
 from ca.profiles import ProfileViolation
-from ca.registration.csr import BadCsr, spki_of
 from kernel.audit.trail import verify_chain
 from kernel.errors import Conflict, IntegrityFailed, Invalid, NotFound, NotPermitted, WeichengError
 from kernel.identity.model import Principal

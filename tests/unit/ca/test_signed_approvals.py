@@ -358,7 +358,7 @@ def test_no_key_of_the_signer_s_own_is_an_officer_s(world: World) -> None:
 
 def test_nobody_else_answers_ocsp_requests(world: World, tmp_path: Path) -> None:
     """A responder's certificate for a key elsewhere could say of any certificate that it is good."""
-    from ca.registration.csr import spki_of
+    from ca.encoding.csr import spki_of
     from ca.writing import Wanted
 
     profile = world.ca.profiles.get("ocsp-responder")
@@ -391,7 +391,7 @@ def test_the_signature_is_kept_with_the_decision_and_audited(world: World, li: O
 def test_an_automatic_profile_is_issued_where_the_signer_s_own_setting_names_its_policy(
     strict: World, li: Officer, tmp_path: Path
 ) -> None:
-    from ca.registration.csr import spki_of
+    from ca.encoding.csr import spki_of
     from ca.writing import Wanted
 
     profile = strict.ca.profiles.get("device-automatic")

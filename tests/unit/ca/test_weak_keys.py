@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ca.encoding.csr import BadCsr, check_strength
+from ca.encoding.weakness import fingerprints, weakness
 from ca.registration.blocklists import Blocklists
-from ca.registration.csr import BadCsr, check_strength
-from ca.registration.weakness import fingerprints, weakness
 from kernel.clock import FixedClock
 from kernel.errors import Conflict, Invalid, NotPermitted, WeichengError
 from kernel.identity.access import Access

@@ -8,7 +8,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ca.encoding import names as naming
-from ca.registration.weakness import weakness
+from ca.encoding.weakness import weakness
 from kernel.errors import Invalid
 from kernel.i18n import N_
 from kernel.pki.algorithms import algorithm_of, public_key
