@@ -15,7 +15,7 @@ from email.utils import formatdate
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic, time
-from typing import cast
+from typing import NamedTuple, cast
 
 import httptools
 import structlog
@@ -29,6 +29,7 @@ IDLE_SECONDS = 15.0
 SEND_SECONDS = 60.0  # without any progress
 THREADS = 8
 TOGETHER = 64  # requests of one batch
+GATHERING = 0.001  # seconds that a batch waits for more
 NONE: Counter[str] = Counter()
 _PIECE = 1 << 18
 
@@ -49,8 +50,7 @@ class Bounds:
     bodies: int = 1 << 25  # octets of all requests together
 
 
-@dataclass(frozen=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     asked: Asked
     told: Callable[[Answer], None]
 
@@ -70,7 +70,9 @@ class Front:
         self._alone: deque[_Waiting] = deque()
         self._together: deque[_Waiting] = deque()
         self._running = 0
-        self._batches = 0
+        self._gathering: asyncio.TimerHandle | None = None
+        self._batch_runs = False
+        self._patience = 0.0
 
     def connection(self) -> "Connection":
         """For asyncio: the protocol of a new connection."""
@@ -94,13 +96,18 @@ class Front:
 
     def _start(self) -> None:
         """Start what there is a thread for. One batch at a time: while it runs, the next one gathers."""
-        if self._together and not self._batches:
-            self._batches += 1
-            count = min(len(self._together), TOGETHER)
-            self._run([self._together.popleft() for _ in range(count)], together=True)
+        if self._together and not self._batch_runs and self._gathering is None:
+            self._gathering = self._loop.call_later(self._patience, self._start_batch)
         while self._alone and self._running < THREADS - 1:
             self._running += 1
             self._run([self._alone.popleft()], together=False)
+
+    def _start_batch(self) -> None:
+        """Whoever was answered together asks again together: after a batch of many the next waits for them a moment."""
+        self._gathering, self._batch_runs = None, True
+        count = min(len(self._together), TOGETHER)
+        self._patience = GATHERING if count > 1 else 0.0
+        self._run([self._together.popleft() for _ in range(count)], together=True)
 
     def _run(self, batch: list[_Waiting], *, together: bool) -> None:
         work = self._loop.run_in_executor(self._threads, self._answers, [one.asked for one in batch])
@@ -118,7 +125,7 @@ class Front:
 
     def _tell(self, batch: list[_Waiting], together: bool, answers: list[Answer]) -> None:
         if together:
-            self._batches -= 1
+            self._batch_runs = False
         else:
             self._running -= 1
         for one, answer in zip(batch, answers, strict=True):
@@ -141,6 +148,8 @@ class Front:
                 connection.abort()
 
     def close(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
         for connection in list(self.connections):
             connection.abort()
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -285,6 +294,15 @@ class Connection(asyncio.Protocol):
         self._take(asked, keep)
 
     # --- answering
+    def take(self, asked: Asked) -> None:
+        """Have a request answered that was read where its connection was accepted, and is its last."""
+        self._held = len(asked.body)
+        self._front.bodies += self._held
+        if self._front.bodies > self._front.bounds.bodies:
+            self._refuse(_BUSY)
+        else:
+            self._take(asked, keep=False)
+
     def _take(self, asked: Asked, keep: bool) -> None:
         if self.last:
             return

@@ -70,9 +70,13 @@ class Listener:
         if not data:  # gone already
             accepted.close()
             return
-        answer = at_hand(self._front.site, data, address[0])
-        if answer is None:
+        whole = Whole(self._front.bounds.body)
+        if not whole.read(data):
             Direct(self._loop, accepted, address).begin(self._front, data)
+            return
+        answer = whole.answer(self._front.site, address[0])
+        if answer is None:
+            Direct(self._loop, accepted, address).take(self._front, whole.asked(address[0]))
             return
         try:
             sent = accepted.send(answer, MSG_DONTWAIT)
@@ -84,17 +88,20 @@ class Listener:
             Direct(self._loop, accepted, address).finish(self._front, answer[sent:])
 
 
-class _Whole:
-    """What the parser finds of one request; the headers are of no interest yet."""
+class Whole:
+    """One request of which all octets are there, the last of its connection."""
 
-    __slots__ = ("_last", "_parser", "body", "method", "path")
+    __slots__ = ("_body", "_headers", "_last", "_longest", "_method", "_parser", "_url")
 
-    def __init__(self) -> None:
-        self.method = self.path = self.body = b""
+    def __init__(self, longest: int) -> None:
+        """``longest``: octets of a body."""
+        self._longest = longest
+        self._method = self._url = self._body = b""
+        self._headers: list[tuple[bytes, bytes]] = []
         self._last = False
 
     def read(self, data: bytes) -> bool:
-        """Whether it is one request, and the last of its connection."""
+        """Whether these octets are one."""
         self._parser = httptools.HttpRequestParser(self)
         try:
             self._parser.feed_data(data)
@@ -102,34 +109,37 @@ class _Whole:
             return False
         finally:
             del self._parser  # it holds this object: nothing is left to the collector of cycles
-        return self._last
+        return self._last and len(self._body) <= self._longest
 
     def on_url(self, url: bytes) -> None:
-        self.path += url
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name, value))
 
     def on_body(self, body: bytes) -> None:
-        self.body += body
+        self._body += body
 
     def on_message_complete(self) -> None:
-        self._last = not self.method and not self._parser.should_keep_alive()
-        self.method = self._parser.get_method()
+        self._last = not self._method and not self._parser.should_keep_alive()
+        self._method = self._parser.get_method()
 
+    def asked(self, origin: str) -> Asked:
+        path, _, query = self._url.decode("latin-1").partition("?")
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._headers}
+        return Asked(self._method.decode("latin-1"), path, self._body, query, headers, origin)
 
-def at_hand(site: Site, data: bytes, origin: str) -> bytes | None:
-    """The whole answer to octets that are one whole request, the last of its client, whose answer is in memory.
-
-    None for whatever else it is: the protocol has to look at it.
-    """
-    whole = _Whole()
-    if not whole.read(data) or whole.method == b"HEAD" or b"?" in whole.path:
-        return None
-    method, path = whole.method.decode("latin-1"), whole.path.decode("latin-1")
-    answer = site.quick(Asked(method, path, whole.body, origin=origin))
-    if answer is None or not isinstance(answer.body, bytes):
-        return None
-    if answer.etag and b"if-none-match" in data.lower():
-        return None
-    return head_of(answer, keep=False) + answer.body
+    def answer(self, site: Site, origin: str) -> bytes | None:
+        """Head and body if they are in memory; None where a thread, or a look at the headers, is needed."""
+        if self._method == b"HEAD" or b"?" in self._url:
+            return None
+        method, path = self._method.decode("latin-1"), self._url.decode("latin-1")
+        answer = site.quick(Asked(method, path, self._body, origin=origin))
+        if answer is None or not isinstance(answer.body, bytes):
+            return None
+        if answer.etag and any(name.lower() == b"if-none-match" for name, _ in self._headers):
+            return None
+        return head_of(answer, keep=False) + answer.body
 
 
 class Direct(asyncio.Transport):
@@ -153,6 +163,13 @@ class Direct(asyncio.Transport):
             self._connection.data_received(data)
         if not (self._closed or self._moving or self._connection.last):
             self._move()
+
+    def take(self, front: Front, asked: Asked) -> None:
+        """Have the last request of the connection answered."""
+        self._connection = front.connection()
+        self._connection.connection_made(self)
+        if not self._closed:
+            self._connection.take(asked)
 
     def finish(self, front: Front, data: bytes) -> None:
         """Send what is left of an answer, and close."""

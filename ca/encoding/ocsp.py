@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
 
 from ca.model import CertificateStatus, Reason
 from kernel.pki import der
@@ -19,30 +20,31 @@ _DIGESTS = {encoded: name for name, encoded in _OIDS.items()}
 MALFORMED_REQUEST, INTERNAL_ERROR, TRY_LATER, UNAUTHORIZED = 1, 2, 3, 6
 
 
-@dataclass(frozen=True)
-class CertId:
-    """Which certificate is asked for; ``raw`` is echoed in the answer, as RFC 6960 4.2.2.3 demands."""
+IssuerName = tuple[str, bytes, bytes]  # digest, issuerNameHash, issuerKeyHash
+
+
+class CertId(NamedTuple):
+    """Which certificate is asked for; ``raw`` is echoed in the answer, as RFC 6960 4.2.2.3 demands.
+
+    The digest of ``issuer`` is empty for an algorithm that we hold no issuer digests for.
+    """
 
     raw: bytes
-    digest: str | None  # None: an algorithm we hold no issuer digests for
-    name_hash: bytes
-    key_hash: bytes
+    issuer: IssuerName
     serial: int
 
 
-@dataclass(frozen=True)
-class OcspRequest:
+class OcspRequest(NamedTuple):
     """What is asked (RFC 6960 section 4.1.1); ``nonce`` as in RFC 9654, None when there is none."""
 
     certificates: tuple[CertId, ...]
     nonce: bytes | None
 
     @property
-    def issuer(self) -> tuple[str, bytes, bytes] | None:
-        """Digest, name hash and key hash of the CA whose certificates are all asked for; None for several CAs."""
-        first = self.certificates[0]
-        name = (first.digest or "", first.name_hash, first.key_hash)
-        same = all((one.digest, one.name_hash, one.key_hash) == name for one in self.certificates)
+    def issuer(self) -> IssuerName | None:
+        """The CA whose certificates are all asked for; None for several CAs."""
+        name = self.certificates[0].issuer
+        same = len(self.certificates) == 1 or all(one.issuer == name for one in self.certificates)
         return name if same else None
 
 
@@ -80,8 +82,7 @@ def responder_id(key_bits: bytes) -> bytes:
     return der.explicit(2, der.octet_string(hashlib.sha1(key_bits, usedforsecurity=False).digest()))
 
 
-@dataclass(frozen=True)
-class Single:
+class Single(NamedTuple):
     """What is said of one certificate; ``status`` is DER CertStatus.
 
     ``cutoff`` is set for a certificate that has ended: since when its CA's revocations are kept (RFC 6960 section 4.4.4).
@@ -101,12 +102,23 @@ def response_data(
     nonce: bytes | None,
 ) -> bytes:
     """DER ResponseData; ``responder`` is a DER ResponderID."""
-    times = der.generalized_time(produced_at), der.explicit(0, der.generalized_time(next_update))
-    extensions = b""
-    if nonce is not None:
-        extensions = der.explicit(1, der.sequence(der.extension(_NONCE, der.octet_string(nonce))))
-    answers = b"".join(_single(one, *times) for one in singles)
-    return der.sequence(responder, times[0], der.sequence(answers), extensions)
+    produced, until = _times(produced_at, next_update)
+    extensions = b"" if nonce is None else _before_nonce(len(nonce)) + nonce
+    answers = b"".join([_single(one, produced, until) for one in singles])
+    return der.sequence(responder, produced, der.sequence(answers), extensions)
+
+
+@lru_cache(maxsize=1024)  # what is made at once has the same times, and nonces are as long as others
+def _times(produced_at: datetime, next_update: datetime) -> tuple[bytes, bytes]:
+    """DER thisUpdate, which producedAt is as well, and nextUpdate."""
+    return der.generalized_time(produced_at), der.explicit(0, der.generalized_time(next_update))
+
+
+@lru_cache(maxsize=128)
+def _before_nonce(size: int) -> bytes:
+    """DER responseExtensions with a nonce of that size, but for the nonce itself at its end."""
+    whole = der.explicit(1, der.sequence(der.extension(_NONCE, der.octet_string(bytes(size)))))
+    return whole[:-size]
 
 
 def response(tbs: bytes, algorithm: Algorithm, signature: bytes, certificate: bytes) -> bytes:
@@ -137,11 +149,16 @@ def _cert_ids(requests: der.Reader) -> tuple[CertId, ...]:
 
 def _cert_id(raw: bytes) -> CertId:
     reader = der.Reader(raw, "CertID").enter(der.SEQUENCE)
-    algorithm = reader.enter(der.SEQUENCE).element()
+    algorithm = reader.enter(der.SEQUENCE)
+    digest = _DIGESTS.get(algorithm.element(), "")
+    if digest and not algorithm.empty:  # it is echoed: nothing strange may be in it
+        if algorithm.content(der.NULL):
+            raise der.malformed("CertID")
+        algorithm.finish()
     name_hash, key_hash = reader.content(der.OCTET_STRING), reader.content(der.OCTET_STRING)
     serial = reader.positive_integer()
     reader.finish()
-    return CertId(raw, _DIGESTS.get(algorithm), name_hash, key_hash, serial)
+    return CertId(raw, (digest, name_hash, key_hash), serial)
 
 
 def _nonce(explicit: der.Reader) -> bytes | None:

@@ -5,9 +5,8 @@ moment, and what is kept in memory only as long as no status of its CA has chang
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -24,12 +23,12 @@ from kernel.store import Database
 
 VALIDITY = timedelta(hours=12)
 RENEWED = VALIDITY / 2  # a prepared answer that is older is made anew
+_UNKNOWN = CertificateStatus(known=False)
 _log = structlog.get_logger("ca")
 PREPARED = "sha1"  # the digest of the CertIDs that answers are prepared for: RFC 5019 section 2.1.1
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(NamedTuple):
     """An answer; whether it is ``keepable``: until ``next_update``, as long as the CA's statuses have this ``version``."""
 
     octets: bytes
@@ -40,8 +39,7 @@ class Told:
     keepable: bool = False
 
 
-@dataclass
-class _Open:
+class _Open(NamedTuple):
     """A request for which something is still to be signed."""
 
     place: int
@@ -90,9 +88,8 @@ class Responder:
     def _read(self, parsed: Mapping[int, ocsp.OcspRequest], told: list[Told]) -> list[_Open]:
         with self._database.read() as connection:
             self._speakers = speakers = look(connection, self._speakers)
-            if any(
-                one.issuer not in speakers.by_name for one in parsed.values()
-            ):  # founded since, or none of ours
+            names = {one.issuer for one in parsed.values()}
+            if not names <= speakers.by_name.keys():  # founded since, or none of ours
                 self._speakers = speakers = look(connection, speakers, anew=True)
             serials = {f"{one.serial:032x}" for request in parsed.values() for one in request.certificates}
             rows = store.statuses(connection, serials)
@@ -135,7 +132,7 @@ class Responder:
         if (
             more
             or request.nonce is not None
-            or asked.digest != PREPARED
+            or asked.issuer[0] != PREPARED
             or row is None
             or row.signature is None
         ):
@@ -155,12 +152,10 @@ class Responder:
         speaker: Speaker, request: ocsp.OcspRequest, rows: Mapping[str, Any], version: int, now: datetime
     ) -> tuple[bytes, Told]:
         """What is to be signed, and the answer without it. Of what was never issued nothing is kept: it may be tomorrow."""
-        found = [rows.get(f"{one.serial:032x}") for one in request.certificates]
         singles, known = [], True
-        for asked, row in zip(request.certificates, found, strict=True):
-            status = (
-                CertificateStatus(known=False) if row is None else store.status_in(row, speaker.authority)
-            )
+        for asked in request.certificates:
+            row = rows.get(f"{asked.serial:032x}")
+            status = _UNKNOWN if row is None else store.status_in(row, speaker.authority)
             over = status.known and row is not None and row.not_after <= now
             singles.append(ocsp.Single(asked.raw, ocsp.cert_status(status), speaker.since if over else None))
             known &= status.known
@@ -184,7 +179,7 @@ class Responder:
                 continue
             for one, signature in zip(asked, signatures, strict=True):
                 octets = ocsp.response(one.tbs, one.speaker.algorithm, signature, one.speaker.certificate)
-                told[one.place] = replace(one.told, octets=octets)
+                told[one.place] = one.told._replace(octets=octets)
 
 
 def tbs_of(

@@ -17,8 +17,6 @@ from ca.status import store
 from kernel.pki import der
 from kernel.pki.algorithms import Algorithm, algorithm
 
-IssuerName = tuple[str, bytes, bytes]  # digest, issuerNameHash, issuerKeyHash
-
 
 @dataclass(frozen=True)
 class Speaker:
@@ -38,7 +36,7 @@ class Speaker:
 class Speakers:
     """All of them at one moment. ``versions`` count the changes of each CA, ``held`` says whose keys these are."""
 
-    by_name: Mapping[IssuerName, str] = field(default_factory=dict)
+    by_name: Mapping[ocsp.IssuerName, str] = field(default_factory=dict)
     speakers: Mapping[str, Speaker] = field(default_factory=dict)
     versions: Mapping[str, int] = field(default_factory=dict)
     held: tuple[tuple[str, str], ...] = ()

@@ -6,7 +6,7 @@ If-None-Match, the age of what may be kept.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Protocol
@@ -45,16 +45,22 @@ class Answer:
     @cached_property
     def head(self) -> bytes:
         """Status line and headers but for those of the age."""
-        lines = [
-            f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}",
-            f"Content-Type: {self.media_type}",
-            *([] if self.status == HTTPStatus.NOT_MODIFIED else [f"Content-Length: {self.size}"]),
-            "X-Content-Type-Options: nosniff",
-            *(f"{name}: {value}" for name, value in self.headers.items()),
-        ]
+        lines = [f"{name}: {value}\r\n" for name, value in self.headers.items()]
         if self.etag:
-            lines.append(f"ETag: {self.etag}")
-        return "\r\n".join(lines).encode("latin-1") + b"\r\n"
+            lines.append(f"ETag: {self.etag}\r\n")
+        return _common(self.status, self.media_type, self.size) + "".join(lines).encode("latin-1")
+
+
+@lru_cache(maxsize=256)
+def _common(status: int, media_type: str, size: int) -> bytes:
+    """What every head begins with; answers of a kind are as long as others."""
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"Content-Type: {media_type}",
+        *([] if status == HTTPStatus.NOT_MODIFIED else [f"Content-Length: {size}"]),
+        "X-Content-Type-Options: nosniff",
+    ]
+    return "\r\n".join(lines).encode("latin-1") + b"\r\n"
 
 
 class Site(Protocol):
