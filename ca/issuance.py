@@ -18,6 +18,7 @@ from ca.model import TRANSITIONS, Authority, AuthorityState, Certificate, State
 from ca.ports import Evidence, Signer
 from ca.profiles import Profiles
 from ca.profiles.store import units_for
+from ca.resumption.store import in_force
 from ca.scopes import ListRules
 from ca.signer.model import Purpose, SigningRefused
 from ca.transparency.queueing import tell_issued
@@ -121,11 +122,14 @@ class Issuance:
 
     def _require_clock(self, uow: UnitOfWork, authority: Authority) -> None:
         """A clock that was set back gives certificates a period that began before they were approved."""
-        last = figures.signed_until(uow.connection, authority.id)
-        if last is not None and self._clock.now() < last - _SKEW:
+        last, now = figures.signed_until(uow.connection, authority.id), self._clock.now()
+        if last is None or now >= last - _SKEW:
+            return
+        agreed = in_force(uow.connection, authority.id, now)
+        if agreed is None or last > agreed.ahead_until:
             raise Unavailable(
                 N_("The clock is behind what the CA has signed already."),
-                mend=N_("Set the clock right."),
+                mend=N_("Set the clock right; was it ahead before, two officers agree: weicheng ca clock."),
                 place=authority.id,
             )
 

@@ -83,8 +83,9 @@ class Services:
         return len(speaking)
 
     def _renewal_due(self, row: Any) -> bool:
-        ends = x509.load_der_x509_certificate(bytes(row.certificate)).not_valid_after_utc
-        return self._clock.now() >= ends - self._profiles.get(PROFILES[KeyRole(row.role)]).renewal
+        own, now = x509.load_der_x509_certificate(bytes(row.certificate)), self._clock.now()
+        ends = own.not_valid_after_utc - self._profiles.get(PROFILES[KeyRole(row.role)]).renewal
+        return now >= ends or now < own.not_valid_before_utc  # not yet valid: the clock was ahead
 
     def provision(
         self, principal: Principal, role: KeyRole, authority: str = "", *, algorithm: str = ""

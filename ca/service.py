@@ -21,6 +21,7 @@ from ca.registration.holders import Holders
 from ca.registration.phrases import Phrases
 from ca.registration.renewals import Renewals
 from ca.registration.service import Registration
+from ca.resumption.service import Resumptions
 from ca.signer.custody import Custody
 from ca.signer.model import KeyRole
 from ca.status.lifecycle import Lifecycle
@@ -58,6 +59,7 @@ class Status:
 
     lifecycle: Lifecycle
     revocations: Revocations
+    resumptions: Resumptions
     publication: Publication
     lists: Lists
     responder: Responder

@@ -56,6 +56,7 @@ class EventKind(StrEnum):
     CERTIFICATE_RENEWAL_DUE = "ca:certificate:renewal-due"
     CERTIFICATE_REVOKED = "ca:certificate:revoked"
     CRL_PUBLISHED = "ca:crl:published"
+    CLOCK_OVERRULED = "ca:clock:overruled"
     STATUS_LATE = "ca:status:late"
     INVENTORY_FINDING_OPENED = "ca:inventory:opened"
     LOG_ALARM = "ca:log:alarm"

@@ -17,6 +17,7 @@ from ca.resources.profiles import PROFILE_VERSIONS, PROFILES
 from ca.resources.ranges import RANGES
 from ca.resources.renewals import RENEWALS
 from ca.resources.requests import REQUESTS
+from ca.resources.resumptions import RESUMPTIONS
 from ca.resources.services import SERVICES
 from ca.resources.signer import KEYS, SIGNERS
 from ca.resources.transparency import LOG_ENTRIES, TIMESTAMPS, TREE_HEADS
@@ -34,6 +35,7 @@ RESOURCES = (
     SERVICES,
     AUTHORITIES,
     REVOCATIONS,
+    RESUMPTIONS,
     CEREMONIES,
     OFFLINE,
     PROFILES,

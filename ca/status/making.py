@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from ca.encoding import crl as encoding
 from ca.model import Authority
 from ca.ports import Signer
+from ca.resumption.store import in_force
 from ca.scopes import ListKind, ListRules, Scope
 from ca.signer.model import Purpose
 from ca.status import store
@@ -129,6 +130,8 @@ class ListMaker:
     def _contents(self, connection: Connection, scope: Scope, kind: ListKind, number: int) -> list[_Content]:
         now = self._now(connection, scope)
         base = store.newest_list(connection, scope, ListKind.FULL)
+        if base is not None and base.this_update > now:  # made with a clock that was ahead
+            base = replace(base, this_update=now, since=min(base.since, now))
         version = store.version_of(connection, scope.authority)
         common = {"authority": scope.authority, "shard": scope.shard, "number": number, "version": version}
         common |= {"this_update": now, "size": 0, "digest": ""}
@@ -139,14 +142,16 @@ class ListMaker:
         return [full, _delta(connection, common, base) if base else _empty(full.record)]
 
     def _now(self, connection: Connection, scope: Scope) -> datetime:
-        """This second; Unavailable when a list is newer than the clock."""
+        """This second; Unavailable when a list is newer than the clock, and officers have not said that it lied."""
         now = self._clock.now().replace(microsecond=0)
         recorded = [store.newest_list(connection, scope, kind) for kind in ListKind]
         published = [self._files.newest(scope, kind) for kind in ListKind]
-        if any(one is not None and now < one.this_update for one in (*recorded, *published)):
+        ahead = [one for one in (*recorded, *published) if one is not None and now < one.this_update]
+        agreed = in_force(connection, scope.authority, now) if ahead else None
+        if ahead and (agreed is None or not all(agreed.false_list(scope.shard, one.number) for one in ahead)):
             raise Unavailable(
                 N_("The clock is behind the newest CRL."),
-                mend=N_("Set the clock right."),
+                mend=N_("Set the clock right; was it ahead before, two officers agree: weicheng ca clock."),
                 place=scope.authority,
             )
         return now

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from ca import store as core
 from ca.model import Authority
+from ca.resumption.store import in_force
 from ca.scopes import ListKind, ListRules, Scope
 from ca.status import store
 from ca.status.files import ListFile, ListFiles
@@ -101,6 +102,9 @@ class Publication:
         full = store.newest_list(connection, scope, ListKind.FULL)
         delta = store.newest_list(connection, scope, ListKind.DELTA)
         if full is None or delta is None or self._ending(full) or not self._files.holds(full):
+            return ListKind.FULL
+        now = self._clock.now()
+        if full.this_update > now and in_force(connection, scope.authority, now) is not None:
             return ListKind.FULL
         changed, urgent = store.changed_since(connection, scope, full.version)
         if changed and (urgent or self._full_now(connection, full)):

@@ -22,9 +22,10 @@ from sqlalchemy import (
 
 from ca.model import Authority, Certificate, CertificateStatus, Reason, State
 from ca.scopes import ListKind, Scope
+from ca.signer.model import KeyRole
 from ca.status.model import AT_ONCE, Proof, ProofState, RevocationList
 from ca.status.tables import answers, changes, entries, proofs, scopes, versions
-from ca.tables import certificates, lists
+from ca.tables import certificates, lists, services
 from kernel.store import insert_if_absent
 
 _UNSIGNED = (str(State.APPROVED), str(State.GIVEN_UP))
@@ -57,14 +58,29 @@ def _next_version(connection: Connection, authority: str) -> int:
     return version
 
 
+def entry_of(connection: Connection, found: Certificate) -> bytes | None:
+    """What the lists say of a certificate, or said last, as far as that is kept."""
+    for table in (entries, changes):
+        mine = (table.c.authority == found.authority) & (table.c.serial == found.serial)
+        entry = connection.execute(select(table.c.entry).where(mine)).scalar_one_or_none()
+        if entry is not None:
+            return bytes(entry)
+    return None
+
+
 def version_of(connection: Connection, authority: str) -> int:
     """How often the CA's statuses have changed."""
     found = connection.execute(select(versions.c.version).where(versions.c.authority == authority))
     return found.scalar_one_or_none() or 0
 
 
-def all_versions(connection: Connection) -> dict[str, int]:
-    return {row.authority: row.version for row in connection.execute(select(versions))}
+def responders(connection: Connection) -> Sequence[Row[Any]]:
+    """``authority``, ``key`` of its OCSP responder, and the ``version`` of its statuses (None: never changed)."""
+    joined = select(services.c.authority, services.c.key, versions.c.version).outerjoin_from(
+        services, versions, versions.c.authority == services.c.authority
+    )
+    mine = joined.where(services.c.role == str(KeyRole.OCSP))
+    return connection.execute(mine.order_by(services.c.authority)).all()
 
 
 def shard_of(connection: Connection, serial: str) -> int:
@@ -151,23 +167,22 @@ def _changed_after(base: RevocationList) -> ColumnElement[bool]:
 
 
 # --- what OCSP tells
-_TOLD: Select[Any] = select(
+_KNOWN: Select[Any] = select(
     certificates.c.serial,
     certificates.c.authority,
     certificates.c.state,
     certificates.c.revoked_at,
     certificates.c.reason,
     certificates.c.not_after,
-    answers.c.status,
-    answers.c.produced_at,
-    answers.c.responder,
-    answers.c.signature,
+)
+_TOLD: Select[Any] = _KNOWN.add_columns(
+    answers.c.status, answers.c.produced_at, answers.c.responder, answers.c.signature
 ).outerjoin_from(certificates, answers, answers.c.serial == certificates.c.serial)
 
 
-def statuses(connection: Connection, serials: Iterable[str]) -> dict[str, Row[Any]]:
-    """What is known of serials, with the prepared answer (or None) of each; those never issued are left out."""
-    wanted = _TOLD.where(certificates.c.serial.in_(list(serials)))
+def statuses(connection: Connection, serials: Iterable[str], *, prepared: bool = True) -> dict[str, Row[Any]]:
+    """What is known of serials; those never issued are left out. ``prepared``: with the prepared answer (or None) of each."""
+    wanted = (_TOLD if prepared else _KNOWN).where(certificates.c.serial.in_(list(serials)))
     return {row.serial: row for row in connection.execute(wanted)}
 
 
@@ -197,6 +212,14 @@ def put_answers(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> No
     if rows:
         connection.execute(delete(answers).where(answers.c.serial.in_([row["serial"] for row in rows])))
         connection.execute(insert(answers), [dict(row) for row in rows])
+
+
+def forget_ahead(connection: Connection, authority: str, now: datetime) -> None:
+    """Remove prepared answers of the CA that bear a later time than now; whoever keeps any in memory looks anew."""
+    mine = select(certificates.c.serial).where(certificates.c.authority == authority)
+    later = answers.c.produced_at > int(now.timestamp())
+    connection.execute(delete(answers).where(later, answers.c.serial.in_(mine)))
+    _next_version(connection, authority)
 
 
 def forget_ended(connection: Connection, before: int) -> int:

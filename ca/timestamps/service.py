@@ -86,7 +86,7 @@ class Timestamps:
         key = self._keys.key(KeyRole.TIMESTAMP)
         with self._database.read() as connection:
             own = store.authority_in_force(connection, sha256_hex(key.certificate_der))
-            newest = store.newest_signature(connection)
+            newest = store.newest_signature(connection, self._clock.now())
         at = self.guard.check(newest)
         begins, ends = _times(key.certificate_der)
         if own is None or not begins <= at < ends:

@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select
 
 from ca.model import State
-from ca.store import newest_list_time
+from ca.resumption.store import in_force
+from ca.store import newest_list_time, read_service
 from ca.tables import certificates
 from ca.timestamps.model import Stamped
 from ca.timestamps.tables import timestamps
@@ -29,8 +30,21 @@ def read(connection: Connection, serial: str) -> Stamped:
     return stamped_of(row)
 
 
-def newest_signature(connection: Connection) -> datetime | None:
-    """When the newest CRL, tree head or stamp was signed: no clock of ours may be behind it."""
+def newest_signature(connection: Connection, now: datetime) -> datetime | None:
+    """When the newest CRL, tree head or stamp was signed: no clock of ours may be behind it.
+
+    Unless two officers have said, for the CA of the time-stamping authority, that those times were false (ca.resumption).
+    """
+    newest = last_signature(connection)
+    if newest is None or newest <= now:
+        return newest
+    own = read_service(connection, "timestamp")
+    agreed = in_force(connection, own.authority, now) if own is not None else None
+    return newest if agreed is None or newest > agreed.ahead_until else agreed.moment
+
+
+def last_signature(connection: Connection) -> datetime | None:
+    """When the newest CRL, tree head or stamp was signed, by the clock of that time."""
     head = select(heads.c.at).order_by(heads.c.number.desc()).limit(1).scalar_subquery()
     stamp = select(func.max(timestamps.c.at)).scalar_subquery()
     times = (*connection.execute(select(head, stamp)).one(), newest_list_time(connection))

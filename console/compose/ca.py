@@ -24,6 +24,7 @@ from ca.registration.holders import Holders
 from ca.registration.phrases import Phrases
 from ca.registration.renewals import Renewals
 from ca.registration.service import Registration
+from ca.resumption.service import Resumptions
 from ca.scopes import ListRules
 from ca.service import CaService, Insight, Issuing, Registering, Relying, Status
 from ca.signer.client import SocketSigner
@@ -152,6 +153,7 @@ def _status(m: Means, publishing: Publishing) -> Status:
     return Status(
         lifecycle=Lifecycle(m.database, m.clock, m.access, marking),
         revocations=Revocations(m.database, m.access, m.approvals, marking),
+        resumptions=Resumptions(m.database, m.clock, m.access, m.approvals, publishing.publication, files),
         publication=publishing.publication,
         lists=Lists(m.database, m.clock, m.access, files, m.lists),
         responder=responder,

@@ -61,6 +61,8 @@ ACT_NAMES: Mapping[str, str] = {
     AuditAction.CA_REVOKE_PROPOSE: N_("proposed the revocation of a certificate"),
     AuditAction.CA_RELEASE_PROPOSE: N_("proposed to end the suspension of a CA's certificate"),
     AuditAction.CA_REVOKE: N_("revoked a certificate"),
+    AuditAction.CA_RESUME_PROPOSE: N_("proposed that a CA signs again after its clock was ahead"),
+    AuditAction.CA_RESUME: N_("let a CA sign again after its clock was ahead"),
     AuditAction.CA_STATUS_PROVE: N_("checked that relying parties see a change"),
     AuditAction.CA_CRL_PUBLISH: N_("published a revocation list"),
     AuditAction.CA_VALIDATE: N_("had a certificate or document verified"),

@@ -250,6 +250,7 @@ KINDS: Labels = {
     "ca:batch": Label(N_("Batch of certificate requests")),
     "ca:ceremony": Label(N_("Key ceremony")),
     "ca:profile": Label(N_("Version of a certificate profile")),
+    "ca:resumption": Label(N_("Signing again after a clock that was ahead")),
     "ca:revocation": Label(N_("Revocation of a CA's certificate")),
     "ca:anchor": Label(N_("Trust anchor")),
     "ca:bulk": Label(N_("Revocation of many certificates")),

@@ -20,7 +20,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     ),
     N_("Revocation and status"): (
         "refresh",
-        ("ca.status", "ca.revocations", "ca.bulk-revocations", "ca.crls", "ca.services"),
+        ("ca.status", "ca.revocations", "ca.bulk-revocations", "ca.crls", "ca.services", "ca.resumptions"),
     ),
     N_("CAs, profiles and keys"): (
         "key",

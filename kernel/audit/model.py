@@ -69,6 +69,8 @@ class AuditAction(StrEnum):
     CA_RELEASE_PROPOSE = "ca:certificate:propose-release"
     CA_REVOKE = "ca:certificate:revoke"
     CA_CRL_PUBLISH = "ca:crl:publish"
+    CA_RESUME_PROPOSE = "ca:clock:propose"
+    CA_RESUME = "ca:clock:overrule"
     CA_STATUS_PROVE = "ca:status:prove"
     CA_VALIDATE = "ca:validation:ask"
     CA_ANCHOR_PROPOSE = "ca:anchor:propose"

@@ -24,9 +24,6 @@ from kernel.identity.model import Principal
 from kernel.store.listing import Ask
 from tests.unit.ca.conftest import World, on_both
 from tests.unit.ca.relying import ask, crl_of
-from tests.unit.ca.test_cli import at
-
-__all__ = ["at"]
 
 
 def refuse(world: World, patched: pytest.MonkeyPatch) -> None:

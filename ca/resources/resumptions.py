@@ -1,0 +1,179 @@
+"""A CA that signs again after a clock that was ahead: proposed by one officer, performed by another."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
+from ca.resources.labels import authority_names
+from ca.resumption.store import Resumption
+from kernel.edges.resources import (
+    Cell,
+    Column,
+    Done,
+    Filter,
+    Input,
+    Label,
+    Labels,
+    Link,
+    On,
+    Record,
+    Resource,
+    Tone,
+    Verb,
+)
+from kernel.edges.shared import Reason, reason_field
+from kernel.i18n import N_, translate
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.store.listing import Ask, Page
+
+_P = Permission
+STATES: Labels = {
+    "proposed": Label(N_("waits for the second officer"), Tone.BUSY),
+    "performed": Label(N_("performed by two officers"), Tone.GOOD),
+    "rejected": Label(N_("turned down"), Tone.QUIET),
+}
+
+
+class ResumptionRecord(Record):
+    id: str
+    authority: str
+    authority_name: str
+    moment: datetime
+    ahead_until: datetime
+    certificates: int
+    note: str
+    state: str
+    approval: str
+    proposed_by: str
+    proposer: str
+    proposed_at: datetime
+    decided_at: datetime | None
+
+
+class Propose(Input):
+    authority: str = Field(min_length=1, max_length=60, title=N_("CA"))
+    moment: AwareDatetime | None = Field(
+        None,
+        title=N_("Signs again from"),
+        description=N_("The true time; empty: now. Set the clock right before."),
+        json_schema_extra={"widget": "datetime"},
+    )
+    reason: str = reason_field()
+
+
+def resumption_record(found: Resumption) -> ResumptionRecord:
+    values = {name: value for name, value in vars(found).items() if name != "numbers"}
+    shown = {"state": str(found.state), "proposer": found.proposer or found.proposed_by}
+    return ResumptionRecord(**values | shown | {"authority_name": found.authority_name or found.authority})
+
+
+def _page(app: Any, principal: Principal, ask: Ask) -> Page[ResumptionRecord]:
+    return app.ca.resumptions.page(principal, ask).map(resumption_record)  # type: ignore[no-any-return]
+
+
+def _item(app: Any, principal: Principal, resumption_id: str) -> ResumptionRecord:
+    return resumption_record(app.ca.resumptions.show(principal, resumption_id))
+
+
+def _propose(app: Any, principal: Principal, _id: str, given: Propose) -> Done:
+    made = app.ca.resumptions.propose(principal, given.authority, given.reason, given.moment)
+    return Done(
+        N_("It is proposed; another officer has to perform it."), record=resumption_record(made), id=made.id
+    )
+
+
+def _perform(app: Any, principal: Principal, resumption_id: str, _given: Any) -> Done:
+    made = app.ca.resumptions.perform(principal, resumption_id)
+    return Done(N_("The CA signs again."), record=resumption_record(made), id=resumption_id)
+
+
+def _reject(app: Any, principal: Principal, resumption_id: str, given: Reason) -> Done:
+    made = app.ca.resumptions.reject(principal, resumption_id, given.reason)
+    return Done(
+        N_("It is turned down; the CA waits until the time has caught up."),
+        record=resumption_record(made),
+        id=resumption_id,
+    )
+
+
+def _preview(app: Any, principal: Principal, resumption_id: str) -> list[str]:
+    found = app.ca.resumptions.show(principal, resumption_id)
+    told = {"at": f"{found.ahead_until:%Y-%m-%d %H:%M:%SZ}", "now": f"{app.clock.now():%Y-%m-%d %H:%M:%SZ}"}
+    return [
+        translate(N_("The clock now says %(now)s. The CA has signed up to %(at)s already."), **told),
+        translate(
+            N_("%(count)s of its certificates begin in that time and are good only then."),
+            count=found.certificates,
+        ),
+    ]
+
+
+RESUMPTIONS = Resource(
+    name="ca.resumptions",
+    title=N_("After a clock that was ahead"),
+    one=N_("Signing again after a clock that was ahead"),
+    permission=_P.CA_READ,
+    record=ResumptionRecord,
+    page=_page,
+    item=_item,
+    headline="authority_name",
+    columns=(
+        Column("authority_name", N_("CA"), link=Link("ca.authorities", "authority")),
+        Column("state", N_("State"), Cell.STATE, STATES),
+        Column("moment", N_("Signs again from"), Cell.TIME),
+        Column("ahead_until", N_("Had signed up to"), Cell.TIME),
+        Column("certificates", N_("Certificates of that time"), Cell.NUMBER),
+        Column("note", N_("Reason"), Cell.LONG),
+        Column("proposer", N_("Proposed by")),
+        Column("proposed_at", N_("Proposed at"), Cell.TIME, sort="proposed"),
+        Column("decided_at", N_("Decided at"), Cell.TIME, shown=False),
+        Column("approval", N_("Approval"), Cell.CODE, shown=False, link=Link("identity.approvals")),
+        Column("id", N_("Proposal number"), Cell.CODE, shown=False),
+    ),
+    filters=(
+        Filter("state", N_("State"), labels=STATES),
+        Filter("authority", N_("CA"), choices=authority_names),
+    ),
+    verbs=(
+        Verb(
+            "propose",
+            N_("Propose to sign again"),
+            _P.CA_CEREMONY_PROPOSE,
+            _propose,
+            Propose,
+            On.NEW,
+            danger=True,
+            second=_P.CA_CEREMONY_APPROVE,
+            choices={"authority": authority_names},
+            explain=N_(
+                "The machine's clock was ahead, and the CA waits for the time that it has signed for. Two officers can say that"
+                " this time was false."
+            ),
+        ),
+        Verb(
+            "perform",
+            N_("Perform as the second officer"),
+            _P.CA_CEREMONY_APPROVE,
+            _perform,
+            when=lambda record: record.state == "proposed",
+            not_by="proposed_by",
+            danger=True,
+            preview=_preview,
+            explain=N_("Make sure that the clock is right now. New lists are signed at once."),
+        ),
+        Verb(
+            "reject",
+            N_("Turn down"),
+            _P.CA_CEREMONY_APPROVE,
+            _reject,
+            Reason,
+            when=lambda record: record.state == "proposed",
+            key="x",
+        ),
+    ),
+    sort="-proposed",
+    facet="state",
+    empty=N_("No CA has signed with a clock that was ahead, or nobody has overruled it."),
+)

@@ -1,0 +1,246 @@
+"""After a clock that was ahead: two officers agree from which moment a CA signs again.
+
+A CA signs nothing with a clock behind what it has signed: a clock that was set back could not be told from a database that was.
+Here two people say that the time before was false. Numbers of lists go on upwards, so the newest list stays the newest.
+What the false time has ended falsely is put back: certificates marked as past their end, and revocations that the lists have
+left out since their certificates seemed over.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from ca import store as core
+from ca.encoding import crl as encoding
+from ca.model import Certificate, Reason, State
+from ca.resumption import store
+from ca.resumption.store import RESUMPTIONS, Resumption, ResumptionState
+from ca.status import store as status
+from ca.status.files import ListFiles
+from ca.status.publication import Publication
+from ca.timestamps.store import last_signature
+from kernel.audit.model import AuditAction
+from kernel.canonical import canonical_json, iso_utc, sha256_hex
+from kernel.clock import Clock
+from kernel.errors import Conflict, IntegrityFailed, Invalid
+from kernel.events import Event, EventKind
+from kernel.i18n import N_
+from kernel.identity.access import Access
+from kernel.identity.approvals import Approvals
+from kernel.identity.model import Principal
+from kernel.identity.permissions import Permission
+from kernel.ids import new_id
+from kernel.jobs.model import JobRequest
+from kernel.store import Database, UnitOfWork
+from kernel.store.listing import Ask, Page
+
+LONGEST_AGO = timedelta(days=1)  # a moment longer ago is a slip of the pen
+
+
+class Resumptions:
+    """Proposes and performs that a CA signs again."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        access: Access,
+        approvals: Approvals,
+        publication: Publication,
+        files: ListFiles,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._access = access
+        self._approvals = approvals
+        self._publication = publication
+        self._files = files
+
+    def page(self, principal: Principal, ask: Ask) -> Page[Resumption]:
+        """What was proposed, newest first. Filters: state, authority."""
+        self._access.require(principal, Permission.CA_READ)
+        with self._database.read() as connection:
+            return RESUMPTIONS.page(connection, ask)
+
+    def show(self, principal: Principal, resumption_id: str) -> Resumption:
+        self._access.require(principal, Permission.CA_READ)
+        with self._database.read() as connection:
+            return store.read(connection, resumption_id)
+
+    def propose(
+        self, principal: Principal, authority_id: str, note: str, moment: datetime | None = None
+    ) -> Resumption:
+        """Ask a second officer to let the CA sign again from ``moment`` (now, unless given).
+
+        Conflict when it has signed nothing after that moment, or while another proposal for it waits.
+        """
+        self._access.require_root(principal, Permission.CA_CEREMONY_PROPOSE)
+        now = self._clock.now().replace(microsecond=0)
+        since = now if moment is None else moment
+        if since < now - LONGEST_AGO:
+            raise Invalid(N_("That moment is more than a day ago."), mend=N_("Name the true time now."))
+        with self._database.begin() as uow:
+            core.read_authority(uow.connection, authority_id)
+            if store.waiting(uow.connection, authority_id):
+                raise Conflict(
+                    N_("A resumption of this CA is proposed already."),
+                    mend=N_("Another officer performs it or turns it down."),
+                    place=authority_id,
+                )
+            proposed = Resumption(
+                id=new_id("rsm"),
+                authority=authority_id,
+                moment=since,
+                **self._found(uow.connection, authority_id, since),  # type: ignore[arg-type]
+                note=note,
+                state=ResumptionState.PROPOSED,
+                approval="",
+                proposed_by=principal.id,
+                proposed_at=now,
+            )
+            return self._store(uow, principal, proposed)
+
+    def perform(self, principal: Principal, resumption_id: str) -> Resumption:
+        """Approve as the second officer; new full lists are signed at once. NotPermitted for who proposed it.
+
+        Conflict when the CA has signed on since with the false time. Unavailable without signer: it is agreed on then, and the
+        worker makes the lists.
+        """
+        self._access.require_root(principal, Permission.CA_CEREMONY_APPROVE)
+        now = self._clock.now().replace(microsecond=0)
+        with self._database.begin() as uow:
+            one = self._waiting(uow, resumption_id)
+            approval = self._approvals.decide(uow, one.approval, principal, approve=True)
+            if approval.digest != _digest(one):
+                raise IntegrityFailed(
+                    N_("The resumption is not the one that was proposed."), place=resumption_id
+                )
+            if self._found(uow.connection, one.authority, one.moment) != _told(one):
+                raise Conflict(
+                    N_("The CA has signed more since this was proposed."),
+                    mend=N_("Turn it down; set the clock right first, then propose it anew."),
+                    place=one.authority,
+                )
+            store.decide(uow.connection, one.id, ResumptionState.PERFORMED, now)
+            self._resume(uow, principal, one, now)
+            authority = core.read_authority(uow.connection, one.authority)
+        if authority.signs_here and one.moment <= now:
+            self._publication.publish(one.authority, principal)
+        return self.show(principal, resumption_id)
+
+    def reject(self, principal: Principal, resumption_id: str, reason: str) -> Resumption:
+        """Turn it down; the CA waits until the time has caught up."""
+        self._access.require_root(principal, Permission.CA_CEREMONY_APPROVE)
+        with self._database.begin() as uow:
+            one = self._waiting(uow, resumption_id)
+            self._approvals.decide(uow, one.approval, principal, approve=False, reason=reason)
+            store.decide(uow.connection, one.id, ResumptionState.REJECTED, self._clock.now())
+            return store.read(uow.connection, one.id)
+
+    # --- what is ahead
+    def _found(self, connection: Connection, authority_id: str, moment: datetime) -> dict[str, object]:
+        """The newest time that was signed for, the newest number of each shard, and the certificates that it concerns."""
+        count, intended = store.intended_ahead(connection, authority_id, moment)
+        lists = [one for one in status.newest_lists(connection) if one.authority == authority_id]
+        published = [(one.shard, self._files.newest(one.scope, one.kind)) for one in lists]
+        known = [(one.shard, one.number, one.this_update) for one in lists]
+        known += [(shard, file.number, file.this_update) for shard, file in published if file is not None]
+        numbers: dict[str, int] = {}
+        for shard, number, _ in known:
+            numbers[str(shard)] = max(number, numbers.get(str(shard), 0))
+        others = (intended, last_signature(connection))
+        until = max([moment, *(at for _, _, at in known), *(at for at in others if at is not None)])
+        if until <= moment:
+            raise Conflict(N_("The CA has signed nothing after that moment."), place=authority_id)
+        return {"ahead_until": until, "numbers": numbers, "certificates": count}
+
+    # --- setting it right
+    def _resume(self, uow: UnitOfWork, principal: Principal, one: Resumption, now: datetime) -> None:
+        listed = self._list_again(uow, one, now)
+        again = self._use_again(uow, one)
+        status.forget_ahead(uow.connection, one.authority, now)
+        target = f"authority:{one.authority}"
+        details = {
+            name: value for name, value in asdict(one).items() if name in ("id", "certificates", "numbers")
+        }
+        details |= {"moment": iso_utc(one.moment), "ahead_until": iso_utc(one.ahead_until)}
+        details |= {"listed_again": listed, "in_use_again": again}
+        uow.audit(principal, AuditAction.CA_RESUME, target, reason=one.note, details=details)
+        uow.emit(Event(EventKind.CLOCK_OVERRULED, target, details, severity="high"))
+        # new lists, and new certificates for services whose certificate begins in the false time
+        for kind in ("ca.crl-refresh", "ca.renew-services"):
+            uow.enqueue(JobRequest(kind, key=kind, run_at=max(now, one.moment)))
+
+    @staticmethod
+    def _list_again(uow: UnitOfWork, one: Resumption, now: datetime) -> int:
+        """Revocations of certificates that end in the false time: lists may have left them out, and forgotten them."""
+        serials = store.ended_falsely(uow.connection, one, State.REVOKED, State.HELD)
+        for serial in serials:
+            _put_on_lists(uow, core.read_certificate(uow.connection, serial), now)
+        return len(serials)
+
+    @staticmethod
+    def _use_again(uow: UnitOfWork, one: Resumption) -> int:
+        """Certificates that were marked as past their end."""
+        serials = store.ended_falsely(uow.connection, one, State.EXPIRED)
+        for serial in serials:
+            found = core.read_certificate(uow.connection, serial)
+            held = found.reason is Reason.CERTIFICATE_HOLD
+            renewed = store.is_superseded(uow.connection, serial)
+            state = State.HELD if held else State.SUPERSEDED if renewed else State.ISSUED
+            core.set_status(uow.connection, serial, state, found.revoked_at, found.reason)
+            if held:
+                _put_on_lists(uow, found, one.moment)
+        return len(serials)
+
+    def _store(self, uow: UnitOfWork, principal: Principal, one: Resumption) -> Resumption:
+        target = f"authority:{one.authority}"
+        approval = self._approvals.open(
+            uow,
+            kind="ca:resumption",
+            subject=f"resumption:{one.id}",
+            title=one.authority,
+            digest=_digest(one),
+            requested_by=principal,
+            permission=Permission.CA_CEREMONY_APPROVE,
+        )
+        proposed = replace(one, approval=approval.id)
+        store.add(uow.connection, proposed)
+        details = {"moment": iso_utc(one.moment), "ahead_until": iso_utc(one.ahead_until)}
+        details["certificates"] = str(one.certificates)
+        uow.audit(principal, AuditAction.CA_RESUME_PROPOSE, target, reason=one.note, details=details)
+        return store.read(uow.connection, proposed.id)
+
+    @staticmethod
+    def _waiting(uow: UnitOfWork, resumption_id: str) -> Resumption:
+        found = store.read(uow.connection, resumption_id, lock=True)
+        if found.state is not ResumptionState.PROPOSED:
+            raise Conflict(N_("This is decided already (%(state)s)."), place=found.id, state=found.state)
+        return found
+
+
+def _put_on_lists(uow: UnitOfWork, found: Certificate, now: datetime) -> None:
+    """Its entry, as a change of now; the invalidity date of one that the lists have forgotten is lost."""
+    entry = status.entry_of(uow.connection, found)
+    if entry is None and found.revoked_at is not None and found.reason is not None:
+        entry = encoding.entry(int(found.serial, 16), found.revoked_at, found.reason)
+    shard = status.shard_of(uow.connection, found.serial)
+    status.add_change(uow.connection, found, shard, entry, False, now)
+
+
+def _told(one: Resumption) -> dict[str, object]:
+    return {"ahead_until": one.ahead_until, "numbers": dict(one.numbers), "certificates": one.certificates}
+
+
+def _digest(one: Resumption) -> str:
+    bound: Mapping[str, object] = {
+        "authority": one.authority,
+        "moment": iso_utc(one.moment),
+        "ahead_until": iso_utc(one.ahead_until),
+        "numbers": dict(one.numbers),
+        "certificates": one.certificates,
+        "note": one.note,
+    }
+    return sha256_hex(canonical_json(bound))

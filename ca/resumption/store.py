@@ -1,0 +1,150 @@
+"""Resumptions: what they are, the statements on their table, their list; and what was signed with a false time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, select, update
+
+from ca.model import State
+from ca.resumption.tables import resumptions
+from ca.store import name_of
+from ca.tables import authorities, certificates, requests
+from kernel.errors import NotFound
+from kernel.i18n import N_
+from kernel.identity.store import users
+from kernel.store.listing import Listing, equals
+
+
+class ResumptionState(StrEnum):
+    """One officer proposes, another performs or turns it down."""
+
+    PROPOSED = "proposed"
+    PERFORMED = "performed"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """From ``moment`` on a CA signs again, although it has signed up to ``ahead_until`` already, with a clock that was ahead.
+
+    ``numbers`` are the newest numbers of its lists by shard: those up to them bear false times. ``certificates`` were intended
+    in the false time.
+    """
+
+    id: str
+    authority: str
+    moment: datetime
+    ahead_until: datetime
+    numbers: Mapping[str, int]
+    certificates: int
+    note: str
+    state: ResumptionState
+    approval: str
+    proposed_by: str
+    proposed_at: datetime
+    decided_at: datetime | None = None
+    authority_name: str = ""
+    proposer: str = ""
+
+    def false(self, at: datetime) -> bool:
+        """Whether this is a time of the clock that was ahead."""
+        return self.moment < at <= self.ahead_until
+
+    def false_list(self, shard: int, number: int) -> bool:
+        """Whether the list with that number may bear a false time."""
+        return number <= self.numbers.get(str(shard), 0)
+
+
+_OWN = (
+    "id",
+    "authority",
+    "moment",
+    "ahead_until",
+    "numbers",
+    "certificates",
+    "note",
+    "approval",
+    "proposed_by",
+    "proposed_at",
+    "decided_at",
+)
+_QUERY: Select[Any] = select(
+    *(resumptions.c[name] for name in (*_OWN, "state")),
+    name_of(authorities, resumptions.c.authority).label("authority_name"),
+    name_of(users, resumptions.c.proposed_by).label("proposer"),
+)
+
+
+def _resumption(row: Row[Any]) -> Resumption:
+    values = {name: getattr(row, name) for name in _OWN} | {"state": ResumptionState(row.state)}
+    return Resumption(**values, authority_name=row.authority_name or "", proposer=row.proposer or "")
+
+
+RESUMPTIONS: Listing[Resumption] = Listing(
+    query=_QUERY,
+    key=resumptions.c.id,
+    orders={"proposed": resumptions.c.id},
+    default="-proposed",
+    row=_resumption,
+    text=(resumptions.c.note, resumptions.c.authority),
+    filters={"state": equals(resumptions.c.state), "authority": equals(resumptions.c.authority)},
+    facets={"state": resumptions.c.state},
+)
+
+
+def add(connection: Connection, one: Resumption) -> None:
+    values = {name: getattr(one, name) for name in _OWN} | {"state": str(one.state)}
+    connection.execute(resumptions.insert().values(values | {"numbers": dict(one.numbers)}))
+
+
+def read(connection: Connection, resumption_id: str, *, lock: bool = False) -> Resumption:
+    query = _QUERY.where(resumptions.c.id == resumption_id)
+    row = connection.execute(query.with_for_update(of=resumptions) if lock else query).one_or_none()
+    if row is None:
+        raise NotFound(N_("There is no resumption %(id)s."), id=resumption_id[:60])
+    return _resumption(row)
+
+
+def decide(connection: Connection, resumption_id: str, state: ResumptionState, now: datetime) -> None:
+    mine = update(resumptions).where(resumptions.c.id == resumption_id)
+    connection.execute(mine.values(state=str(state), decided_at=now))
+
+
+def waiting(connection: Connection, authority: str) -> bool:
+    mine = (resumptions.c.authority == authority) & (resumptions.c.state == str(ResumptionState.PROPOSED))
+    return connection.execute(select(resumptions.c.id).where(mine).limit(1)).first() is not None
+
+
+def in_force(connection: Connection, authority: str, now: datetime) -> Resumption | None:
+    """What was agreed on last for the CA, if its moment has come and its false time is not over yet."""
+    mine = (resumptions.c.authority == authority) & (resumptions.c.state == str(ResumptionState.PERFORMED))
+    still = (resumptions.c.moment <= now) & (resumptions.c.ahead_until >= now)
+    query = _QUERY.where(mine, still).order_by(resumptions.c.id.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _resumption(row)
+
+
+def intended_ahead(connection: Connection, authority: str, moment: datetime) -> tuple[int, datetime | None]:
+    """Certificates of the CA that were intended after that moment; and the newest intent of all CAs: they share a clock."""
+    mine = (certificates.c.authority == authority) & (certificates.c.intent_at > moment)
+    count = connection.execute(select(func.count()).select_from(certificates).where(mine)).scalar_one()
+    newest: datetime | None = connection.execute(select(func.max(certificates.c.intent_at))).scalar_one()
+    return count, newest
+
+
+def ended_falsely(connection: Connection, one: Resumption, *states: State) -> list[str]:
+    """Serials of the CA's certificates in those states that end in the false time."""
+    ends = (certificates.c.not_after > one.moment) & (certificates.c.not_after <= one.ahead_until)
+    mine = (certificates.c.authority == one.authority) & certificates.c.state.in_(
+        [str(state) for state in states]
+    )
+    return list(connection.execute(select(certificates.c.serial).where(mine, ends)).scalars())
+
+
+def is_superseded(connection: Connection, serial: str) -> bool:
+    """Whether a newer certificate was issued in its place."""
+    newer = (requests.c.replaces == serial) & (requests.c.state == str(State.ISSUED))
+    return connection.execute(select(requests.c.id).where(newer).limit(1)).first() is not None
