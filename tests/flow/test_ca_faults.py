@@ -24,6 +24,7 @@ from pydantic import SecretStr
 from sqlalchemy import select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from ca.intents import IntentState
 from ca.model import Certificate, Request, State
 from ca.tables import certificates
 from ca.warrants import warrants
@@ -393,8 +394,10 @@ def test_what_was_changed_in_the_database_is_not_signed(house: House) -> None:
             uow.execute(certificates.update().where(mine).values(tbs=tbs))
 
     put(changed)
-    with pytest.raises(WeichengError, match="not those of the request"):
-        house.app.ca.issuance.recover()
+    assert house.app.ca.issuance.recover() == 0
+    told = house.app.ca.intents.get(OFFICER, row.serial)
+    assert told.state is IntentState.REFUSED
+    assert "not those of the request" in str(told.refusal)
     put(bytes(row.tbs))
     with database.begin() as uow:
         mine = warrants.c.serial == row.serial
@@ -403,7 +406,8 @@ def test_what_was_changed_in_the_database_is_not_signed(house: House) -> None:
             warrants.update().where(mine).values(warrant=json.dumps({**warrant, "profile": "device"}))
         )
     with pytest.raises(WeichengError, match="may not ask"):
-        house.app.ca.issuance.recover()
+        house.app.ca.intents.again(OFFICER, row.serial)
     with database.begin() as uow:
         uow.execute(warrants.update().where(mine).values(warrant=json.dumps(warrant)))
+    house.app.ca.intents.again(OFFICER, row.serial)
     house.settled()
