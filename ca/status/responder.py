@@ -92,7 +92,8 @@ class Responder:
             if not names <= speakers.by_name.keys():  # founded since, or none of ours
                 self._speakers = speakers = look(connection, speakers, anew=True)
             serials = {f"{one.serial:032x}" for request in parsed.values() for one in request.certificates}
-            rows = store.statuses(connection, serials)
+            prepared = any(request.nonce is None for request in parsed.values())
+            rows = store.statuses(connection, serials, prepared=prepared)
         now, waiting = self._clock.now().replace(microsecond=0), []
         for place, request in parsed.items():
             speaker = self._speaker(speakers, request, now)
@@ -128,14 +129,10 @@ class Responder:
     ) -> Told | None:
         """The prepared answer, if there is one that says what the register says now."""
         (asked, *more) = request.certificates
+        if more or request.nonce is not None or asked.issuer[0] != PREPARED:
+            return None
         row = rows.get(f"{asked.serial:032x}")
-        if (
-            more
-            or request.nonce is not None
-            or asked.issuer[0] != PREPARED
-            or row is None
-            or row.signature is None
-        ):
+        if row is None or row.signature is None:
             return None
         canonical = ocsp.cert_id(PREPARED, speaker.issuer[PREPARED], asked.serial)
         produced = datetime.fromtimestamp(row.produced_at, UTC)

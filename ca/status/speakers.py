@@ -44,14 +44,15 @@ class Speakers:
 
 def look(connection: Connection, last: Speakers, *, anew: bool = False) -> Speakers:
     """As it is now; what has not changed since ``last`` is not made again."""
-    rows = core.read_services_of(connection, KeyRole.OCSP)
-    held, versions = tuple((row.authority, row.key) for row in rows), store.all_versions(connection)
+    found = store.responders(connection)
+    held = tuple((row.authority, row.key) for row in found)
+    versions = {row.authority: row.version or 0 for row in found}
     if held == last.held and not anew:
         return Speakers(last.by_name, last.speakers, versions, held)
     issuing = {one.id: one for one in issuing_authorities(core.read_authorities(connection))}
     speakers = {
         row.authority: _speaker(issuing[row.authority], row.key, row.algorithm, bytes(row.certificate))
-        for row in rows
+        for row in core.read_services_of(connection, KeyRole.OCSP)
         if row.authority in issuing
     }
     names = {(digest, *pair): one.id for one in issuing.values() for digest, pair in _hashes(one).items()}

@@ -76,7 +76,7 @@ def version_of(connection: Connection, authority: str) -> int:
 
 def responders(connection: Connection) -> Sequence[Row[Any]]:
     """``authority``, ``key`` of its OCSP responder, and the ``version`` of its statuses (None: never changed)."""
-    joined = select(services.c.authority, services.c.key, versions.c.version).outerjoin_from(
+    joined: Select[Any] = select(services.c.authority, services.c.key, versions.c.version).outerjoin_from(
         services, versions, versions.c.authority == services.c.authority
     )
     mine = joined.where(services.c.role == str(KeyRole.OCSP))

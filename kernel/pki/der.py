@@ -107,6 +107,8 @@ def extension(dotted: str, value: bytes, *, critical: bool = False) -> bytes:
 class Reader:
     """Walks the elements inside ``data[start:end]``; every fault is MalformedDer with the structure's name."""
 
+    __slots__ = ("_at", "_data", "_end", "_place")
+
     def __init__(self, data: bytes, place: str, start: int = 0, end: int | None = None) -> None:
         self._data = data
         self._place = place
