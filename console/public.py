@@ -10,7 +10,7 @@ import contextlib
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.utils import formatdate
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import NamedTuple, cast
 import httptools
 import structlog
 
+from console.public_bounds import Bounds
 from kernel.edges.public import Answer, Asked, Site, text
 
 MAX_HEAD = 16_384  # octets of request line and headers; an OCSP request may be in the path
@@ -38,16 +39,6 @@ _REFUSED = text(400, "This is no request that is understood here.")
 _TOO_LARGE = text(413, "The request is too large.")
 _BUSY = replace(text(503, "Too many requests at once; try again."), headers={"Retry-After": "1"})
 _FAILED = text(500, "The service failed; its log says why.")
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What one process takes on; of one address at most half of the connections and of the requests that wait."""
-
-    connections: int = 1_024
-    waiting: int = 512  # requests that wait for a thread
-    body: int = 65_536  # octets of one request
-    bodies: int = 1 << 25  # octets of all requests together
 
 
 class _Waiting(NamedTuple):
@@ -258,6 +249,12 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        """Who asks whether to send the body is told so (RFC 9110 section 10.1.1), or waits a second for nothing."""
+        asks = self._headers.get("expect", "").lower() == "100-continue"
+        if asks and self._transport is not None and not self._busy and not self.last:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
         self._body.append(body)

@@ -20,7 +20,7 @@ BODIES = 64 * 2**20
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM; Unavailable at once when TLS can't be set up."""
-    from console.public import Bounds
+    from console.public_bounds import Bounds
     from console.public_worker import PublicWorker, Service
 
     enrol = settings.enrol

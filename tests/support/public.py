@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from console.public import Bounds, Front
+from console.public import Front
+from console.public_bounds import Bounds
 from console.public_worker import Service
 from kernel.edges.public import Site
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from console import public
-from console.public import Bounds
+from console.public_bounds import Bounds
 from kernel.edges.public import Answer, Asked, text
 from tests.support.public import fetch, served
 
@@ -225,3 +225,13 @@ def test_the_octets_of_all_bodies_together_are_bounded(file: Path) -> None:
         time.sleep(0.2)
         assert fetch(f"{url}/a", b"z" * 4000).body == b"POST /a  4000\n"  # what went away is counted no more
         assert fetch(f"{url}/many", b"z" * 4000).status == 200
+
+
+def test_who_asks_whether_to_send_a_body_is_told_to(file: Path) -> None:
+    """As curl does before a large one; without an answer it waits a second."""
+    with served(Echo(file)) as url, connect(url) as connection:
+        head = b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nExpect: 100-continue\r\n"
+        connection.sendall(head + b"Connection: close\r\n\r\n")
+        assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"body")
+        assert b"POST /a  4" in read_all(connection)

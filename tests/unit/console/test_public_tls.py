@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from console import public_tls
-from console.public import Bounds
+from console.public_bounds import Bounds
 from console.tls import ContextCache, TlsFiles
 from kernel.edges.public import Answer, Asked, text
 from tests.support.certificates import TestCa
