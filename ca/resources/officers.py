@@ -5,7 +5,7 @@ from typing import Any
 
 from ca.model import Reason as RevocationReason
 from ca.model import Revocation, State
-from ca.resources.certificates import preview as revocation_preview
+from ca.resources.impact import touched
 from ca.resources.labels import (
     REASON_LABELS,
     REVOCATION_STATES,
@@ -98,7 +98,7 @@ def _preview(app: Any, principal: Principal, revocation_id: str) -> list[str]:
     found = app.ca.revocations.show(principal, revocation_id)
     if found.reason is RevocationReason.REMOVE_FROM_CRL:
         return [translate(N_("%(subject)s is good again, and issues again."), subject=found.subject)]
-    return revocation_preview(app, principal, found.serial)
+    return touched(app, principal, found.serial)
 
 
 REVOCATIONS = Resource(
