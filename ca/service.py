@@ -6,6 +6,7 @@ from ca import store
 from ca.bulk.service import BulkRevocations
 from ca.directory import Directory
 from ca.hierarchy.ceremony import Ceremonies
+from ca.hierarchy.resumption import Resumptions
 from ca.hierarchy.service import Hierarchy
 from ca.impact import Impacts
 from ca.intents import Intents
@@ -21,7 +22,6 @@ from ca.registration.holders import Holders
 from ca.registration.phrases import Phrases
 from ca.registration.renewals import Renewals
 from ca.registration.service import Registration
-from ca.resumption.service import Resumptions
 from ca.signer.custody import Custody
 from ca.signer.model import KeyRole
 from ca.status.lifecycle import Lifecycle

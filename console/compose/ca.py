@@ -8,6 +8,7 @@ from typing import Any
 
 from ca.bulk.service import BulkRevocations
 from ca.directory import Directory
+from ca.hierarchy.resumption import Resumptions
 from ca.hierarchy.sealing import Seals
 from ca.hierarchy.service import Hierarchy, build_hierarchy
 from ca.impact import Impacts
@@ -24,7 +25,6 @@ from ca.registration.holders import Holders
 from ca.registration.phrases import Phrases
 from ca.registration.renewals import Renewals
 from ca.registration.service import Registration
-from ca.resumption.service import Resumptions
 from ca.scopes import ListRules
 from ca.service import CaService, Insight, Issuing, Registering, Relying, Status
 from ca.signer.client import SocketSigner

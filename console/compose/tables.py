@@ -6,7 +6,13 @@ from pkgutil import walk_packages
 PACKAGES = ("kernel", "ca", "netops", "monitor", "siem", "backup", "policies")
 # tables live in modules of this name, and in these few whose tables are inseparable from their code
 _NAMES = ("store",)
-_OTHERS = ("kernel.audit.chain", "kernel.events", "console.exchange.idempotency", "ca.refusals", "ca.warrants")
+_OTHERS = (
+    "kernel.audit.chain",
+    "kernel.events",
+    "console.exchange.idempotency",
+    "ca.refusals",
+    "ca.warrants",
+)
 
 
 def import_all_tables() -> None:
