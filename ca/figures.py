@@ -35,6 +35,18 @@ def ending(
     return list(connection.execute(select(*numbers)).one()) if numbers else []
 
 
+def issued(
+    connection: Connection, spans: Sequence[tuple[datetime, datetime]], seen: Sequence[ColumnElement[bool]]
+) -> list[int]:
+    """Number of certificates issued within each span, its end left out, whatever became of them."""
+    made, at = certificates.c.state != str(State.APPROVED), certificates.c.intent_at
+    numbers = [
+        select(func.count()).where(at >= start, at < stop, made, *seen).scalar_subquery()
+        for start, stop in spans
+    ]
+    return list(connection.execute(select(*numbers)).one()) if numbers else []
+
+
 def signed_until(connection: Connection, authority: str) -> datetime | None:
     """When the CA last intended a certificate or made a full list: two seeks in indexes, for each certificate issued."""
     mine = (lists.c.authority == authority) & (lists.c.shard == 0) & (lists.c.kind == "full")

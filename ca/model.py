@@ -258,8 +258,8 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Month:
-    """How many certificates in use end in a month; ``start`` and ``end`` bound it."""
+class Span:
+    """How many certificates end, or were issued, from ``start`` until ``end``."""
 
     start: datetime
     end: datetime

@@ -15,8 +15,8 @@ from ca.model import (
     AuthorityStatus,
     ChainLink,
     Freshness,
-    Month,
     ServiceStatus,
+    Span,
     State,
 )
 from ca.profiles import Profile, Profiles
@@ -216,13 +216,23 @@ class Overview:
         with self._database.read() as connection:
             return store.counts(connection, *self._access.seen(principal, certificates.c.unit))
 
-    def ending(self, principal: Principal, bounds: Sequence[datetime]) -> list[Month]:
+    def ending(self, principal: Principal, bounds: Sequence[datetime]) -> list[Span]:
         """Certificates in use of the principal's units that end between each bound and the next."""
         self._access.require(principal, Permission.CA_READ)
+        return self._counted(principal, bounds, figures.ending)
+
+    def issued(self, principal: Principal, bounds: Sequence[datetime]) -> list[Span]:
+        """Certificates of the principal's units that were issued between each bound and the next."""
+        self._access.require(principal, Permission.CA_READ)
+        return self._counted(principal, bounds, figures.issued)
+
+    def _counted(
+        self, principal: Principal, bounds: Sequence[datetime], count: Callable[..., list[int]]
+    ) -> list[Span]:
         spans = list(pairwise(bounds))
         with self._database.read() as connection:
-            numbers = figures.ending(connection, spans, self._access.seen(principal, certificates.c.unit))
-        return [Month(start, end, number) for (start, end), number in zip(spans, numbers, strict=True)]
+            numbers = count(connection, spans, self._access.seen(principal, certificates.c.unit))
+        return [Span(start, end, number) for (start, end), number in zip(spans, numbers, strict=True)]
 
 
 def _of(found: Sequence[T], authority_id: str, name: Callable[[T], str]) -> T:

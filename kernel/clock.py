@@ -48,6 +48,21 @@ class FixedClock:
         return self._passed
 
 
+def local(moment: datetime, zone: tzinfo) -> datetime:
+    """The moment in that zone. What falls out of the calendar there stays in UTC: certificates that never end say 9999-12-31
+    (RFC 5280, 4.1.2.5)."""
+    try:
+        return moment.astimezone(zone)
+    except OverflowError:
+        return moment.astimezone(UTC)
+
+
+def written(moment: datetime, zone: tzinfo) -> str:
+    """The whole time with its distance from UTC: ``2026-11-23 09:00:00 UTC+08:00``."""
+    there = local(moment, zone)
+    return f"{there:%Y-%m-%d %H:%M:%S} UTC{there.isoformat()[-6:]}"
+
+
 def end_of_day(day: date, zone: tzinfo = UTC) -> datetime:
     """The moment at which a day is over in a time zone: what "until and with that day" means."""
     return datetime.combine(day + timedelta(days=1), time(), zone).astimezone(UTC)

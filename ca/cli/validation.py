@@ -38,23 +38,27 @@ def _asked(
 
 
 def _row(found: Any) -> dict[str, Any]:
+    from ca.resources.reports import readable
     from ca.validation.words import summary
 
     names = ("id", "kind", "name", "digest", "verdict", "reason")
-    row = {name: getattr(found, name) for name in names} | {"told": summary(found.report)}
+    row = {name: getattr(found, name) for name in names} | {"told": summary(readable(found.report))}
     times = {name: getattr(found, name) for name in ("purpose", "at", "asked_at", "evidence")}
     return row | times | {N_("asked_by"): found.asker or found.asked_by}
 
 
 def _tell(app: Any, found: Any) -> int:
     """The report; what is not valid ends with status 7, so that scripts can ask."""
+    from ca.resources.reports import readable
     from ca.validation.report import lines
 
     if app.out.form in ("json", "yaml"):
         app.out.record(_row(found) | {"report": found.report})
     else:
         app.out.record(_row(found))
-        app.out.rows(lines(found.report), (N_("certificate"), N_("check"), N_("outcome"), N_("detail")))
+        app.out.rows(
+            lines(readable(found.report)), (N_("certificate"), N_("check"), N_("outcome"), N_("detail"))
+        )
     return 0 if found.verdict == "valid" else EXIT_NOT_VALID
 
 

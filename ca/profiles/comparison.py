@@ -1,10 +1,10 @@
-"""What differs between two versions of a profile, value by value, as people read it in both languages. Pure."""
+"""What differs between two versions of a profile, value by value, as people read it. Pure."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ca.profiles.model import Change
-from kernel.i18n import LANGUAGES, N_, translate
+from kernel.i18n import N_, translate
 
 # what the fields of a profile's document are called; those below ``subject`` and ``names`` by their own keys
 FIELDS = {
@@ -40,9 +40,9 @@ def changes(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> list[
 
 
 def called(path: str) -> str:
-    """The field's name in all languages: ``有效天数 · Days of validity``; its path where it has none."""
+    """The field's name in the reader's language; its path where it has none."""
     name = FIELDS.get(path) or FIELDS.get(path.partition(".")[0])
-    return " · ".join(translate(name, language) for language in LANGUAGES) if name else path
+    return translate(name) if name else path
 
 
 def shown(value: Any) -> str:

@@ -32,14 +32,20 @@ class Attribute:
         """The value it gets, None for none; ProfileViolation otherwise."""
         if self.value is not None:
             if given not in (None, self.value):
-                raise violation(profile, key, N_("Profile %(profile)s sets this attribute itself."))
+                raise violation(
+                    profile, key, N_("Profile %(profile)s sets this attribute itself."), N_("Leave it out.")
+                )
             return self.value
         if given is None or not given.strip():
             if self.required:
-                raise violation(profile, key, N_("Profile %(profile)s needs this attribute."))
+                raise violation(
+                    profile, key, N_("Profile %(profile)s needs this attribute."), N_("Fill it in.")
+                )
             return None
         if _unseen(given):
-            raise violation(profile, key, N_("The value holds characters that can not be seen."))
+            raise violation(
+                profile, key, N_("The value holds characters that can not be seen."), N_("Type it anew.")
+            )
         if self.pattern is not None and not self.pattern.fullmatch(given):
             raise _unfitting(profile, key, self.pattern.pattern)
         return given
@@ -129,7 +135,7 @@ class NameRules:
 
 def violation(profile: str, place: str, message: str, mend: str = "", **params: str) -> ProfileViolation:
     """The error for ``place``, a field of the request."""
-    mend = mend or N_("See: weicheng ca profile list.")
+    mend = mend or N_("The profile's page tells its rules, as weicheng ca profile show does.")
     return ProfileViolation(message, mend=mend, place=place[:120], profile=profile, **params)
 
 

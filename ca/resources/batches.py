@@ -103,7 +103,9 @@ class FileBatch(Input):
         description=N_("An officer approves or turns down the whole batch, not each request."),
     )
     dry_run: bool = Field(
-        True, title=N_("Only try"), description=N_("Tells what is wrong with which row and stores nothing.")
+        True,
+        title=N_("Only try the table"),
+        description=N_("Tells what is wrong with which row and stores nothing."),
     )
 
 
@@ -173,6 +175,10 @@ def told(trial: Trial) -> Done:
         for fault in trial.faults
     ]
     message = N_("Nothing was filed, it was only tried: %(good)s rows are good, %(bad)s faults.")
+    if not rows:
+        message = N_(
+            'All %(good)s rows are good; nothing is filed yet. Give the table again without "Only try the table".'
+        )
     return Done(message, {"good": trial.good, "bad": len(rows)}, rows=rows)
 
 

@@ -7,7 +7,13 @@ from pydantic import Base64Bytes, Field
 
 from ca.hierarchy.model import Ceremony, CeremonyState, Step
 from ca.hierarchy.plan import PlannedAuthority
-from ca.resources.labels import CEREMONY_KINDS, CEREMONY_STATES, step_title
+from ca.resources.labels import (
+    CEREMONY_KINDS,
+    CEREMONY_STATES,
+    assignable,
+    key_algorithms,
+    step_title,
+)
 from ca.resources.plans import plan_lines
 from kernel.edges.resources import (
     Cell,
@@ -77,7 +83,7 @@ class ExtendHierarchy(Input):
     organisation: str = Field(min_length=1, max_length=64, title=N_("Organisation (O)"))
     algorithm: str = Field("p256", title=N_("Key algorithm"))
     years: int = Field(10, ge=1, le=30, title=N_("Years of validity"))
-    profiles: tuple[str, ...] = Field((), title=N_("Profiles that it issues"), description=N_("One a line."))
+    profiles: tuple[str, ...] = Field((), title=N_("Profiles that it issues"))
     witnesses: tuple[str, ...] = Field((), title=N_("Witnesses"), description=N_("One name a line."))
 
 
@@ -280,6 +286,7 @@ CEREMONIES = Resource(
             ExtendHierarchy,
             On.NEW,
             second=_P.CA_CEREMONY_APPROVE,
+            choices={"algorithm": key_algorithms, "profiles": assignable},
             initial=lambda app, _principal, _id: {"organisation": app.settings.organisation},
         ),
         Verb(
@@ -325,7 +332,16 @@ CEREMONIES = Resource(
             danger=True,
             key="x",
         ),
-        Verb("seal", N_("Sign and time-stamp minutes that wait"), _P.CA_PROVISION, _seal, on=On.LIST),
+        Verb(
+            "seal",
+            N_("Sign and time-stamp minutes that wait"),
+            _P.CA_PROVISION,
+            _seal,
+            on=On.LIST,
+            explain=N_(
+                "The worker does so by itself. Do it now when the seal was not there at the time of the ceremony."
+            ),
+        ),
     ),
     downloads=(
         Download("text", N_("Minutes (text)"), _P.CA_READ, _text, _over),

@@ -11,7 +11,9 @@ from ca.resources.labels import (
     AUTHORITY_KINDS,
     AUTHORITY_STATES,
     CERTIFICATE_STATES,
+    assignable,
     authority_names,
+    key_algorithms,
     profile_titles,
 )
 from kernel.edges.resources import (
@@ -78,7 +80,6 @@ class Rollover(Input):
 class Assignment(Input):
     profiles: tuple[str, ...] = Field(
         title=N_("Profiles that it issues"),
-        description=N_("One a line; * is whatever no other CA names."),
     )
 
 
@@ -218,7 +219,7 @@ AUTHORITIES = Resource(
         Column("generation", N_("Generation"), Cell.NUMBER, shown=False),
         Column("predecessor", N_("Predecessor"), shown=False, link=Link("ca.authorities")),
         Column("certificates", N_("Living certificates"), Cell.NUMBER),
-        Column("algorithm", N_("Key algorithm"), Cell.CODE),
+        Column("algorithm", N_("Key algorithm"), choices=key_algorithms),
         Column("parent_name", N_("Superior CA"), link=Link("ca.authorities", "parent")),
         Column("not_after", N_("Valid until"), Cell.TIME),
         Column("not_before", N_("Valid from"), Cell.TIME, shown=False),
@@ -250,6 +251,7 @@ AUTHORITIES = Resource(
             Rollover,
             when=_active,
             second=_P.CA_CEREMONY_APPROVE,
+            choices={"algorithm": key_algorithms},
             explain=N_("A next generation with a new key issues from then on; this one only tells status."),
         ),
         Verb(
@@ -260,6 +262,7 @@ AUTHORITIES = Resource(
             Assignment,
             when=lambda record: _active(record) and record.kind == AuthorityKind.ISSUING,
             second=_P.CA_CEREMONY_APPROVE,
+            choices={"profiles": assignable},
             initial=_profiles_now,
         ),
         Verb(

@@ -15,16 +15,17 @@ from ca.status.lifecycle import REASONS
 from ca.status.model import ProofState
 from kernel.edges.resources import Filter, Label, Labels, Tone
 from kernel.edges.shared import texts
-from kernel.i18n import N_, current_language
+from kernel.i18n import N_, current_language, translate
 from kernel.identity.model import Principal
+from kernel.pki.algorithms import ALGORITHMS
 from kernel.pki.names import name_of
 
 STATES: Labels = {
     State.REQUESTED: Label(N_("waiting for approval"), Tone.BUSY),
     State.APPROVED: Label(N_("approved, being signed"), Tone.BUSY),
     State.REJECTED: Label(N_("turned down"), Tone.QUIET),
-    State.ISSUED: Label(N_("in force"), Tone.GOOD),
     State.GIVEN_UP: Label(N_("never signed, given up"), Tone.QUIET),
+    State.ISSUED: Label(N_("in force"), Tone.GOOD),
     State.HELD: Label(N_("suspended"), Tone.WARN),
     State.REVOKED: Label(N_("revoked for good"), Tone.BAD),
     State.SUPERSEDED: Label(N_("replaced by a newer one"), Tone.QUIET),
@@ -143,9 +144,20 @@ def applicants_profiles(app: Any, _principal: Principal) -> Mapping[str, str]:
     return {one.id: title(one) for one in app.ca.profiles.all() if one.usage is Usage.SUBJECT}
 
 
+def assignable(app: Any, _principal: Principal) -> Mapping[str, str]:
+    """What a CA can be given to issue: profiles for applicants and services, and ``*``."""
+    named = {one.id: title(one) for one in app.ca.profiles.all() if one.usage is not Usage.AUTHORITY}
+    return {**named, "*": translate(N_("whatever no other CA issues"))}
+
+
 def authority_names(app: Any, _principal: Principal) -> Mapping[str, str]:
     """Root and issuing CAs: id -> name."""
     return {one.id: one.name for one in app.ca.authorities()}
+
+
+def key_algorithms(_app: Any, _principal: Principal) -> Mapping[str, str]:
+    """Kinds of keys: as settings and profiles call them -> as people do."""
+    return {name: one.title for name, one in ALGORITHMS.items()}
 
 
 def common_name_of(subject: str) -> str:

@@ -12,7 +12,13 @@ from ca.profiles.comparison import called, shown
 from ca.profiles.model import ProfileVersion, VersionState
 from ca.profiles.reading import text_of
 from ca.resources.batches import TEMPLATES
-from ca.resources.labels import KEY_SOURCES, KEY_USAGES, PROFILE, USAGES
+from ca.resources.labels import (
+    KEY_SOURCES,
+    KEY_USAGES,
+    PROFILE,
+    USAGES,
+    key_algorithms,
+)
 from kernel.edges.resources import (
     Cell,
     Column,
@@ -108,7 +114,7 @@ class ProposeProfile(Input):
         max_length=60_000,
         title=N_("Document of the profile"),
         description=N_("YAML, as the schema of certificate profiles says."),
-        json_schema_extra={"widget": "document"},
+        json_schema_extra={"widget": "document", "place": "cert_profiles/document"},
     )
     reason: str = reason_field()
 
@@ -157,7 +163,7 @@ PROFILES = Resource(
         Column("days", N_("Days of validity"), Cell.NUMBER),
         Column("renewal_days", N_("Renewable days before its end"), Cell.NUMBER, shown=False),
         Column("approvals", N_("Approvals needed"), Cell.NUMBER),
-        Column("keys", N_("Keys allowed"), Cell.LIST),
+        Column("keys", N_("Keys allowed"), Cell.LIST, choices=key_algorithms),
         Column("own_key", N_("Where the key comes from"), Cell.LIST, KEY_SOURCES, shown=False),
         Column("subject", N_("Rules of the subject"), Cell.LIST, shown=False),
         Column("names", N_("Alternative names allowed"), Cell.LIST, shown=False),

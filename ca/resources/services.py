@@ -1,12 +1,18 @@
 """The suite's own services that work with certificates."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from pydantic import Field
 
 from ca.model import ServiceStatus
-from ca.resources.labels import FRESHNESS, ROLES
+from ca.resources.labels import (
+    FRESHNESS,
+    ROLES,
+    authority_names,
+    key_algorithms,
+)
 from ca.signer.model import KeyRole
 from kernel.edges.resources import (
     Cell,
@@ -24,7 +30,6 @@ from kernel.edges.resources import (
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
-from kernel.pki.algorithms import ALGORITHMS
 from kernel.store.listing import Ask, Page
 
 _P = Permission
@@ -37,21 +42,25 @@ class ServiceRecord(Record):
     subject: str
     serial: str
     authority: str
+    authority_name: str
     algorithm: str
     not_after: datetime | None
 
 
-def service_record(found: ServiceStatus) -> ServiceRecord:
+def service_record(found: ServiceStatus, names: Mapping[str, str]) -> ServiceRecord:
+    """``names`` of CAs by id."""
     shown = {name: value for name, value in vars(found).items() if name != "certificate"}
-    return ServiceRecord(**shown | {"state": str(found.state)})
+    called = names.get(found.authority, found.authority)
+    return ServiceRecord(**shown | {"state": str(found.state), "authority_name": called})
 
 
 def _services(app: Any, principal: Principal, ask: Ask) -> Page[ServiceRecord]:
-    return app.ca.overview.services(principal, ask).map(service_record)  # type: ignore[no-any-return]
+    names = authority_names(app, principal)
+    return app.ca.overview.services(principal, ask).map(lambda one: service_record(one, names))  # type: ignore[no-any-return]
 
 
 def _service(app: Any, principal: Principal, service_id: str) -> ServiceRecord:
-    return service_record(app.ca.overview.service(principal, service_id))
+    return service_record(app.ca.overview.service(principal, service_id), authority_names(app, principal))
 
 
 class Provision(Input):
@@ -60,10 +69,6 @@ class Provision(Input):
         title=N_("Key algorithm"),
         description=N_("One that the service's profile allows; empty: as before."),
     )
-
-
-def _algorithms(_app: Any, _principal: Principal) -> dict[str, str]:
-    return {name: name for name in ALGORITHMS}
 
 
 def _provision(app: Any, principal: Principal, service_id: str, given: Provision) -> Done:
@@ -92,6 +97,7 @@ SERVICES = Resource(
     record=ServiceRecord,
     page=_services,
     item=_service,
+    headline="role",
     columns=(
         Column("role", N_("Service"), Cell.STATE, ROLES),
         Column("id", N_("Short name"), Cell.CODE, shown=False),
@@ -99,8 +105,8 @@ SERVICES = Resource(
         Column("not_after", N_("Valid until"), Cell.TIME),
         Column("serial", N_("Serial number"), Cell.CODE, link=Link("ca.certificates")),
         Column("subject", N_("Subject name"), Cell.CODE, shown=False),
-        Column("authority", N_("Issuing CA"), link=Link("ca.authorities")),
-        Column("algorithm", N_("Key algorithm"), Cell.CODE, shown=False),
+        Column("authority_name", N_("Issuing CA"), link=Link("ca.authorities", "authority")),
+        Column("algorithm", N_("Key algorithm"), shown=False, choices=key_algorithms),
     ),
     filters=(Filter("state", N_("State"), labels=FRESHNESS),),
     verbs=(
@@ -113,7 +119,7 @@ SERVICES = Resource(
             explain=N_(
                 "A new key is made in the signer and certified; the service works with it from now on."
             ),
-            choices={"algorithm": _algorithms},
+            choices={"algorithm": key_algorithms},
         ),
     ),
     downloads=(

@@ -5,7 +5,10 @@ from typing import Any
 
 from pydantic import Field
 
-from ca.resources.labels import SIGNER_ROLES
+from ca.resources.labels import (
+    SIGNER_ROLES,
+    key_algorithms,
+)
 from ca.signer.control import KeyStatus, SetStatus, SignerStatus
 from kernel.edges.resources import (
     Cell,
@@ -233,7 +236,7 @@ KEYS = Resource(
     columns=(
         Column("name", N_("Name"), Cell.CODE),
         Column("role", N_("What it is for"), Cell.STATE, SIGNER_ROLES),
-        Column("algorithm", N_("Key algorithm"), Cell.CODE),
+        Column("algorithm", N_("Key algorithm"), choices=key_algorithms),
         Column("place", N_("Where it lies"), Cell.STATE, PLACES),
         Column("fingerprint", N_("SHA-256 of the public key"), Cell.CODE),
     ),

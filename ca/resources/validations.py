@@ -1,11 +1,13 @@
 """What relying parties ask: is a certificate, a signed document, a time-stamp to be believed?"""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime, Base64Bytes, Field, JsonValue
 
+from ca.resources.reports import readable
 from ca.validation.content import Content
 from ca.validation.model import Purpose
 from ca.validation.service import Asked
@@ -157,21 +159,28 @@ class AskTimestamp(_Question, _OfTimestamp):
     """Is a file's time-stamp valid?"""
 
 
-def validation_record(found: Validation) -> ValidationRecord:
+def validation_record(found: Validation, zone: tzinfo) -> ValidationRecord:
     values: Mapping[str, Any] = vars(found)
-    return ValidationRecord(**{**values, "told": summary(found.report), "report": dict(found.report)})
+    told = summary(readable(found.report, zone))
+    return ValidationRecord(**{**values, "told": told, "report": dict(found.report)})
+
+
+def zone_of(app: Any) -> ZoneInfo:
+    """Where the installation is."""
+    return ZoneInfo(app.settings.timezone)
 
 
 def _page(app: Any, principal: Principal, ask: Ask) -> Page[ValidationRecord]:
-    return app.ca.validations.page(principal, ask).map(validation_record)  # type: ignore[no-any-return]
+    zone = zone_of(app)
+    return app.ca.validations.page(principal, ask).map(lambda one: validation_record(one, zone))  # type: ignore[no-any-return]
 
 
 def _item(app: Any, principal: Principal, validation_id: str) -> ValidationRecord:
-    return validation_record(app.ca.validations.show(principal, validation_id))
+    return validation_record(app.ca.validations.show(principal, validation_id), zone_of(app))
 
 
-def _done(found: Validation) -> Done:
-    record = validation_record(found)
+def _done(app: Any, found: Validation) -> Done:
+    record = validation_record(found, zone_of(app))
     messages = {
         "valid": N_("It is valid."),
         "invalid": N_("It is not valid: %(why)s"),
@@ -189,18 +198,18 @@ def _certificate(app: Any, principal: Principal, _id: str, given: AskCertificate
         host=given.host,
         policies=given.policies,
     )
-    return _done(app.ca.validations.certificate(principal, given.file, asked))
+    return _done(app, app.ca.validations.certificate(principal, given.file, asked))
 
 
 def _document(app: Any, principal: Principal, _id: str, given: AskDocument) -> Done:
     asked = Asked(**given.common(given.file_name))
     content, signature = Content.of(given.file), given.signature or b""
-    return _done(app.ca.validations.document(principal, content, asked, signature=signature))
+    return _done(app, app.ca.validations.document(principal, content, asked, signature=signature))
 
 
 def _timestamp(app: Any, principal: Principal, _id: str, given: AskTimestamp) -> Done:
     asked = Asked(**given.common(given.file_name))
-    return _done(app.ca.validations.timestamp(principal, Content.of(given.file), given.token, asked))
+    return _done(app, app.ca.validations.timestamp(principal, Content.of(given.file), given.token, asked))
 
 
 def _report(app: Any, principal: Principal, validation_id: str) -> File:

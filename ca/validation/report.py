@@ -8,7 +8,7 @@ from kernel.i18n import N_, translate
 
 Line = Mapping[str, Any]
 _FACTS: Mapping[str, str] = {
-    "signer": N_("Signer"),
+    "signer": N_("Signature made by"),
     "claimed_at": N_("Says to have signed at"),
     "digest": N_("Digest algorithm"),
     "coverage": N_("Covers"),

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_timedelta
 from flask import Flask, request
 
-from kernel.clock import Clock
+from kernel.clock import Clock, local, written
 from kernel.config import Settings
 from kernel.i18n import LANGUAGES, current_language, set_language, translate
 
@@ -24,7 +24,7 @@ def install(flask: Flask, settings: Settings, clock: Clock) -> None:
         set_language(chosen if chosen in LANGUAGES else settings.language)
 
     flask.jinja_env.filters.update(
-        when=lambda moment: when(moment, zone),
+        when=lambda moment: written(moment, zone) if moment else "",
         day=lambda moment: day(moment, zone),
         ago=lambda moment: ago(moment, clock.now()),
         iso=lambda moment: instant(moment).isoformat(timespec="seconds"),
@@ -34,28 +34,11 @@ def install(flask: Flask, settings: Settings, clock: Clock) -> None:
     flask.jinja_env.globals.update(_=translate, language=current_language, timezone=settings.timezone)
 
 
-def when(moment: datetime | None, zone: ZoneInfo) -> str:
-    """The whole time with its distance from UTC: ``2026-11-23 09:00:00 UTC+08:00``."""
-    if moment is None:
-        return ""
-    there = local(moment, zone)
-    return f"{there:%Y-%m-%d %H:%M:%S} UTC{there.isoformat()[-6:]}"
-
-
 def day(moment: date | None, zone: ZoneInfo) -> str:
     """The day in that zone, as ISO 8601 writes it."""
     if moment is None:
         return ""
     return (local(moment, zone).date() if isinstance(moment, datetime) else moment).isoformat()
-
-
-def local(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The moment in that zone. What falls out of the calendar there stays in UTC: certificates that never end say 9999-12-31
-    (RFC 5280, 4.1.2.5)."""
-    try:
-        return moment.astimezone(zone)
-    except OverflowError:
-        return moment.astimezone(UTC)
 
 
 def ago(moment: date | None, now: datetime) -> str:

@@ -44,6 +44,11 @@ class Algorithm:
     digest: str
     signature_oid: str
 
+    @property
+    def title(self) -> str:
+        """What people call such a key: curve or length."""
+        return {"ec": f"EC P-{self.size}", "rsa": f"RSA {self.size}"}.get(self.family, self.name.capitalize())
+
     @cached_property
     def identifier(self) -> bytes:
         """DER AlgorithmIdentifier of the signature: NULL parameters for RSA (RFC 4055), none otherwise (RFC 5758, 8410)."""

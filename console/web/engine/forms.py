@@ -69,12 +69,13 @@ def read(
 
 
 def kept(model: type[BaseModel], form: "MultiDict[str, str]", chosen: Sequence[str] = ()) -> dict[str, Any]:
-    """What was sent, to be shown again; secrets and files are not."""
+    """What was sent, to be shown again; secrets and files are not. Browsers end lines with CR LF, pages with LF."""
     found: dict[str, Any] = {}
     for name, info in model.model_fields.items():
         widget = _widget(info, name in chosen)
         if widget not in ("secret", "file"):
-            found[name] = form.getlist(name) if widget == "many" else form.get(name, "")
+            text = form.get(name, "").replace("\r\n", "\n")
+            found[name] = form.getlist(name) if widget == "many" else text
     return found
 
 

@@ -10,7 +10,7 @@ from console.compose.app import App
 from console.exchange.asking import query_of
 from console.web.engine.links import cell_url, item_url, list_url
 from console.web.engine.names import Names, names_in, value_of
-from console.web.language import local
+from kernel.clock import local
 from kernel.edges.resources import Column, Filter, FilterKind, On, Resource, Verb
 from kernel.i18n import N_, translate
 from kernel.identity.model import Principal

@@ -34,7 +34,7 @@ def value_of(column: Column, record: Any, names: Names) -> Any:
 def entitled(resource: Resource, record: Any) -> str:
     """The heading of the object's page: a number or a code alone would not tell what it is."""
     name = resource.headline or resource.key
-    cell = next((column.cell for column in resource.columns if column.name == name), Cell.TEXT)
+    cell = next((column.cell for column in resource.columns if column.name == name), Cell.CODE)
     text = called(resource, record)
     return f"{translate(resource.one)} {text}" if cell in (Cell.NUMBER, Cell.CODE) else text
 

@@ -235,10 +235,11 @@ def _refused(model: type[Input], error: WeichengError) -> Refused:
 
 
 def _field_at(model: type[Input], place: str) -> str:
-    """The field that a service calls so: by its own name, by ``place`` of its extra, or ("kind:value") by what it lists."""
+    """The field that a service calls so, by its own name or by ``place`` of its extra; after a colon stands where in it."""
+    called = place.partition(":")[0]
     for name, info in model.model_fields.items():
         extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
-        if place and (place.partition(":")[0] == name or place == extra.get("place")):
+        if called and called in (name, extra.get("place")):
             return name
     return ""
 

@@ -22,7 +22,9 @@ from ca.resources.labels import (
     REASON_LABELS,
     ROLES,
     TOLD,
+    authority_names,
     common_name_of,
+    key_algorithms,
 )
 from ca.resources.lists import KINDS, crl_record
 from ca.resources.services import service_record
@@ -45,7 +47,8 @@ MENU = (
     Entry(N_("Certificates in the network at a glance"), "ca.inventory", Permission.CA_INVENTORY_READ),
 )
 _SOON = (30, 60, 90)  # days
-_MONTHS = 24
+_MONTHS = 12
+_WEEKS = 12
 
 
 # --- the state of publication
@@ -53,16 +56,21 @@ _MONTHS = 24
 def status() -> ResponseReturnValue:
     """CRLs and their age, the services' certificates, counts by state, what ends soon and in which month."""
     app, principal = the_app(), the_principal()
-    picture = _ending(app, principal)
+    picture, week = _ending(app, principal), _issued(app, principal)
+    names = authority_names(app, principal)
     return render_template(
         "ca/status.html",
         as_of=app.clock.now(),
         crls=[_with_url("ca.crls", crl_record(one), "id") for one in _crls(app, principal)],
-        services=[_with_url("ca.services", service_record(one), "id") for one in _services(app, principal)],
+        services=[
+            _with_url("ca.services", service_record(one, names), "id") for one in _services(app, principal)
+        ],
         counts=_counts(app, principal),
         soon=_soon(app, principal),
         picture=picture,
         svg_url=url_for("ca.ending_svg"),
+        week=week,
+        week_url=url_for("ca.issued_svg"),
         freshness=FRESHNESS,
         kinds=KINDS,
         **_visibility(app, principal),
@@ -74,6 +82,12 @@ def status() -> ResponseReturnValue:
 def ending_svg() -> ResponseReturnValue:
     """Certificates that end, by month, as a file."""
     return Response(_ending(the_app(), the_principal()).svg(), content_type="image/svg+xml")
+
+
+@pages.get("/status/issued.svg")
+def issued_svg() -> ResponseReturnValue:
+    """Certificates issued, by week, as a file."""
+    return Response(_issued(the_app(), the_principal()).svg(), content_type="image/svg+xml")
 
 
 def _crls(app: App, principal: Principal) -> Sequence[Any]:
@@ -134,6 +148,19 @@ def _ending(app: App, principal: Principal) -> Bars:
     months = app.ca.overview.ending(principal, _starts(app.clock.now().astimezone(zone)))
     bars = tuple(Bar(f"{one.start.astimezone(zone):%Y-%m}", one.certificates) for one in months)
     return Bars(translate(N_("Certificates that end, by month")), bars, translate(N_("certificates")))
+
+
+def _issued(app: App, principal: Principal) -> Bars:
+    """How many certificates were issued in each of the last weeks of the local calendar, the newest last."""
+    zone = ZoneInfo(app.settings.timezone)
+    today = app.clock.now().astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    monday = today - timedelta(days=today.weekday())
+    bounds = [monday + timedelta(weeks=number + 1 - _WEEKS) for number in range(_WEEKS + 1)]
+    weeks = app.ca.overview.issued(principal, bounds)
+    bars = tuple(Bar(f"{one.start.astimezone(zone):%m-%d}", one.certificates) for one in weeks)
+    return Bars(
+        translate(N_("Certificates issued, by week from Monday")), bars, translate(N_("certificates"))
+    )
 
 
 def _starts(now: datetime) -> list[datetime]:
@@ -214,7 +241,11 @@ def _url(link: ChainLink) -> str:
 
 def _fields(app: App, principal: Principal, record: CertificateRecord) -> Mapping[str, Any]:
     found = app.ca.lifecycle.show(principal, record.serial)
-    return {"fields": decode(found.der) if found.der else None, "usages": KEY_USAGES}
+    return {
+        "fields": decode(found.der) if found.der else None,
+        "usages": KEY_USAGES,
+        "algorithms": key_algorithms(app, principal),
+    }
 
 
 def _proofs(app: App, principal: Principal, record: CertificateRecord) -> Mapping[str, Any]:

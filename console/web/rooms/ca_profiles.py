@@ -13,9 +13,10 @@ def changes(app: App, principal: Principal, record: ProfileVersionRecord) -> Map
     """What the version has otherwise than the one in force or, for that one, the one before it."""
     found = app.ca.profile_changes.differences(principal, record.key)
     return {
+        "first": bool(found) and all(change.before is None for change in found),
         "rows": [
             (change.path, called(change.path), _side(change.before), _side(change.after)) for change in found
-        ]
+        ],
     }
 
 

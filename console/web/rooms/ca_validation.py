@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ca.resources.validations import VERDICT_LABELS, ValidationRecord
+from ca.resources.reports import readable
+from ca.resources.validations import VERDICT_LABELS, ValidationRecord, zone_of
 from ca.validation.report import sections
 from ca.validation.words import OUTCOMES
 from console.compose.app import App
@@ -27,9 +28,9 @@ _STANDINGS: Labels = {
 }
 
 
-def report(_app: App, _principal: Principal, record: ValidationRecord) -> Mapping[str, Any]:
+def report(app: App, _principal: Principal, record: ValidationRecord) -> Mapping[str, Any]:
     """What ``ca/report.html`` shows."""
-    found = sections(record.report)
+    found = sections(readable(record.report, zone_of(app)))
     for section in found:
         section["certificates"] = [_certificate(number, section) for number in range(len(section["path"]))]
     return {"sections": found, "verdicts": VERDICT_LABELS}

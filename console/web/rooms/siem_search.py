@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from console.compose.app import App
 from console.exchange.asking import query_of
 from console.web.engine import lists
-from console.web.language import local
+from kernel.clock import local
 from kernel.errors import Invalid
 from kernel.i18n import translate
 from kernel.identity.model import Principal

@@ -22,6 +22,7 @@ from ca.profiles.tables import profile_versions
 from kernel.clock import FixedClock
 from kernel.edges.cli import Output
 from kernel.errors import Conflict, IntegrityFailed, Invalid, NotFound, NotPermitted, WeichengError
+from kernel.i18n import speaking
 from kernel.identity.access import Access
 from kernel.identity.approvals import Approvals
 from kernel.identity.model import Principal
@@ -230,10 +231,15 @@ def test_a_version_that_never_was_is_not_found(world: World) -> None:
             world.ca.profile_changes.show(world.officer, key)
 
 
-def test_changes_are_told_in_both_languages() -> None:
+def test_changes_are_told_in_the_readers_language() -> None:
     found = differences(DOCUMENTS["person"], yaml.safe_load(changed(validity_days=100)))
     assert [(one.path, one.before, one.after) for one in found] == [("validity_days", 730, 100)]
-    assert called("validity_days") == "有效天数 · Days of validity"
+    told = {}
+    for language in ("zh_CN", "en"):
+        with speaking(language):
+            told[language] = called("validity_days")
+    assert told == {"zh_CN": "有效天数", "en": "Days of validity"}
+    assert called("someday") == "someday"
     assert [shown(value) for value in (True, ["a", "b"], {"max": 3})] == ["true", "a, b", "max=3"]
 
 

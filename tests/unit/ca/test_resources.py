@@ -42,6 +42,7 @@ class Units:
 @dataclass
 class Settings:
     organisation: str = "卫城市大数据局"
+    timezone: str = "Asia/Shanghai"
 
 
 @dataclass
@@ -380,7 +381,7 @@ def test_a_profile_is_changed_through_its_forms(world: World, desk: Desk) -> Non
     assert approve.preview is not None
     with speaking("zh_CN"):
         told = approve.preview(desk, world.second, "person@2")
-    assert any("730 → 365" in line and "Days of validity" in line for line in told)
+    assert any("有效天数: 730 → 365" in line for line in told)
     desk.do(world.second, "profile-versions", "approve", "person@2")
     assert desk.item(world.officer, "profiles", "person").days == 365
     with pytest.raises(Conflict):

@@ -12,7 +12,8 @@ import pytest
 from console.resources import resources
 from console.web import security
 from console.web.engine import routes
-from console.web.language import day, when
+from console.web.language import day
+from kernel.clock import written
 from kernel.edges.resources import File, FilterKind
 from kernel.errors import Unauthenticated
 from kernel.identity.model import Role
@@ -46,7 +47,7 @@ def test_the_end_of_the_calendar_is_a_time_like_any_other(signed_in: SignedIn) -
                 answer = browser.get(f"{path}?filter[{one.name}]={NEVER}")
                 assert answer.status_code in (200, 403, 422), (path, one.name)
     zone, end = ZoneInfo("Asia/Shanghai"), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
-    assert when(end, zone) == "9999-12-31 23:59:59 UTC+00:00"  # of a certificate that never ends
+    assert written(end, zone) == "9999-12-31 23:59:59 UTC+00:00"  # of a certificate that never ends
     assert day(end, zone) == "9999-12-31"
 
 
