@@ -11,6 +11,7 @@ from kernel.jobs.queue import Handler, JobContext
 
 SCHEDULES: Mapping[str, tuple[str, str]] = {
     "ca.renewals": ("40 2 * * *", "ca.renewals"),
+    "ca.ends": ("30 3 * * *", "ca.ends"),
     "ca.recover": ("* * * * *", "ca.recover"),
     "ca.crl-refresh": ("* * * * *", "ca.crl-refresh"),
     "ca.proof": ("* * * * *", "ca.proof"),
@@ -31,6 +32,7 @@ def handlers(service: CaService) -> dict[str, Handler]:
     """Each is safe to repeat: it looks at what is, not at what it did last time."""
     return {
         "ca.renewals": _counting(service.renewals.remind),
+        "ca.ends": _counting(service.ends.remind),
         "ca.batch-file": service.registration.work.file,
         "ca.batch-issue": service.registration.work.issue,
         "ca.batch-keys": service.registration.work.make_keys,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ca import store
 from ca.bulk.service import BulkRevocations
 from ca.directory import Directory
+from ca.ends.service import Ends
 from ca.hierarchy.ceremony import Ceremonies
 from ca.hierarchy.resumption import Resumptions
 from ca.hierarchy.service import Hierarchy
@@ -95,6 +96,7 @@ class Insight:
     """How everything stands, what certificates are at work where, what hangs on them."""
 
     overview: Overview
+    ends: Ends
     impacts: Impacts
     inventory: Inventory
     bulk: BulkRevocations

@@ -153,6 +153,28 @@ def check_keys(probe: Probe) -> None:
         raise not_activated(found.present, found.shares.threshold)
 
 
+def check_ends(probe: Probe) -> None:
+    """No CA and no service of the suite is within a month of its certificate's end."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from ca.ends.store import EndState, endings
+
+    try:
+        with probe.store().read() as connection:
+            near = endings(connection, probe.clock.now())
+    except SQLAlchemyError as error:
+        raise Unavailable(N_("The database does not answer.")) from error
+    found = [one for one in near if one.state is not EndState.DUE]
+    if found:
+        raise Unavailable(
+            N_("The certificate of %(name)s ends on %(day)s."),
+            mend=N_("Renew it: weicheng ca ends tells which, docs/operate/ceremonies.md how."),
+            place=found[0].id,
+            name=found[0].name,
+            day=f"{found[0].not_after:%Y-%m-%d}",
+        )
+
+
 def check_disk(probe: Probe) -> None:
     """The disk below the data folder has room."""
     usage = shutil.disk_usage(_nearest(probe.settings.data_dir.absolute()))
@@ -176,6 +198,7 @@ PROBES: Mapping[str, tuple[str, Callable[[Probe], None]]] = {
     "ocsp": (N_("Certificate status service"), check_ocsp),
     "signer": (N_("Signer"), check_signer),
     "keys": (N_("The CA's keys"), check_keys),
+    "ends": (N_("Certificates of CAs and services"), check_ends),
 }
 
 

@@ -54,6 +54,7 @@ class EventKind(StrEnum):
     CERTIFICATE_HELD = "ca:certificate:held"
     CERTIFICATE_RELEASED = "ca:certificate:released"
     CERTIFICATE_RENEWAL_DUE = "ca:certificate:renewal-due"
+    CA_ENDING = "ca:authority:ending"
     CERTIFICATE_REVOKED = "ca:certificate:revoked"
     CRL_PUBLISHED = "ca:crl:published"
     CLOCK_OVERRULED = "ca:clock:overruled"

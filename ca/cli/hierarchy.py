@@ -1,12 +1,13 @@
 """`weicheng ca`: founding, authorities, the keys of services."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ca.cli.base import NEW_FILE, authority_row, commands
-from kernel.edges.cli import pass_app
+from kernel.edges.cli import list_options, pass_app
 from kernel.i18n import N_
 from kernel.pki.names import respelled
 
@@ -22,6 +23,20 @@ def authorities(app: Any, pem: Path | None) -> None:
         from kernel.pki.pem import certificate_pem
 
         pem.write_bytes(b"".join(certificate_pem(one.certificate) for one in found))
+
+
+@commands.command(
+    "ends", help=N_("CAs and services whose certificates are near their end: what has to be renewed.")
+)
+@list_options
+@pass_app
+def ends(app: Any, ask: Any) -> None:
+    columns = (N_("id"), N_("kind"), N_("state"), N_("not_after"), N_("subject"))
+    app.out.page(app.ca.ends.page(app.principal, ask).map(_ending_row), columns)
+
+
+def _ending_row(found: Any) -> dict[str, Any]:
+    return asdict(found) | {"state": str(found.state), "subject": respelled(found.subject)}
 
 
 @commands.command("provision", help=N_("Give a service of the suite a new key and certificate."))

@@ -5,6 +5,7 @@ from ca.resources.batches import BATCHES
 from ca.resources.bulk import BULK_REVOCATIONS, BULK_ROWS
 from ca.resources.ceremonies import CEREMONIES
 from ca.resources.certificates import CERTIFICATES
+from ca.resources.ends import ENDS
 from ca.resources.hierarchy import AUTHORITIES
 from ca.resources.holders import OWN
 from ca.resources.intents import INTENTS
@@ -34,6 +35,7 @@ RESOURCES = (
     CRLS,
     SERVICES,
     AUTHORITIES,
+    ENDS,
     REVOCATIONS,
     RESUMPTIONS,
     CEREMONIES,

@@ -8,6 +8,7 @@ from typing import Any
 
 from ca.bulk.service import BulkRevocations
 from ca.directory import Directory
+from ca.ends.service import Ends
 from ca.hierarchy.resumption import Resumptions
 from ca.hierarchy.sealing import Seals
 from ca.hierarchy.service import Hierarchy, build_hierarchy
@@ -215,6 +216,7 @@ def _hierarchy(m: Means, issuing: Issuing, publishing: Publishing, relying: Rely
 def _insight(m: Means, issuing: Issuing, publishing: Publishing) -> Insight:
     return Insight(
         overview=Overview(m.database, m.clock, m.access, issuing.profiles),
+        ends=Ends(m.database, m.clock, m.access),
         impacts=Impacts(m.database, m.access),
         inventory=Inventory(m.database, m.clock, m.access, m.register, m.evidence, m.scanner, m.feed),
         bulk=BulkRevocations(m.database, m.access, m.approvals, publishing.marking),

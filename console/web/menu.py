@@ -26,6 +26,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "key",
         (
             "ca.authorities",
+            "ca.ends",
             "ca.ceremonies",
             "ca.offline",
             "ca.profiles",

@@ -70,6 +70,7 @@ FIGURES: tuple[Source, ...] = (
     Source(N_("Findings in configurations"), "netops.findings", {"state": _OPEN}),
     Source(N_("Certificates that the signer refuses"), "ca.intents", {"state": ("refused",)}),
     Source(N_("Certificates to be renewed"), "ca.renewals"),
+    Source(N_("CAs and services to be renewed"), "ca.ends"),
     Source(
         N_("Findings of certificates in the network"), "ca.inventory-findings", {"state": ("open", "taken")}
     ),

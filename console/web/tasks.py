@@ -33,6 +33,7 @@ TASKS: Mapping[Role, tuple[Task, ...]] = {
             "/ca/certificates?filter[state]=issued",
             "weicheng ca revoke",
         ),
+        Task(N_("Renew CAs and services before they end"), "/ca/ends", "weicheng ca ends"),
         Task(N_("Grant roles to new colleagues"), "/identity/accounts", "weicheng account grant"),
         Task(
             N_("Decide on exceptions from the baseline"),
