@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any
 
 from pydantic import Base64Bytes, Field
@@ -42,21 +43,31 @@ def _issue(app: Any, principal: Principal, _id: str, given: IssueAtOnce) -> Done
 
 
 def _gathered(app: Any, asked: Sequence[tuple[Principal, IssueAtOnce]]) -> list[Callable[[], Done]]:
-    return [partial(_told, _issued(app, principal, given)) for principal, given in asked]
+    """What one person asks of one profile for one unit is one piece of work, in however many requests it comes."""
+    came: dict[int, list[Outcome] | WeichengError] = {}
+    works: dict[tuple[Principal, str, str, str], dict[int, list[bytes]]] = {}
+    for place, (principal, given) in enumerate(asked):
+        try:
+            csrs = split_csrs(given.csr)
+        except WeichengError as error:
+            came[place] = error
+        else:
+            works.setdefault((principal, given.profile, given.unit, given.evidence), {})[place] = csrs
+    for work, orders in works.items():
+        came |= _issued(app, *work, orders)
+    return [partial(_told, came[place]) for place in range(len(asked))]
 
 
-def _issued(app: Any, principal: Principal, given: IssueAtOnce) -> list[Outcome] | WeichengError:
+def _issued(
+    app: Any, by: Principal, profile: str, unit: str, evidence: str, orders: Mapping[int, list[bytes]]
+) -> dict[int, list[Outcome] | WeichengError]:
+    """The outcomes of each order; an error concerns them all, for it is about who asks and what for."""
+    csrs = [csr for order in orders.values() for csr in order]
     try:
-        found: list[Outcome] = app.ca.registration.issue(
-            principal,
-            profile=given.profile,
-            unit=given.unit,
-            evidence=given.evidence,
-            csrs=split_csrs(given.csr),
-        )
-        return found
+        found = iter(app.ca.registration.issue(by, profile=profile, unit=unit, evidence=evidence, csrs=csrs))
     except WeichengError as error:
-        return error
+        return dict.fromkeys(orders, error)
+    return {place: list(islice(found, len(order))) for place, order in orders.items()}
 
 
 def _told(outcomes: list[Outcome] | WeichengError) -> Done:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kernel.edges.public import Answer, Asked, text
 
-GATHERED = 1 << 15  # octets of a body that waits for others; what is longer is a piece of work by itself
+GATHERED = 1 << 13  # octets of a body that waits for others; what is longer is a piece of work by itself
 
 _HEALTHY = Answer(200, "application/json", b'{"status":"ok"}\n')
 
