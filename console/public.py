@@ -30,7 +30,7 @@ IDLE_SECONDS = 15.0
 SEND_SECONDS = 60.0  # without any progress
 THREADS = 8
 TOGETHER = 64  # requests of one batch
-GATHERING = 0.001  # seconds that a batch waits for more
+GATHERING = 0.008  # seconds that a batch waits for more after one of TOGETHER; shorter ones wait less, one by one not at all
 NONE: Counter[str] = Counter()
 _PIECE = 1 << 18
 
@@ -87,8 +87,12 @@ class Front:
 
     def _start(self) -> None:
         """Start what there is a thread for. One batch at a time: while it runs, the next one gathers."""
-        if self._together and not self._batch_runs and self._gathering is None:
-            self._gathering = self._loop.call_later(self._patience, self._start_batch)
+        if self._together and not self._batch_runs:
+            if self._gathering is None:
+                self._gathering = self._loop.call_later(self._patience, self._start_batch)
+            elif len(self._together) == TOGETHER:
+                self._gathering.cancel()
+                self._start_batch()
         while self._alone and self._running < THREADS - 1:
             self._running += 1
             self._run([self._alone.popleft()], together=False)
@@ -97,7 +101,7 @@ class Front:
         """Whoever was answered together asks again together: after a batch of many the next waits for them a moment."""
         self._gathering, self._batch_runs = None, True
         count = min(len(self._together), TOGETHER)
-        self._patience = GATHERING if count > 1 else 0.0
+        self._patience = GATHERING * (count - 1) / TOGETHER
         self._run([self._together.popleft() for _ in range(count)], together=True)
 
     def _run(self, batch: list[_Waiting], *, together: bool) -> None:
