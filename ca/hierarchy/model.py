@@ -23,6 +23,8 @@ class CeremonyKind(StrEnum):
 
 
 class CeremonyState(StrEnum):
+    """Waiting for the second officer, being done step by step, done, turned down."""
+
     PROPOSED = "proposed"
     RUNNING = "running"
     PERFORMED = "performed"
@@ -58,6 +60,8 @@ class OwnKind(StrEnum):
 
 
 class OfflineState(StrEnum):
+    """A carried request: out, its answer taken in, or worth nothing any more."""
+
     WAITING = "waiting"
     ANSWERED = "answered"
     VOID = "void"

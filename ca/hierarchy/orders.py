@@ -53,6 +53,7 @@ class RootShape:
     not_after: datetime
 
     def as_dict(self) -> dict[str, str]:
+        """For a file: binary values in base64, numbers in hex, times in ISO 8601."""
         return {
             "subject": _text(self.subject),
             "extensions": _text(self.extensions),

@@ -58,6 +58,7 @@ class Marking:
         note: str,
         invalid_since: datetime | None,
     ) -> None:
+        """End it for good. ``invalid_since``: since when its key is not to be relied on (RFC 5280 section 5.3.2)."""
         now = self.now()
         entry = encoding.entry(int(found.serial, 16), now, reason, invalid_since)
         self._set(uow, found, State.REVOKED, now, reason, entry)
