@@ -38,7 +38,7 @@ def fitting(
 def preview(
     connection: Connection, serials: list[str], sample: list[tuple[str, str]], left_out: int
 ) -> Preview:
-    """What revoking these would touch; ``sample`` are some of them with their subjects, ``left_out`` how many were not taken."""
+    """What revoking these would touch; ``sample`` and ``left_out`` as in Preview."""
     mine = certificates.c.serial.in_(serials)
     prints = select(certificates.c.fingerprint).where(mine)
     used = (endpoints.c.serial.in_(serials)) & endpoints.c.gone_at.is_(None)
