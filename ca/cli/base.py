@@ -106,7 +106,9 @@ def handed_in(files: tuple[Path, ...]) -> list[Any]:
 
 def hidden(label: str, *, twice: bool = False) -> str:
     """What is typed and not shown: a pass-phrase, a PIN."""
-    typed: str = click.prompt(translate(label), hide_input=True, confirmation_prompt=twice, err=True)
+    typed: str = click.prompt(
+        translate(label), hide_input=True, confirmation_prompt=twice and translate(N_("Once more")), err=True
+    )
     return typed
 
 

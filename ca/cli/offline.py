@@ -120,7 +120,9 @@ def _passphrase(file: Path | None, *, new: bool) -> str:
     if file is not None:
         return file.read_text(encoding="utf-8").strip()
     text = translate(N_("Pass-phrase of the key file"))
-    return str(click.prompt(text, hide_input=True, confirmation_prompt=new, err=True))
+    return str(
+        click.prompt(text, hide_input=True, confirmation_prompt=new and translate(N_("Once more")), err=True)
+    )
 
 
 def _row(found: Any) -> dict[str, Any]:

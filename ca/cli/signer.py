@@ -101,7 +101,9 @@ def cancel(app: Any, reason: str) -> None:
 def _passphrase(*, new: bool = False) -> str:
     """Typed unseen; without a terminal the last line of standard input."""
     label = translate(N_("Pass-phrase of your share"))
-    typed: str = click.prompt(label, hide_input=True, confirmation_prompt=new, err=True)
+    typed: str = click.prompt(
+        label, hide_input=True, confirmation_prompt=new and translate(N_("Once more")), err=True
+    )
     return typed
 
 

@@ -167,6 +167,11 @@ def password(app: Any, file: Any) -> None:
         old, new = (file.readline().rstrip("\n") for _ in range(2))
     else:
         old = click.prompt(translate(N_("Old password")), hide_input=True, err=True)
-        new = click.prompt(translate(N_("New password")), hide_input=True, confirmation_prompt=True, err=True)
+        new = click.prompt(
+            translate(N_("New password")),
+            hide_input=True,
+            confirmation_prompt=translate(N_("Once more")),
+            err=True,
+        )
     app.floor.sign_in.change_password(app.person, old, new)
     app.out.note(N_("Your password is changed."))
