@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import Base64Bytes, Field
 
-from ca.hierarchy.model import Ceremony, CeremonyState, Step
+from ca.hierarchy.model import Ceremony, CeremonyState, OfflineState, Step
 from ca.hierarchy.plan import PlannedAuthority
 from ca.resources.labels import (
     CEREMONY_KINDS,
@@ -184,6 +184,12 @@ def _went_on(app: Any, principal: Principal, ceremony_id: str) -> Done:
     record = _ceremony(app, principal, ceremony_id)
     if record.state == CeremonyState.PERFORMED:
         return Done(N_("The ceremony is over; its minutes are evidence."), record=record, id=ceremony_id)
+    carried = Ask(filters={"ceremony": (ceremony_id,), "state": (str(OfflineState.WAITING),)}, limit=1)
+    if app.ca.hierarchy.offline.page(principal, carried).items:
+        message = N_(
+            "Next, on the offline machine: %(next)s. Take the request below there, and import the answer."
+        )
+        return Done(message, {"next": record.next}, record=record, id=ceremony_id)
     return Done(N_("Next: %(next)s"), {"next": record.next}, record=record, id=ceremony_id)
 
 

@@ -8,6 +8,7 @@ from ca.hierarchy.model import Ceremony
 from ca.hierarchy.plan import planned_of
 from ca.resources.labels import AUTHORITY_STATES
 from kernel.i18n import N_, translate
+from kernel.pki.algorithms import ALGORITHMS
 
 
 def plan_lines(found: Ceremony) -> list[str]:
@@ -47,12 +48,16 @@ _LABELS = {
 def _value(name: str, value: Any) -> str:
     if name == "state":
         return translate(AUTHORITY_STATES[value].text)
+    if name == "algorithm" and value in ALGORITHMS:
+        return ALGORITHMS[value].title
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _planned(one: dict[str, Any]) -> dict[str, Any]:
     planned = planned_of(one)
-    return {**vars(planned), "profiles": ", ".join(planned.profiles)}
+    key = ALGORITHMS.get(planned.algorithm)
+    shown = {"algorithm": key.title if key else planned.algorithm}
+    return {**vars(planned), **shown, "profiles": ", ".join(planned.profiles) or "–"}
 
 
 def _certificate(der: bytes) -> str:

@@ -46,7 +46,13 @@ def graph(app: App, principal: Principal) -> Graph:
 def of_ceremony(app: App, principal: Principal, record: CeremonyRecord) -> Mapping[str, Any]:
     """Every step with who did it when, and what came of it."""
     found = app.ca.ceremonies.show(principal, record.id)
-    return {"rows": [(step, step_title(step), (step.result or {}).get("lines", ())) for step in found.steps]}
+    names = {one.id: one.name for one in app.ca.authorities()}
+    return {
+        "rows": [
+            (step, step_title(step), names.get(step.about, step.about), (step.result or {}).get("lines", ()))
+            for step in found.steps
+        ]
+    }
 
 
 def of_request(app: App, principal: Principal, record: OfflineRecord) -> Mapping[str, Any]:
