@@ -77,10 +77,12 @@ class Idempotency:
         now = self._clock.now()
         with self._database.begin() as uow:
             uow.execute(delete(answers).where(answers.c.begun_at < now - LIFE))
-            kept = [self._begun(uow, one, now) for one in requests]
+            # in the order of the rows, so that two processes that note the same keys never wait for each other
+            places = sorted(range(len(requests)), key=lambda place: _row(requests[place]))
+            kept = {place: self._begun(uow, requests[place], now) for place in places}
         return [
-            self._found(one, found) if isinstance(found, Row) else found
-            for one, found in zip(requests, kept, strict=True)
+            self._found(one, found) if isinstance(found := kept[place], Row) else found
+            for place, one in enumerate(requests)
         ]
 
     def _begun(self, uow: UnitOfWork, one: Keyed, now: datetime) -> Row[Any] | Invalid | None:
@@ -165,6 +167,11 @@ def digest_of(path: str, query: str, body: bytes) -> str:
 
 def _same(principal: Principal, key: str) -> ColumnElement[bool]:
     return and_(answers.c.principal == _owner(principal), answers.c.key == _name(key))
+
+
+def _row(one: Keyed) -> tuple[str, str]:
+    """The primary key."""
+    return _owner(one.principal), _name(one.key)
 
 
 def _owner(principal: Principal) -> str:
