@@ -13,7 +13,7 @@ from kernel.pki.algorithms import ALGORITHMS, algorithm_of
 from kernel.pki.names import name_text
 
 _EXTENDED = {oid: name for name, oid in EXTENDED_USAGES.items()}
-_SIGNATURES = {row.signature_oid: f"{row.family}-{row.digest}" for row in ALGORITHMS.values()}
+_SIGNATURES = {row.signature_oid: row.signature_title for row in ALGORITHMS.values()}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from ca.hierarchy import store as hierarchy_store
 from ca.hierarchy.acts.base import Work
 from ca.hierarchy.ceremony import Ceremonies
 from ca.hierarchy.ferry import Ferry
-from ca.hierarchy.model import Carried, OfflineState
+from ca.hierarchy.model import PURPOSES, Carried, OfflineState
 from ca.hierarchy.offline import OfflineRequest, described, read_request
 from ca.status.making import ListMaker
 from kernel.audit.model import AuditAction
@@ -151,7 +151,9 @@ class Offline:
 
 def told(request: OfflineRequest) -> list[str]:
     """A request as people read it: why it is asked, by whom, and each order from its very bytes."""
-    about = [f"{_label(name)}: {_said(value)}" for name, value in sorted(request.about.items()) if value]
+    about = [
+        f"{_label(name)}: {_said(name, value)}" for name, value in sorted(request.about.items()) if value
+    ]
     numbered = [
         f"[{place}/{len(request.orders)}] {line}" if not at else f"      {line}"
         for place, order in enumerate(request.orders, start=1)
@@ -179,7 +181,9 @@ def _label(name: str) -> str:
     return translate(_ABOUT.get(name, name))
 
 
-def _said(value: Any) -> str:
+def _said(name: str, value: Any) -> str:
+    if name == "purpose":
+        return translate(PURPOSES.get(str(value), str(value)))
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from kernel.canonical import canonical_json, sha256_hex
+from kernel.i18n import N_
 
 
 class CeremonyKind(StrEnum):
@@ -20,6 +21,21 @@ class CeremonyKind(StrEnum):
     ADOPTION = "adoption"  # a superior CA's certificate for a CA of ours
     ASSIGNMENT = "assignment"  # which profiles a CA issues
     RETIREMENT = "retirement"  # a CA issues no more
+
+
+# what an offline CA is asked to sign: for a ceremony, or besides one
+PURPOSES: Mapping[str, str] = {
+    CeremonyKind.FOUNDING: N_("founding of the CA"),
+    CeremonyKind.EXTENSION: N_("one more issuing CA"),
+    CeremonyKind.RENEWAL: N_("renewal of a CA's certificate"),
+    CeremonyKind.ROLLOVER: N_("roll-over of a CA's key"),
+    CeremonyKind.CROSS: N_("certificate for a foreign CA"),
+    CeremonyKind.ADOPTION: N_("superior CA's certificate taken over"),
+    CeremonyKind.ASSIGNMENT: N_("assignment of profiles"),
+    CeremonyKind.RETIREMENT: N_("retirement of a CA"),
+    "crl": N_("revocation list"),
+    "request": N_("request to a superior CA"),
+}
 
 
 class CeremonyState(StrEnum):

@@ -6,7 +6,7 @@ from typing import Any
 from cryptography.x509.oid import NameOID
 from pydantic import Field
 
-from ca.hierarchy.model import CeremonyKind, CeremonyState, OfflineState, OwnKind, Step
+from ca.hierarchy.model import PURPOSES, CeremonyKind, CeremonyState, OfflineState, OwnKind, Step
 from ca.model import AuthorityKind, AuthorityState, Freshness, Reason, RevocationState, State
 from ca.overview import title
 from ca.profiles import Usage
@@ -78,26 +78,13 @@ CEREMONY_STATES: Labels = {
     CeremonyState.PERFORMED: Label(N_("performed by two officers"), Tone.GOOD),
     CeremonyState.REJECTED: Label(N_("turned down or broken off"), Tone.QUIET),
 }
-CEREMONY_KINDS: Labels = {
-    CeremonyKind.FOUNDING: Label(N_("founding of the CA")),
-    CeremonyKind.EXTENSION: Label(N_("one more issuing CA")),
-    CeremonyKind.RENEWAL: Label(N_("renewal of a CA's certificate")),
-    CeremonyKind.ROLLOVER: Label(N_("roll-over of a CA's key")),
-    CeremonyKind.CROSS: Label(N_("certificate for a foreign CA")),
-    CeremonyKind.ADOPTION: Label(N_("superior CA's certificate taken over")),
-    CeremonyKind.ASSIGNMENT: Label(N_("assignment of profiles")),
-    CeremonyKind.RETIREMENT: Label(N_("retirement of a CA")),
-}
+CEREMONY_KINDS: Labels = {kind: Label(PURPOSES[kind]) for kind in CeremonyKind}
 OFFLINE_STATES: Labels = {
     OfflineState.WAITING: Label(N_("waits for its answer"), Tone.BUSY),
     OfflineState.ANSWERED: Label(N_("answered"), Tone.GOOD),
     OfflineState.VOID: Label(N_("void"), Tone.QUIET),
 }
-OFFLINE_PURPOSES: Labels = {
-    **CEREMONY_KINDS,
-    "crl": Label(N_("revocation list")),
-    "request": Label(N_("request to a superior CA")),
-}
+OFFLINE_PURPOSES: Labels = {purpose: Label(text) for purpose, text in PURPOSES.items()}
 OWN_KINDS: Labels = {
     OwnKind.OWN: Label(N_("own certificate")),
     OwnKind.NEW_WITH_OLD: Label(N_("link: new key, signed by the old one")),

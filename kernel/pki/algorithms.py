@@ -49,6 +49,14 @@ class Algorithm:
         """What people call such a key: curve or length."""
         return {"ec": f"EC P-{self.size}", "rsa": f"RSA {self.size}"}.get(self.family, self.name.capitalize())
 
+    @property
+    def signature_title(self) -> str:
+        """What people call its signatures: ``ECDSA-SHA256``."""
+        if self.family == "ed25519":
+            return "Ed25519"
+        scheme = {"ec": "ECDSA", "rsa": "RSA"}[self.family]
+        return f"{scheme}-SHA{self.digest.removeprefix('sha')}"
+
     @cached_property
     def identifier(self) -> bytes:
         """DER AlgorithmIdentifier of the signature: NULL parameters for RSA (RFC 4055), none otherwise (RFC 5758, 8410)."""
