@@ -108,7 +108,7 @@ def show(app: Any, batch: str) -> None:
 @pass_app
 def results(app: Any, batch: str, file: Path) -> None:
     from ca.registration import sheets
-    from ca.resources.batches import result_rows
+    from ca.resources.sheets import result_rows
 
     form = file.suffix.removeprefix(".").lower() or "xlsx"
     file.write_bytes(sheets.written(form, result_rows(app, app.principal, batch)))

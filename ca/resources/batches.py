@@ -12,12 +12,12 @@ from ca.registration import sheets
 from ca.registration.batches import Asked, Trial
 from ca.registration.batchstore import Batch, BatchState
 from ca.resources.labels import (
-    REQUEST_STATES,
     applicants_profiles,
     evidence_field,
     profile_titles,
     signature_field,
 )
+from ca.resources.sheets import RESULTS
 from kernel.assets.tables import TableFile
 from kernel.edges.resources import (
     Cell,
@@ -51,10 +51,6 @@ STATES: Labels = {
     BatchState.ISSUING: Label(N_("approved, being issued"), Tone.BUSY),
     BatchState.ISSUED: Label(N_("batch issued"), Tone.GOOD),
     BatchState.REJECTED: Label(N_("batch turned down"), Tone.QUIET),
-}
-_MEDIA = {
-    "csv": "text/csv",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
 
@@ -245,49 +241,6 @@ def _take_passwords(app: Any, principal: Principal, batch_id: str, _given: Any) 
     return Done(message, id=batch_id, file=HandedOver(f"{batch_id}-passwords.csv", "text/csv", data))
 
 
-def result_rows(app: Any, principal: Principal, batch_id: str) -> list[list[str]]:
-    """What became of each row, under a head in the reader's language."""
-    heads = (N_("row"), N_("common name"), N_("request"), N_("State"), N_("Serial number"), N_("Valid until"))
-    rows = [[translate(head) for head in (*heads, N_("fault"))]]
-    for one in app.ca.registration.batches.results(principal, batch_id):
-        state = translate(REQUEST_STATES[one.state].text) if one.state else ""
-        end = one.not_after.isoformat() if one.not_after else ""
-        rows.append([str(one.number), one.common_name, one.request, state, one.serial, end, one.fault])
-    return rows
-
-
-def _results(form: str) -> Any:
-    def get(app: Any, principal: Principal, batch_id: str) -> File:
-        data = sheets.written(form, result_rows(app, principal, batch_id))
-        return File(f"{batch_id}.{form}", _MEDIA[form], data)
-
-    return get
-
-
-def template(form: str) -> Any:
-    """The empty table of a profile, as a download of its page."""
-
-    def get(app: Any, principal: Principal, profile_id: str) -> File:
-        data = app.ca.registration.batches.template(principal, profile_id, form)
-        return File(f"{profile_id}.{form}", _MEDIA[form], data)
-
-    return get
-
-
-TEMPLATES = tuple(
-    Download(
-        f"table-{form}",
-        label,
-        Permission.CA_REQUEST_FILE,
-        template(form),
-        when=lambda record: record.usage == "subject",
-    )
-    for form, label in (
-        ("xlsx", N_("Empty table for a batch (XLSX)")),
-        ("csv", N_("Empty table for a batch (CSV)")),
-    )
-)
-
 _P = Permission
 BATCHES = Resource(
     name="ca.batches",
@@ -393,8 +346,7 @@ BATCHES = Resource(
             _rows,
             lambda record: record.together and record.state != "filing",
         ),
-        Download("results-xlsx", N_("Results of all rows (XLSX)"), _P.CA_READ, _results("xlsx")),
-        Download("results-csv", N_("Results of all rows (CSV)"), _P.CA_READ, _results("csv")),
+        *RESULTS,
     ),
     related=(Related(N_("Certificate requests"), "ca.requests", lambda record: {"batch": record.id}),),
     sort="-filed",

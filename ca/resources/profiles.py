@@ -11,7 +11,6 @@ from ca.profiles import Attribute, Lint, Profile
 from ca.profiles.comparison import called, shown
 from ca.profiles.model import ProfileVersion, VersionState
 from ca.profiles.reading import text_of
-from ca.resources.batches import TEMPLATES
 from ca.resources.labels import (
     KEY_SOURCES,
     KEY_USAGES,
@@ -19,6 +18,7 @@ from ca.resources.labels import (
     USAGES,
     key_algorithms,
 )
+from ca.resources.sheets import TEMPLATES
 from kernel.edges.resources import (
     Cell,
     Column,
