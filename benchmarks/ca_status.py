@@ -1,12 +1,14 @@
 """Status of one of a million certificates by OCSP over HTTP, a tenth of them revoked: answers per CPU second.
 
-Of all processes that work for them: ours with the signer, against `openssl ocsp` and cfssl ocspserve on the same register
-and the same load. `openssl ocsp` closes each connection, so everybody is measured with a connection for each request; what
-keeping connections brings is told beside it. Some answers of each run are judged by cryptography's reader.
+Of all processes that work for them: ours with the signer and PostgreSQL's, against `openssl ocsp` and cfssl ocspserve on the
+same register and the same load, round by round in turn. `openssl ocsp` closes each connection, so everybody is measured with a
+connection for each request; what keeping connections brings is told beside it. Some answers of each run are judged by
+cryptography's reader.
 """
 
 import argparse
 import base64
+import contextlib
 import secrets
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -30,9 +33,12 @@ from benchmarks.peers import Issuer, cpu_of, free_port, issuer, program, started
 from benchmarks.registered import Registered
 from benchmarks.report import line
 from benchmarks.served_ca import ISSUING, ServedCa, served_ca
+from tests.support.postgres import Postgres
 
 WARM = 10_000  # certificates that are asked for again and again
+PREPARED = 20_000  # whose answers are prepared; for all of them it is a job of minutes
 ROUNDS = 3
+STORES = ("SQLite", "PostgreSQL")
 CACHED_MARK, SIGNED_MARK = 2.5, 0.6
 Requests = Sequence[bytes]
 
@@ -58,13 +64,17 @@ class Questions:
             builder = builder.add_extension(x509.OCSPNonce(nonce), False)
         return builder.build().public_bytes(Encoding.DER)
 
-    def posts(self, count: int, among: int, *, nonce: bool = False) -> Requests:
-        """So many requests by POST for random certificates among the first of the register."""
-        picked = [self._random.randrange(among) for _ in range(count)]
+    def posts(self, count: int, among: Sequence[int], *, nonce: bool = False) -> Requests:
+        """So many requests by POST for random certificates among these, by their numbers in the register."""
+        picked = self._random.choices(among, k=count)
         return [_post(self.der(n, secrets.token_bytes(16) if nonce else None)) for n in picked]
 
-    def gets(self, count: int, among: int) -> Requests:
-        return [_get(self.der(self._random.randrange(among))) for _ in range(count)]
+    def each(self, kind: str, among: Sequence[int]) -> Requests:
+        """One request for each of these, by POST or GET."""
+        return [_post(self.der(n)) if kind == "POST" else _get(self.der(n)) for n in among]
+
+    def gets(self, count: int, among: Sequence[int]) -> Requests:
+        return [_get(self.der(n)) for n in self._random.choices(among, k=count)]
 
 
 def _post(der: bytes) -> bytes:
@@ -151,97 +161,158 @@ def cfssl_ocspserve(folder: Path, answers: Sequence[bytes]) -> Iterator[tuple[in
 
 
 # --- measuring
-def best(port: int, requests: Callable[[], Requests], cpu: Callable[[], float], *, keep: bool) -> float:
-    return median(http_load.run(port, requests(), cpu, keep=keep)[0] for _ in range(ROUNDS))
+@dataclass(frozen=True)
+class Responder:
+    """Who answers on a port, what CPU seconds that has taken, and whether its answers are ours to judge."""
+
+    port: int
+    cpu: Callable[[], float]
+    registered: Registered | None = None
+
+    def rate(self, requests: Requests, *, keep: bool = False) -> float:
+        """Answers per CPU second."""
+        rate, sample = http_load.run(self.port, requests, self.cpu, keep=keep)
+        if self.registered is not None:
+            judge(sample, self.registered)
+        return rate
 
 
-def measure(folder: Path, ca: ServedCa, count: int) -> None:
+Round = Callable[[], float]
+
+
+def in_turn(*rounds: Round) -> list[float]:
+    """The median of each, all of them taken in turn, so that what else the machine does hits all alike."""
+    return [median(rates) for rates in zip(*[[one() for one in rounds] for _ in range(ROUNDS)], strict=True)]
+
+
+@dataclass(frozen=True)
+class Course:
+    """All that is measured on one store: us and the peers, each with the questions it understands."""
+
+    store: str
+    count: int
+    ours: Responder
+    asked: Questions
+    openssl: Responder
+    openssl_asked: Questions
+    cfssl: Responder
+
+    def cached(self, kind: str) -> None:
+        """From memory, by POST or GET."""
+        warm = range(WARM)
+        mine, theirs = ((q.posts if kind == "POST" else q.gets) for q in (self.asked, self.openssl_asked))
+        self.ours.rate(self.asked.each(kind, warm), keep=True)
+        new, kept, peer = in_turn(
+            lambda: self.ours.rate(closing(mine(self.count, warm))),
+            lambda: self.ours.rate(mine(self.count * 3, warm), keep=True),
+            lambda: self.openssl.rate(at_root(closing(theirs(self.count, warm)))),
+        )
+        self._line(f"cached, {kind}", new, peer, "openssl ocsp", CACHED_MARK)
+        self._line(f"cached, {kind}, connections kept", kept, peer, "openssl ocsp", CACHED_MARK)
+
+    def beside_cfssl(self) -> None:
+        """From memory by POST: its answers were signed before it was started."""
+        warm = range(WARM)
+        new, peer = in_turn(
+            lambda: self.ours.rate(closing(self.asked.posts(self.count, warm))),
+            lambda: self.cfssl.rate(at_root(closing(self.asked.posts(self.count, warm)))),
+        )
+        self._line("cached, POST", new, peer, "cfssl ocspserve", 1.0)
+
+    def signed(self, among: Sequence[int]) -> None:
+        """Signed on demand, because of the nonce."""
+        new, kept, peer = in_turn(
+            lambda: self.ours.rate(closing(self.asked.posts(self.count, among, nonce=True))),
+            lambda: self.ours.rate(self.asked.posts(self.count, among, nonce=True), keep=True),
+            lambda: self.openssl.rate(
+                at_root(closing(self.openssl_asked.posts(self.count, among, nonce=True)))
+            ),
+        )
+        self._line("signed on demand (nonce)", new, peer, "openssl ocsp", SIGNED_MARK)
+        self._line("signed on demand (nonce), connections kept", kept, peer, "openssl ocsp", SIGNED_MARK)
+
+    def prepared(self, among: Sequence[int]) -> None:
+        """Prepared in the register, not in memory: more of them than are asked for twice."""
+        new, peer = in_turn(
+            lambda: self.ours.rate(closing(self.asked.posts(self.count, among))),
+            lambda: self.openssl.rate(at_root(closing(self.openssl_asked.posts(self.count, among)))),
+        )
+        self._line("prepared", new, peer, "openssl ocsp", 0.0)
+
+    def _line(self, what: str, ours: float, peer: float, peer_name: str, mark: float) -> None:
+        name = f"ca-status on {self.store}: OCSP, {what}"
+        line(name, "answers/CPU s", ours, peer, peer_name, mark=mark, met=ours >= mark * peer, n=self.count)
+
+
+def measure(folder: Path, store: str, ca: ServedCa, database: Callable[[], list[int]], count: int) -> None:
     registered = ca.registered
-    certificate = x509.load_der_x509_certificate(ca.app.ca.authority(ISSUING).certificate)
-    questions = Questions(certificate, registered)
-    prepared = ca.app.ca.preparation.all()
-    print(f"{prepared} answers prepared", file=sys.stderr)
+    questions = Questions(
+        x509.load_der_x509_certificate(ca.app.ca.authority(ISSUING).certificate), registered
+    )
+    prepared = prepare(ca)
     warm = ca.app.ca.responder.answers([questions.der(n) for n in range(WARM)])
     with (
         ca.status_service() as processes,
-        openssl_ocsp(folder / "openssl", registered) as (above, peer_port, peer_cpu),
+        openssl_ocsp(folder / "openssl", registered) as (above, port, cpu),
         cfssl_ocspserve(folder / "cfssl", [one.octets for one in warm]) as (cfssl_port, cfssl_cpu),
     ):
-        ours = Peers(ca.port, lambda: ca.cpu(*processes), registered)
-        theirs = Questions(above.certificate, registered)
-        openssl_rate = best(
-            peer_port, lambda: at_root(closing(theirs.posts(count // 2, WARM))), peer_cpu, keep=False
+        course = Course(
+            store,
+            count,
+            Responder(ca.port, lambda: ca.cpu(*processes, *database()), registered),
+            questions,
+            Responder(port, cpu),
+            Questions(above.certificate, registered),
+            Responder(cfssl_port, cfssl_cpu),
         )
-        cfssl_rate = best(
-            cfssl_port, lambda: at_root(closing(questions.posts(count, WARM))), cfssl_cpu, keep=False
-        )
-        for kind, asked in (("POST", questions.posts), ("GET", questions.gets)):
-            ours.rate(asked(WARM * 3, WARM), keep=True)
-            rate = ours.rate(closing(asked(count, WARM)), keep=False)
-            _line(f"cached, {kind}", rate, openssl_rate, "openssl ocsp", CACHED_MARK, count)
-            kept = ours.rate(asked(count * 3, WARM), keep=True)
-            _line(
-                f"cached, {kind}, connections kept",
-                kept,
-                openssl_rate,
-                "openssl ocsp",
-                CACHED_MARK,
-                count * 3,
-            )
-        _line("cached, POST", rate, cfssl_rate, "cfssl ocspserve", 1.0, count)
-        rate = ours.rate(closing(questions.posts(count, registered.issued)), keep=False)
-        _line("prepared, any of all", rate, openssl_rate, "openssl ocsp", 0.0, count)
-        signed = ours.rate(closing(questions.posts(count, registered.issued, nonce=True)), keep=False)
-        nonces = best(
-            peer_port,
-            lambda: at_root(closing(theirs.posts(count // 2, registered.issued, nonce=True))),
-            peer_cpu,
-            keep=False,
-        )
-        _line("signed on demand (nonce)", signed, nonces, "openssl ocsp", SIGNED_MARK, count)
+        course.prepared(prepared)
+        course.cached("POST")
+        course.beside_cfssl()
+        course.cached("GET")
+        course.signed(range(registered.issued))
 
 
-class Peers:
-    """Our service under load."""
-
-    def __init__(self, port: int, cpu: Callable[[], float], registered: Registered) -> None:
-        self._port = port
-        self._cpu = cpu
-        self._registered = registered
-
-    def rate(self, requests: Requests, *, keep: bool) -> float:
-        rates = []
-        for _ in range(ROUNDS):
-            rate, sample = http_load.run(self._port, requests, self._cpu, keep=keep)
-            judge(sample, self._registered)
-            rates.append(rate)
-        return median(rates)
+class _Enough(Exception):
+    """So many answers are prepared."""
 
 
-def _line(what: str, ours: float, peer: float, peer_name: str, mark: float, count: int) -> None:
-    line(
-        f"ca-status: OCSP, {what}",
-        "answers/CPU s",
-        ours,
-        peer,
-        peer_name,
-        mark=mark,
-        met=ours >= mark * peer,
-        n=count,
-    )
+def prepare(ca: ServedCa) -> Sequence[int]:
+    """Have answers prepared, in the order of serials as the worker does; the numbers of their certificates."""
+
+    def until_enough(looked: int) -> None:
+        if looked >= PREPARED:
+            raise _Enough
+
+    with contextlib.suppress(_Enough):
+        ca.app.ca.preparation.all(until_enough)
+    return sorted(range(ca.registered.issued), key=Registered.serial)[:PREPARED]
+
+
+@contextmanager
+def database_of(store: str) -> Iterator[tuple[str, Callable[[], list[int]]]]:
+    """Its URL, and its own processes: none with SQLite."""
+    if store == "SQLite":
+        yield "", list
+        return
+    server = Postgres(durable=True, parent=Path("/var/tmp")).start()
+    try:
+        yield server.fresh_database(), server.processes
+    finally:
+        server.stop()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--certificates", type=int, default=1_000_000)
-    parser.add_argument("--requests", type=int, default=20_000)
-    parser.add_argument("--database-url", default="", help="PostgreSQL; SQLite unless given")
+    parser.add_argument("--requests", type=int, default=10_000)
+    parser.add_argument("--stores", nargs="+", choices=STORES, default=STORES)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data"
-        data.mkdir()
-        with served_ca(data, given.certificates, given.certificates // 10, given.database_url) as ca:
-            measure(Path(folder), ca, given.requests)
+    for store in given.stores:
+        with tempfile.TemporaryDirectory() as folder, database_of(store) as (url, processes):
+            data = Path(folder) / "data"
+            data.mkdir()
+            with served_ca(data, given.certificates, given.certificates // 10, url) as ca:
+                measure(Path(folder), store, ca, processes, given.requests)
 
 
 if __name__ == "__main__":

@@ -6,12 +6,15 @@ from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Connection,
     Row,
     Select,
+    String,
     Table,
     and_,
+    any_,
     delete,
     func,
     insert,
@@ -182,8 +185,15 @@ _TOLD: Select[Any] = _KNOWN.add_columns(
 
 def statuses(connection: Connection, serials: Iterable[str], *, prepared: bool = True) -> dict[str, Row[Any]]:
     """What is known of serials; those never issued are left out. ``prepared``: with the prepared answer (or None) of each."""
-    wanted = (_TOLD if prepared else _KNOWN).where(certificates.c.serial.in_(list(serials)))
+    wanted = (_TOLD if prepared else _KNOWN).where(_among(connection, list(serials)))
     return {row.serial: row for row in connection.execute(wanted)}
+
+
+def _among(connection: Connection, serials: list[str]) -> ColumnElement[bool]:
+    """PostgreSQL plans a list of values anew for each number of them, an array once."""
+    if connection.dialect.name == "postgresql":
+        return certificates.c.serial == any_(literal(serials, ARRAY(String)))
+    return certificates.c.serial.in_(serials)
 
 
 def status_in(row: Row[Any], authority: str) -> CertificateStatus:

@@ -44,11 +44,11 @@ def free_port() -> int:
 class Postgres:
     """One server for a test session; ``fresh_database`` gives each test an empty database of its own."""
 
-    def __init__(self, *, durable: bool = False) -> None:
-        """With ``durable`` what it acknowledged survives ``crash``."""
+    def __init__(self, *, durable: bool = False, parent: Path | None = None) -> None:
+        """With ``durable`` what it acknowledged survives ``crash``; ``parent`` is where its files lie."""
         self._durable = durable
         self._programs = programs()
-        self._folder = server_folder("weicheng-postgres-", quickest_folder())
+        self._folder = server_folder("weicheng-postgres-", parent or quickest_folder())
         self._password = secrets.token_urlsafe(16)
         self._server: Server | None = None
         self.port = free_port()
@@ -121,6 +121,13 @@ class Postgres:
 
     def _address(self, database: str) -> str:
         return f"postgresql://{USER}:{self._password}@127.0.0.1:{self.port}/{database}"
+
+    def processes(self) -> list[int]:
+        """The server and those that serve its clients."""
+        if self._server is None:
+            return []
+        pid = self._server.pid
+        return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
 
     def crash(self) -> None:
         """Kill it as a failing machine would; ``recover`` starts it again on the same port and data."""
