@@ -53,7 +53,7 @@ class ResumptionRecord(Record):
 
 
 class Propose(Input):
-    authority: str = Field(min_length=1, max_length=60, title=N_("CA"))
+    authority: str = Field(min_length=1, max_length=60, title=N_("Certification authority (CA)"))
     moment: AwareDatetime | None = Field(
         None,
         title=N_("Signs again from"),
@@ -120,7 +120,9 @@ RESUMPTIONS = Resource(
     item=_item,
     headline="authority_name",
     columns=(
-        Column("authority_name", N_("CA"), link=Link("ca.authorities", "authority")),
+        Column(
+            "authority_name", N_("Certification authority (CA)"), link=Link("ca.authorities", "authority")
+        ),
         Column("state", N_("State"), Cell.STATE, STATES),
         Column("moment", N_("Signs again from"), Cell.TIME),
         Column("ahead_until", N_("Had signed up to"), Cell.TIME),
@@ -134,7 +136,7 @@ RESUMPTIONS = Resource(
     ),
     filters=(
         Filter("state", N_("State"), labels=STATES),
-        Filter("authority", N_("CA"), choices=authority_names),
+        Filter("authority", N_("Certification authority (CA)"), choices=authority_names),
     ),
     verbs=(
         Verb(
