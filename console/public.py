@@ -30,7 +30,6 @@ IDLE_SECONDS = 15.0
 SEND_SECONDS = 60.0  # without any progress
 THREADS = 8
 TOGETHER = 64  # requests of one batch
-GATHERING = 0.008  # seconds that a batch waits for more after one of TOGETHER; shorter ones wait less, one by one not at all
 NONE: Counter[str] = Counter()
 _PIECE = 1 << 18
 
@@ -64,6 +63,7 @@ class Front:
         self._gathering: asyncio.TimerHandle | None = None
         self._batch_runs = False
         self._patience = 0.0
+        self._expected = TOGETHER
 
     def connection(self) -> "Connection":
         """For asyncio: the protocol of a new connection."""
@@ -90,7 +90,7 @@ class Front:
         if self._together and not self._batch_runs:
             if self._gathering is None:
                 self._gathering = self._loop.call_later(self._patience, self._start_batch)
-            elif len(self._together) == TOGETHER:
+            elif len(self._together) >= self._expected:
                 self._gathering.cancel()
                 self._start_batch()
         while self._alone and self._running < THREADS - 1:
@@ -101,7 +101,7 @@ class Front:
         """Whoever was answered together asks again together: after a batch of many the next waits for them a moment."""
         self._gathering, self._batch_runs = None, True
         count = min(len(self._together), TOGETHER)
-        self._patience = GATHERING * (count - 1) / TOGETHER
+        self._patience = self.bounds.gathering * (count - 1) / TOGETHER
         self._run([self._together.popleft() for _ in range(count)], together=True)
 
     def _run(self, batch: list[_Waiting], *, together: bool) -> None:
@@ -121,6 +121,7 @@ class Front:
     def _tell(self, batch: list[_Waiting], together: bool, answers: list[Answer]) -> None:
         if together:
             self._batch_runs = False
+            self._expected = max(2, min(TOGETHER, len(batch) + len(self._together)))
         else:
             self._running -= 1
         for one, answer in zip(batch, answers, strict=True):
