@@ -9,6 +9,7 @@ import click
 from ca.cli.base import OLD_FILE, code_option, commands, in_utc, invalid_since_option
 from kernel.edges.cli import list_options, pass_app, reason_option
 from kernel.i18n import N_
+from kernel.pki.names import respelled
 
 FAULTS = (
     "unknown",
@@ -211,7 +212,8 @@ def _bulk_row(found: Any) -> dict[str, Any]:
 @pass_app
 def look(app: Any, **chosen: Any) -> None:
     found = app.ca.bulk.preview(app.principal, _selection(**chosen))
-    app.out.record({name: getattr(found, name) for name in _PREVIEW})
+    sample = [f"{serial} {respelled(subject)}" for serial, subject in found.sample[:5]]
+    app.out.record({name: getattr(found, name) for name in _PREVIEW} | {"sample": sample})
 
 
 @bulk.command("propose", help=N_("Propose to revoke exactly what fits now; prints the proposal."))

@@ -325,7 +325,14 @@ class Ceremonies:
 
 def _expected(found: Ceremony, number: int) -> Step:
     step = found.next
-    if found.state is not CeremonyState.RUNNING or step is None or not step.by_hand or step.number != number:
+    if found.state is CeremonyState.RUNNING and step is not None and not step.by_hand:
+        raise Conflict(
+            N_("Item %(number)s is done by the system, nobody confirms it."),
+            mend=N_("Perform again: it goes on, or tells what it waits for (weicheng ca offline list)."),
+            place=found.id,
+            number=step.number,
+        )
+    if found.state is not CeremonyState.RUNNING or step is None or step.number != number:
         waiting = step.number if step is not None else 0
         raise Conflict(
             N_("Item %(number)s is not to be confirmed now; next is %(next)s."),

@@ -95,7 +95,11 @@ def read_answer(data: bytes) -> OfflineAnswer:
             _moment(found["signed_at"]),
         )
     except _FAULTS as error:
-        raise _malformed(N_("This is no answer of an offline CA.")) from error
+        raise Invalid(
+            N_("This is no answer of an offline CA."),
+            mend=N_("Use the file that was signed on the other machine."),
+            place="file",
+        ) from error
 
 
 def described(order: Order) -> list[str]:
