@@ -103,6 +103,7 @@
     }));
     const whole = items.every((one) => Number.isInteger(one.value)); // counts have no ticks between them
     const unit = data.unit ? ` ${data.unit}` : "";
+    const room = (label) => [...label].reduce((sum, one) => sum + (one > "\u00ff" ? 13 : 7), 12); // of what stands at a bar's end
     const common = { animation: false, textStyle: text, tooltip: { confine: true, renderMode: "richText" } };
     const ring = {
       ...common,
@@ -111,7 +112,7 @@
     };
     const bars = {
       ...common,
-      grid: { left: 8, right: 64, top: 8, bottom: 8, containLabel: true },
+      grid: { left: 8, right: Math.max(64, ...items.map((one) => room(`${one.value}${unit}`))), top: 8, bottom: 8, containLabel: true },
       xAxis: { type: "value", minInterval: whole ? 1 : 0, axisLabel: text, splitLine: { lineStyle: { color: colour("--chart-grid") } } },
       yAxis: { type: "category", inverse: true, data: items.map((one) => one.name), axisLabel: { ...text, width: 220, overflow: "truncate" } },
       series: [{ type: "bar", data: items, barMaxWidth: 22, label: { show: true, position: "right", color: ink(), formatter: (one) => `${one.value}${unit}` } }],
