@@ -22,7 +22,7 @@ from kernel.clock import FixedClock
 from kernel.edges.public import Asked
 from kernel.errors import Invalid, NotPermitted, Unavailable
 from kernel.identity.model import Principal
-from kernel.pki import tsp
+from kernel.pki import der, tsp
 from kernel.pki.der import MalformedDer
 from tests.support.public import fetch, served
 from tests.unit.ca.conftest import World, on_both
@@ -96,6 +96,30 @@ def test_ocsp_echoes_the_nonce_and_speaks_for_no_other_ca(world: World) -> None:
     )
     refused = ocsp.load_der_ocsp_response(world.ca.responder.answer(stranger.public_bytes(Encoding.DER)))
     assert refused.response_status is ocsp.OCSPResponseStatus.UNAUTHORIZED
+
+
+@pytest.mark.parametrize(
+    ("parameters", "good"),
+    [
+        (b"\x05\x00", True),
+        (b"", True),
+        (b"\x05\x01x", False),
+        (b"\x04\x01x", False),
+        (b"\x05\x00\x05\x00", False),
+    ],
+)
+def test_what_is_echoed_of_a_question_is_what_it_has_to_be(parameters: bytes, good: bool) -> None:
+    """The signer refuses an answer with anything strange in it, and with it those that are signed at the same time."""
+    algorithm = der.sequence(der.oid("1.3.14.3.2.26"), parameters)
+    identifier = der.sequence(
+        algorithm, der.octet_string(b"n" * 20), der.octet_string(b"k" * 20), der.integer(5)
+    )
+    asked = der.sequence(der.sequence(der.sequence(der.sequence(identifier))))
+    if good:
+        assert parse_request(asked).certificates[0].raw == identifier
+    else:
+        with pytest.raises(MalformedDer):
+            parse_request(asked)
 
 
 @given(data=st.binary(max_size=300))

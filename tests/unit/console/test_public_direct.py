@@ -222,3 +222,37 @@ def test_an_offer_of_another_protocol_is_passed_over() -> None:
     offer = request("/quick", lines="Upgrade: h2c\r\n").replace(b"close", b"close, Upgrade")
     with served(Memory()) as url:
         assert body_of(ask(url, offer)) == b"GET 0"
+
+
+def test_who_asks_at_the_same_time_is_answered_together() -> None:
+    """By twenty clients, each of whom asks again as soon as it is answered."""
+    site, rounds = Batches(), 10
+    with served(site) as url:
+
+        def client() -> None:
+            for _ in range(rounds):
+                assert body_of(ask(url, request("/many"), pause=0)) == b"/many"
+
+        asking = [threading.Thread(target=client) for _ in range(20)]
+        for one in asking:
+            one.start()
+        for one in asking:
+            one.join()
+    assert sum(site.sizes) == 20 * rounds
+    assert len(site.sizes) < 20 * rounds / 2
+    assert max(site.sizes) <= public.TOGETHER
+
+
+class Batches(Memory):
+    """Remembers how many were asked at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+
+    def together(self, asked: Asked) -> bool:
+        return True
+
+    def answer(self, asked: Sequence[Asked]) -> list[Answer]:
+        self.sizes.append(len(asked))
+        return [Answer(200, "text/plain", one.path.encode()) for one in asked]
