@@ -14,56 +14,21 @@ import httptools
 import structlog
 
 from console.public import Connection, Front, head_of
+from console.public_accept import Accepting
 from kernel.edges.public import Asked, Site
 
 _FIRST = 16_384  # octets read at once
-_BATCH = 64  # connections accepted in a row before the loop sees to others
 _DEFERRED = 1  # seconds that the system waits for the first octets
-_REST = 1.0  # seconds without accepting, when there are no descriptors left
 
 _log = structlog.get_logger("public")
 
 
-class Listener:
-    """Accepts for a front until it is closed; the socket stays its owner's."""
+class Listener(Accepting):
+    """Answers what is at hand with the connection."""
 
     def __init__(self, front: Front, listening: socket.socket) -> None:
-        self._front = front
-        self._socket = listening
-        self._loop = asyncio.get_running_loop()
-        self._kind = listening.family, listening.type, listening.proto
-        self._rest: asyncio.TimerHandle | None = None
-        listening.setblocking(False)
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFERRED)
-        self._start()
-
-    def close(self) -> None:
-        if self._rest is not None:
-            self._rest.cancel()
-        self._loop.remove_reader(self._socket)
-
-    def _start(self) -> None:
-        self._loop.add_reader(self._socket, self._accept)
-
-    def _accept(self) -> None:
-        for _ in range(_BATCH):
-            try:
-                accepted, address = self._next()
-            except BlockingIOError:
-                return
-            except ConnectionAbortedError:
-                continue
-            except OSError as error:  # no descriptors or no memory: those who are here leave in a moment
-                _log.error("no connection can be accepted", cause=error.strerror)
-                self._loop.remove_reader(self._socket)
-                self._rest = self._loop.call_later(_REST, self._start)
-                return
-            self._serve(accepted, address)
-
-    def _next(self) -> tuple[socket.socket, tuple[Any, ...]]:
-        """As ``socket.accept``, which asks the listening socket anew what it is each time: a tenth of all that is done."""
-        descriptor, address = self._socket._accept()  # type: ignore[attr-defined]
-        return socket.socket(*self._kind, descriptor), address
+        super().__init__(front, listening)
 
     def _serve(self, accepted: socket.socket, address: tuple[Any, ...]) -> None:
         try:

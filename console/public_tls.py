@@ -5,58 +5,31 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
-import structlog
-
-from console.public import HEAD_SECONDS, Front
+from console.public import HEAD_SECONDS, Connection, Front
+from console.public_accept import Accepting
 
 CLOSE_SECONDS = 5.0  # for the client's own close_notify
-_BATCH = 64  # connections accepted in a row before the loop sees to others
-_REST = 1.0  # seconds without accepting, when there are no descriptors left
-
-_log = structlog.get_logger("public")
 
 
-class TlsListener:
-    """Accepts for a front until it is closed; the socket stays its owner's. ``context`` is asked for each connection."""
+class TlsListener(Accepting):
+    """Has each connection shake hands first; ``context`` is asked for each."""
 
     def __init__(self, front: Front, listening: socket.socket, context: Callable[[], ssl.SSLContext]) -> None:
-        self._front = front
-        self._socket = listening
         self._context = context
-        self._loop = asyncio.get_running_loop()
-        self._rest: asyncio.TimerHandle | None = None
         self._greeted: Counter[str] = Counter()  # by address: whose handshake is under way
         self._tasks: set[asyncio.Task[None]] = set()
-        listening.setblocking(False)
-        self._start()
+        super().__init__(front, listening)
 
     def close(self) -> None:
-        if self._rest is not None:
-            self._rest.cancel()
-        self._loop.remove_reader(self._socket)
+        super().close()
         for task in self._tasks:
             task.cancel()
 
-    def _start(self) -> None:
-        self._loop.add_reader(self._socket, self._accept)
-
-    def _accept(self) -> None:
-        for _ in range(_BATCH):
-            try:
-                accepted, address = self._socket.accept()
-            except BlockingIOError:
-                return
-            except ConnectionAbortedError:
-                continue
-            except OSError as error:  # no descriptors or no memory: those who are here leave in a moment
-                _log.error("no connection can be accepted", cause=error.strerror)
-                self._loop.remove_reader(self._socket)
-                self._rest = self._loop.call_later(_REST, self._start)
-                return
-            self._take(accepted, str(address[0]))
-
-    def _take(self, accepted: socket.socket, origin: str) -> None:
+    def _serve(self, accepted: socket.socket, address: tuple[Any, ...]) -> None:
+        origin = str(address[0])
         if self._front.full(origin, self._greeted):
             accepted.close()
             return
@@ -68,9 +41,10 @@ class TlsListener:
 
     async def _greet(self, accepted: socket.socket, origin: str) -> None:
         """The handshake; whoever fails in it (plain HTTP, an old version, no time left) is cut off without a word."""
+        connection = _Arriving(self._front, partial(self._leave, origin))
         try:
             await self._loop.connect_accepted_socket(
-                self._front.connection,
+                lambda: connection,
                 accepted,
                 ssl=self._context(),
                 ssl_handshake_timeout=HEAD_SECONDS,
@@ -79,6 +53,29 @@ class TlsListener:
         except (OSError, asyncio.CancelledError):  # what ssl raises is an OSError
             accepted.close()
         finally:
-            self._greeted[origin] -= 1
-            if not self._greeted[origin]:
-                del self._greeted[origin]
+            connection.arrive()
+
+    def _leave(self, origin: str) -> None:
+        self._greeted[origin] -= 1
+        if not self._greeted[origin]:
+            del self._greeted[origin]
+
+
+class _Arriving(Connection):
+    """Counted by its listener as long as it shakes hands, by the front from then on."""
+
+    __slots__ = ("_arrived",)
+
+    def __init__(self, front: Front, arrived: Callable[[], None]) -> None:
+        super().__init__(front)
+        self._arrived: Callable[[], None] | None = arrived
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.arrive()
+        super().connection_made(transport)
+
+    def arrive(self) -> None:
+        """The handshake is over, well or badly."""
+        if self._arrived is not None:
+            self._arrived()
+            self._arrived = None

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console import public, public_direct
+from console import public, public_accept
 from console.public import Bounds
 from kernel.edges.public import Answer, Asked, text
 from tests.support.public import fetch, served
@@ -202,7 +202,7 @@ def test_places_are_counted_while_answers_are_made() -> None:
 
 
 def test_without_descriptors_accepting_goes_on_when_there_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(public_direct, "_REST", 0.1)
+    monkeypatch.setattr(public_accept, "REST", 0.1)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with served(Memory()) as url, connect(url) as used, socket.socket() as waiting:
         used.sendall(request("/quick"))
