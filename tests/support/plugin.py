@@ -100,6 +100,10 @@ def chromium() -> "Iterator[Browser]":
 
 # --- two at a time (pytest-xdist)
 _ONE_NETWORK = ("tests/flow/", "tests/unit/range/", "tests/unit/netops/", "tests/unit/monitor/")
+# flows with folders, sockets and ports of their own
+_BY_THEMSELVES = tuple(
+    f"tests/flow/test_{name}.py" for name in ("ca", "ca_faults", "ceremony", "hsm", "log_killed")
+)
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
@@ -107,7 +111,8 @@ class ByFile(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "the practice network" if file.startswith(_ONE_NETWORK) else file
+        shared = file.startswith(_ONE_NETWORK) and file not in _BY_THEMSELVES
+        return "the practice network" if shared else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
