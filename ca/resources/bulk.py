@@ -305,7 +305,9 @@ BULK_REVOCATIONS = Resource(
     sort="-proposed",
     facet="state",
     underway=lambda record: record.state == "performing",
-    empty=N_("Nobody has proposed to revoke many certificates at once."),
+    empty=N_(
+        "Nobody has proposed to revoke many certificates at once. Look first what would be touched; then propose it."
+    ),
 )
 
 

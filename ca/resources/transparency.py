@@ -138,7 +138,9 @@ TREE_HEADS = Resource(
         Download("entries", N_("All entries, one a line"), _P.LOG_READ, _leaves, on=On.LIST),
     ),
     sort="-number",
-    empty=N_("No head is signed yet. Provision the service: weicheng ca provision log."),
+    empty=N_(
+        "No head is signed yet. The worker signs one within a minute, once the log has its key: weicheng ca provision log."
+    ),
     audited=False,
 )
 
