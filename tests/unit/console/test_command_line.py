@@ -150,6 +150,27 @@ def test_an_internal_error_shows_no_detail(
 
 
 @pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("http://127.0.0.1:8080", True),
+        ("http://[::1]:8080", True),
+        ("http://localhost", True),
+        ("http://pki.city.gov.cn", False),
+        ("http://10.1.2.3:8080", False),
+    ],
+)
+def test_config_check_tells_of_an_address_that_nobody_else_reaches(
+    tmp_path: Path, url: str, warned: bool
+) -> None:
+    """Certificates bear it for as long as they live."""
+    file = tmp_path / "weicheng.toml"
+    file.write_text(f'[status]\npublic_url = "{url}"\n')
+    done = weicheng("--lang", "en", "config", "check", WEICHENG_CONFIG=str(file))
+    assert done.returncode == 0
+    assert ("where nobody else reaches it" in done.stderr) is warned
+
+
+@pytest.mark.parametrize(
     ("toml", "place"),
     [
         ("[web]\nport = 99999\n", "web.port"),
