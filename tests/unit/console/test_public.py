@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -235,3 +236,35 @@ def test_who_asks_whether_to_send_a_body_is_told_to(file: Path) -> None:
         assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"body")
         assert b"POST /a  4" in read_all(connection)
+
+
+class Gathers(Echo):
+    """Notes how many were answered at once."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(file)
+        self.sizes: list[int] = []
+
+    def answer(self, asked: Sequence[Asked]) -> list[Answer]:
+        self.sizes.append(len(asked))
+        time.sleep(0.02)
+        return super().answer(asked)
+
+
+def test_who_asks_again_and_again_is_answered_together(file: Path) -> None:
+    """A batch waits until as many are there as were answered last, and no longer: here it would be a second."""
+    site = Gathers(file)
+
+    def ask(url: str) -> None:
+        with connect(url) as connection:
+            for _ in range(6):
+                connection.sendall(b"POST /many HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")
+                assert b"POST /many" in connection.recv(65536)
+
+    with served(site, Bounds(gathering=16.0)) as url, ThreadPoolExecutor(5) as pool:
+        started = time.monotonic()
+        asking = [pool.submit(ask, url) for _ in range(5)]
+        for one in asking:
+            one.result(30)
+        assert site.sizes.count(5) >= 3
+        assert time.monotonic() - started < 4  # of which one second when the first of them ask no more
