@@ -4,7 +4,6 @@ What a row came to is written in the transaction that did it, so that no row is 
 """
 
 import io
-import secrets
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from ca.registration import sheets
 from ca.registration.batches import sealed_context
 from ca.registration.batchstore import Batch, BatchState
 from ca.registration.decision import Decision
-from ca.registration.delivery import sealed_pkcs12
+from ca.registration.delivery import made_password, sealed_pkcs12
 from ca.registration.filing import Draft, Filing, key_context
 from ca.registration.signatures import Signatures
 from ca.registration.whole import Whole
@@ -201,7 +200,7 @@ class BatchWork:
         archive, listed = io.BytesIO(), [["row", "file", "password"]]
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
             for done, row in enumerate(rows, 1):
-                name, password = f"{row.number:05d}-{row.id}.p12", secrets.token_urlsafe(15)
+                name, password = f"{row.number:05d}-{row.id}.p12", made_password()
                 packed.writestr(name, self._file(row, authorities[row.authority], password))
                 listed.append([str(row.number), name, password])
                 if done % AT_ONCE == 0:

@@ -1,6 +1,7 @@
 """Handing over a key made here: the file once, to who filed the request; its password once, by somebody else."""
 
 import secrets
+import string
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import (
@@ -28,6 +29,9 @@ SHORTEST = 12  # characters of the password of a PKCS#12 file
 Key = tuple[pkcs12.PKCS12PrivateKeyTypes, x509.Certificate, list[x509.Certificate]]
 
 
+_READABLE = "".join(sorted({*string.ascii_letters, *string.digits} - set("0Oo1lI")))
+
+
 class Delivery:
     """Takes keys out of their box; Registration checks permissions before it comes here."""
 
@@ -39,7 +43,7 @@ class Delivery:
     def pkcs12(self, by: Principal, request_id: str, password: str | None) -> bytes:
         """PKCS#12 under the password; without one it is made, and sealed until another person tells it."""
         told = None if password is None else _strong(password)
-        made = secrets.token_urlsafe(15)
+        made = made_password()
         key = self._take_key(by, request_id, None if told else made)
         return sealed_pkcs12(key, told or made)
 
@@ -90,6 +94,12 @@ class Delivery:
         key = load_der_private_key(self._box.open(sealed, context=key_context(request_id)), None)
         loaded = [x509.load_der_x509_certificate(der) for der in (certificate.der, authority.certificate)]
         return key, loaded[0], loaded[1:]  # type: ignore[return-value]
+
+
+def made_password() -> str:
+    """A password of a file (116 bits): letters and digits alone, none like another, since people read it out to each other
+    and spreadsheets keep no sign at its beginning as it is."""
+    return "".join(secrets.choice(_READABLE) for _ in range(20))
 
 
 def sealed_pkcs12(key: Key, password: str) -> bytes:

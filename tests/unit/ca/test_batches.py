@@ -23,6 +23,7 @@ from ca.model import Certificate, State
 from ca.registration import batchwork, sheets
 from ca.registration.batches import Asked
 from ca.registration.batchstore import Batch, BatchState
+from ca.registration.delivery import made_password
 from kernel.assets.tables import TableFile
 from kernel.errors import (
     Conflict,
@@ -479,3 +480,13 @@ def test_five_thousand_rows(world: World, worker: Worker, capsys: pytest.Capture
         print("\n" + "\n".join(told))
     assert len(zipfile.ZipFile(io.BytesIO(batches.take_keys(world.registrar, batch.id))).namelist()) == 5000
     assert {one.state for one in batches.results(world.officer, batch.id)} == {"issued"}
+
+
+def test_a_password_reaches_the_applicant_as_it_was_made() -> None:
+    """A spreadsheet's cell that begins with a sign is changed, lest it acts as a formula; and people read it out."""
+    made = [made_password() for _ in range(2000)]
+    assert len(set(made)) == 2000
+    assert all(len(one) == 20 and one.isascii() and one.isalnum() for one in made)
+    assert not set("0Oo1lI") & set("".join(made))
+    kept = csv.reader(io.StringIO(sheets.to_csv([[one] for one in made]).decode("utf-8-sig")))
+    assert [row[0] for row in kept] == made
