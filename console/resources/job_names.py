@@ -15,6 +15,7 @@ JOB_KINDS: Labels = {
     "ca.batch-issue": Label(N_("Issue the certificates of a batch")),
     "ca.batch-keys": Label(N_("Make the key files of a batch")),
     "ca.renewals": Label(N_("Remind of certificates that end")),
+    "ca.ends": Label(N_("Tell of CAs and services near their end")),
     "ca.bulk-revoke": Label(N_("Revoke many certificates")),
     "ca.inventory-scan": Label(N_("Scan the network for certificates")),
     "ca.log-sequence": Label(N_("Put what waits into the transparency log")),
