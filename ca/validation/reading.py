@@ -75,7 +75,9 @@ def name_text(name: x509.Name) -> str:
 
 def _value(value: Any) -> str:
     escaped = _ESCAPED.sub(r"\\\1", str(value.native)).replace("\0", "\\00")
-    return f"\\{escaped}" if escaped[:1] in ("#", " ") else escaped
+    if escaped[:1] == "#" or (escaped[:1] == " " and len(escaped) > 1):
+        escaped = f"\\{escaped}"
+    return f"{escaped[:-1]}\\ " if escaped.endswith(" ") else escaped  # RFC 4514 section 2.4
 
 
 def about(der: bytes) -> Shown:

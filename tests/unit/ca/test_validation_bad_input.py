@@ -10,7 +10,7 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ca.validation import documents, paths, reading
@@ -184,6 +184,9 @@ def test_a_long_list_is_read_quickly_and_its_signature_is_over_all_of_it() -> No
         max_size=4,
     )
 )
+@example(["0 "])
+@example([" "])
+@example([" # ", "#"])
 @settings(max_examples=60, deadline=3000)
 def test_names_are_written_as_elsewhere_in_the_suite(values: list[str]) -> None:
     kinds = (
