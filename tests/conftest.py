@@ -14,6 +14,7 @@ from jinja2 import FileSystemBytecodeCache
 from console.compose.tables import import_all_tables
 from kernel.blobs import MemoryBlobs
 from kernel.clock import FixedClock, SystemClock
+from kernel.i18n import DEFAULT_LANGUAGE, speaking
 from kernel.identity.access import Access
 from kernel.identity.approvals import Approvals
 from kernel.identity.model import Principal, Role
@@ -79,6 +80,13 @@ def quick_hashes() -> Iterator[None]:
     quick = partial(argon2.PasswordHasher.from_parameters, argon2.profiles.CHEAPEST)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(argon2, "PasswordHasher", quick)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """What one test asked for in English is not the language of the next."""
+    with speaking(DEFAULT_LANGUAGE):
         yield
 
 
