@@ -1,8 +1,9 @@
 """Certificates by an authenticated HTTPS API from CSRs (P-256), per CPU second of all processes of the CA together.
 
-Ours: profile rules and read-back of every certificate, keys in a process of their own, the intent and the certificate each
-committed (SQLite, synchronous), audit chain, evidence and transparency log's queue. One request at a time, and fifty CSRs in
-one request. What the worker does of it later (numbering the log, sealing evidence) is not counted.
+Ours: the enrolment service (``weicheng serve enrol``) asked over HTTPS with a token; profile rules and read-back of every
+certificate, keys in a process of their own, the intent and the certificate each committed (SQLite, synchronous), audit chain,
+evidence and transparency log's queue. One CSR a request, which the service gathers over its connections, and fifty CSRs in one
+request. What the worker does of it later (numbering the log, sealing evidence) is not counted.
 
 Peers on the same CSRs: step-ca with its database and one-time tokens, over HTTPS; cfssl without a database, over HTTP, asking
 nobody who they are. Mark: 1.5 times step-ca; the ratio to cfssl is told beside it.
@@ -34,7 +35,7 @@ from benchmarks.served_ca import OFFICER, ServedCa, process_of, served_ca, until
 from kernel.identity.model import Principal, Role
 from kernel.identity.permissions import APPROVING, permissions_of
 
-ROUNDS, EACH, TOGETHER, CONNECTIONS = 5, 400, 50, 8
+ROUNDS, EACH, TOGETHER, CONNECTIONS = 5, 640, 50, 32
 MARK = 1.5
 KEYS = [ec.generate_private_key(ec.SECP256R1()) for _ in range(ROUNDS * EACH)]
 
@@ -88,7 +89,7 @@ def _ours(folder: Path, stack: ExitStack) -> Iterator[Way]:
     folder.mkdir(mode=0o700)
     ca = stack.enter_context(served_ca(folder, issued=1, revoked=0))
     token = _token(ca)
-    port, context, pids = stack.enter_context(_web(ca, folder))
+    port, context, pids = stack.enter_context(_door(ca, folder))
 
     def connect() -> HTTPConnection:
         return HTTPSConnection("127.0.0.1", port, timeout=60, context=context)
@@ -127,19 +128,19 @@ def _token(ca: ServedCa) -> str:
 
 
 @contextmanager
-def _web(ca: ServedCa, folder: Path) -> Iterator[tuple[int, ssl.SSLContext, list[int]]]:
-    """``weicheng serve web`` as it is installed: a parent and its worker processes, all of them counted."""
+def _door(ca: ServedCa, folder: Path) -> Iterator[tuple[int, ssl.SSLContext, list[int]]]:
+    """``weicheng serve enrol`` as it is installed: a parent and its worker process, both counted."""
     issuer("127.0.0.1").write(folder, "web")
     port = free_port()
     environment = ca.environment | {
-        "WEICHENG_WEB__PORT": str(port),
+        "WEICHENG_ENROL__PORT": str(port),
         "WEICHENG_WEB__CERTIFICATE": str(folder / "web.pem"),
         "WEICHENG_WEB__KEY": str(folder / "web.key"),
         "WEICHENG_WEB__API_PER_MINUTE": "1000000",
     }
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with process_of(environment, "serve", "web") as process:
+    with process_of(environment, "serve", "enrol") as process:
         until(lambda: _healthy(port, context), process)
         yield port, context, ca.children(process.pid)
 

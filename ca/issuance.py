@@ -5,7 +5,7 @@
 very same bytes, by ``recover``: no serial ever exists without an owner.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -16,11 +16,11 @@ from ca import figures, refusals, store, warrants
 from ca.encoding import certificate as encoding
 from ca.model import TRANSITIONS, Authority, AuthorityState, Certificate, State
 from ca.ports import Evidence, Signer
-from ca.profiles import Profiles
+from ca.profiles import Profile, Profiles
 from ca.profiles.store import units_for
 from ca.resumption.store import in_force
 from ca.scopes import ListRules
-from ca.signer.model import Purpose, SigningRefused
+from ca.signer.model import Purpose, SigningRefused, Warranted
 from ca.transparency.queueing import tell_issued
 from ca.writing import Draft, Wanted, Writer, expiry
 from kernel.audit.model import AuditAction
@@ -39,8 +39,9 @@ __all__ = ["Issuance", "Token", "Wanted"]
 
 @dataclass(frozen=True)
 class Token:
-    """Checked bytes with a stored intent: the only thing that is ever signed. Made by Issuance alone."""
+    """Checked bytes with a stored intent: the only thing that is ever signed. Made by Issuance alone, for ``by``."""
 
+    by: Principal
     serial: str
     authority: Authority
     tbs: bytes
@@ -49,7 +50,7 @@ class Token:
     warrant: str
 
 
-Prepared = tuple[Wanted, Draft, Token]
+Drawn = tuple[Wanted, Draft, Token]  # a token whose intent is not stored yet
 _SKEW = timedelta(minutes=1)  # of the clocks of two machines that issue
 _REFUSED_FOR = timedelta(hours=1)  # before what the signer refused is tried again
 
@@ -78,23 +79,39 @@ class Issuance:
 
         Conflict when the CA or the profile's version is no longer in force; ProfileViolation; LintFailed.
         """
-        return self.prepare_all(uow, by, authority, [wanted])[0]
+        (drawn,) = self.draw(uow, authority, wanted.profile, [(by, wanted)])
+        if isinstance(drawn, WeichengError):
+            raise drawn
+        self.intend(uow, [drawn])
+        return drawn[2]
 
-    def prepare_all(
-        self, uow: UnitOfWork, by: Principal, authority: Authority, wanted: Sequence[Wanted]
-    ) -> list[Token]:
-        """As ``prepare`` for certificates of one CA, all or none, with as many statements as for one."""
+    def draw(
+        self,
+        uow: UnitOfWork,
+        authority: Authority,
+        profile: Profile,
+        asked: Sequence[tuple[Principal, Wanted]],
+    ) -> list[Drawn | WeichengError]:
+        """What would be signed of one CA and profile, or why one is not to be: that stops no other. Nothing is written.
+
+        Raises Conflict as ``prepare``, for all of them.
+        """
         self._require_living(uow, authority)
         self._require_clock(uow, authority)
-        for profile in {one.profile.id: one.profile for one in wanted}.values():
+        for by in {by.id: by for by, _ in asked}.values():
             self._profiles.require_current(uow, by, profile)
-        prepared = []
-        for one in wanted:
-            self._require_allowed(uow, one)
-            draft = self._writer.draft(authority, one, self._clock.now())
-            prepared.append((one, draft, self._token(authority, one, draft)))
-        self._intend(uow, by, prepared)
-        return [token for _, _, token in prepared]
+        units = {unit: units_for(uow.connection, profile, unit) for unit in {one.unit for _, one in asked}}
+        return [self._drawn(authority, by, wanted, units[wanted.unit]) for by, wanted in asked]
+
+    def _drawn(
+        self, authority: Authority, by: Principal, wanted: Wanted, units: Sequence[str]
+    ) -> Drawn | WeichengError:
+        try:
+            _require_allowed(wanted, units)
+            draft = self._writer.draft(authority, wanted, self._clock.now())
+            return wanted, draft, self._token(authority, by, wanted, draft)
+        except WeichengError as error:
+            return error
 
     def rehearse(self, authority: Authority, wanted: Wanted) -> None:
         """Whether the certificate could be made now, without making it: LintFailed when its profile's rules forbid it.
@@ -133,16 +150,7 @@ class Issuance:
                 place=authority.id,
             )
 
-    @staticmethod
-    def _require_allowed(uow: UnitOfWork, wanted: Wanted) -> None:
-        """The rules once more, whichever door the request came through."""
-        profile = wanted.profile
-        profile.check_key(algorithm_of(wanted.spki))
-        if wanted.called is None and profile.complete_subject(wanted.subject) != wanted.subject:
-            raise IntegrityFailed(N_("The subject is not complete."), place=profile.id)
-        profile.check_names(wanted.names, units_for(uow.connection, profile, wanted.unit))
-
-    def _token(self, authority: Authority, wanted: Wanted, draft: Draft) -> Token:
+    def _token(self, authority: Authority, by: Principal, wanted: Wanted, draft: Draft) -> Token:
         serial = f"{draft.serial:032x}"
         warrant = self._signer.warrant(
             authority.key,
@@ -154,20 +162,24 @@ class Issuance:
             request=wanted.request or "",
             approvals=list(wanted.approvals),
         )
-        return Token(serial, authority, draft.tbs, wanted.unit, wanted.profile.id, warrant)
+        return Token(by, serial, authority, draft.tbs, wanted.unit, wanted.profile.id, warrant)
 
-    def _intend(self, uow: UnitOfWork, by: Principal, prepared: Sequence[Prepared]) -> None:
-        store.add_intents(uow.connection, [self._row(*one) for one in prepared])
-        names = {token.serial: [token.serial, *of.subject.values(), *of.names] for of, _, token in prepared}
+    def intend(self, uow: UnitOfWork, drawn: Sequence[Drawn]) -> list[Token]:
+        """Store the intents of what ``draw`` gave in this transaction, each request of theirs being stored already."""
+        if not drawn:
+            return []
+        store.add_intents(uow.connection, [self._row(*one) for one in drawn])
+        names = {token.serial: [token.serial, *of.subject.values(), *of.names] for of, _, token in drawn}
         store.add_words(uow.connection, names)
-        warrants.add(uow.connection, {token.serial: token.warrant for _, _, token in prepared})
-        for wanted, draft, token in prepared:
+        warrants.add(uow.connection, {token.serial: token.warrant for _, _, token in drawn})
+        for wanted, draft, token in drawn:
             details: dict[str, object] = {"profile": wanted.profile.id, "version": wanted.profile.version}
             details |= {"tbs": sha256_hex(draft.tbs)} | (
                 {"lint": list(draft.warnings)} if draft.warnings else {}
             )
             target = f"certificate:{token.serial}"
-            uow.audit(by, AuditAction.CA_SIGN_INTENT, target, unit=wanted.unit, details=details)
+            uow.audit(token.by, AuditAction.CA_SIGN_INTENT, target, unit=wanted.unit, details=details)
+        return [token for _, _, token in drawn]
 
     def _row(self, wanted: Wanted, draft: Draft, token: Token) -> dict[str, object]:
         profile = wanted.profile
@@ -190,37 +202,54 @@ class Issuance:
             "intent_at": self._clock.now().replace(microsecond=0),
         }
 
-    def sign(self, token: Token, by: Principal) -> Certificate:
+    def sign(self, token: Token) -> Certificate:
         """Have the token signed and store the certificate with its audit record, event and evidence."""
-        return self.sign_all([token], by)[0]
+        (outcome,) = self.sign_all([token])
+        if isinstance(outcome, WeichengError):
+            raise outcome
+        return outcome
 
-    def sign_all(self, tokens: Sequence[Token], by: Principal) -> list[Certificate]:
-        """As ``sign`` for several, stored together. What is not signed when the signer goes away stays intended."""
-        sign = self._signer.sign
-        signed = [(one, sign(one.authority.key, Purpose.CERTIFICATE, one.tbs, one.warrant)) for one in tokens]
-        return self._complete(signed, by)
+    def sign_all(self, tokens: Sequence[Token]) -> list[Certificate | WeichengError]:
+        """As ``sign`` for several, stored together; one that the signer refuses stops no other.
 
-    def complete(self, token: Token, signature: bytes, by: Principal) -> Certificate:
-        """Store the certificate with a signature that an offline CA made elsewhere; an error when it is not right."""
-        return self._complete([(token, signature)], by)[0]
+        What is not signed, be it refused or the signer away (Unavailable), stays intended.
+        """
+        if not tokens:
+            return []
+        told = self._signer.sign_warranted(
+            [Warranted(one.authority.key, one.tbs, one.warrant) for one in tokens]
+        )
+        signed = {
+            token.serial: (token, signature)
+            for token, signature in zip(tokens, told, strict=True)
+            if not isinstance(signature, WeichengError)
+        }
+        issued = self._complete(signed.values())
+        return [
+            answer if isinstance(answer, WeichengError) else issued[token.serial]
+            for token, answer in zip(tokens, told, strict=True)
+        ]
 
     def _complete(
-        self, signed: Sequence[tuple[Token, bytes]], by: Principal, *, recovered: bool = False
-    ) -> list[Certificate]:
+        self, signed: Collection[tuple[Token, bytes]], *, recovered: bool = False
+    ) -> dict[str, Certificate]:
         made = {}
         for token, signature in signed:
             row = algorithm(token.authority.algorithm)
             verify(token.authority.spki, row.digest, signature, token.tbs)
             made[token.serial] = (token, encoding.signed(token.tbs, row.identifier, signature))
+        if not made:
+            return {}
         with self._database.begin() as uow:
-            return self._store(uow, made, by, recovered=recovered)
+            return self._store(uow, made, recovered=recovered)
 
     def finish(self, serial: str, signature: bytes, by: Principal) -> Certificate:
-        """As ``complete`` for a stored intent; the certificate as it is when that is done already."""
+        """Store the certificate of an intent with the signature that an offline CA made elsewhere; an error when it is not
+        right, the certificate as it is when that is done already."""
         with self._database.read() as connection:
             row = store.read_intent(connection, serial)
             authority = store.read_authority(connection, row.authority)
-        return self.complete(_stored(row, authority, ""), signature, by)
+        return self._complete([(_stored(row, authority, "", by), signature)])[serial]
 
     def recover(self) -> int:
         """Finish what a crash left between intent and result; returns how many certificates that were.
@@ -240,7 +269,7 @@ class Issuance:
             if not authority.signs_here:  # its answer is imported
                 continue
             try:
-                made = self._retried(_stored(row, authority, prepared.get(row.serial, "")), actor)
+                made = self._retried(_stored(row, authority, prepared.get(row.serial, ""), actor))
                 done += isinstance(made, Certificate)
             except WeichengError as error:  # one that can not be signed must not keep the others back
                 faults.append(error)
@@ -254,35 +283,35 @@ class Issuance:
             row = store.read_intent(connection, serial)
             authority = store.read_authority(connection, row.authority)
             warrant = warrants.read(connection).get(serial, "")
-        made = self._retried(_stored(row, authority, warrant), by)
+        made = self._retried(_stored(row, authority, warrant, by))
         if isinstance(made, WeichengError):
             raise made
         return made
 
-    def _retried(self, token: Token, by: Principal) -> Certificate | WeichengError:
+    def _retried(self, token: Token) -> Certificate | WeichengError:
         """The certificate, or the signer's refusal, which is kept; whatever else goes wrong is raised."""
         try:
             signature = self._signer.sign(token.authority.key, Purpose.CERTIFICATE, token.tbs, token.warrant)
         except (SigningRefused, IntegrityFailed, Invalid) as refusal:
-            self._keep(token, refusal, by)
+            self._keep(token, refusal)
             return refusal
-        return self._complete([(token, signature)], by, recovered=True)[0]
+        return self._complete([(token, signature)], recovered=True)[token.serial]
 
-    def _keep(self, token: Token, refusal: WeichengError, by: Principal) -> None:
+    def _keep(self, token: Token, refusal: WeichengError) -> None:
         """The first time it is also audited and told."""
         target, about = f"certificate:{token.serial}", {"serial": token.serial, "profile": token.profile}
         details = about | {"refusal": refusal.message}
         with self._database.begin() as uow:
             if refusals.add(uow.connection, token.serial, refusal, self._clock.now()):
                 action = AuditAction.CA_SIGN_REFUSED
-                uow.audit(by, action, target, unit=token.unit, outcome="failure", details=details)
+                uow.audit(token.by, action, target, unit=token.unit, outcome="failure", details=details)
                 uow.emit(
                     Event(EventKind.CERTIFICATE_REFUSED, target, details, unit=token.unit, severity="high")
                 )
 
     def _store(
-        self, uow: UnitOfWork, made: Mapping[str, tuple[Token, bytes]], by: Principal, *, recovered: bool
-    ) -> list[Certificate]:
+        self, uow: UnitOfWork, made: Mapping[str, tuple[Token, bytes]], *, recovered: bool
+    ) -> dict[str, Certificate]:
         """``made``: by serial, the token and the certificate (DER). What another process has recovered meanwhile stays."""
         stored = store.lock_certificates(uow.connection, made)
         fresh = [
@@ -293,22 +322,21 @@ class Issuance:
         if fresh:
             store.store_signed(uow.connection, fresh, self._clock.now())
             warrants.remove(uow.connection, [one.serial for one in fresh])
-            for replaced in store.fulfil_requests(
-                uow.connection, [one.request for one in fresh if one.request]
-            ):
-                self._supersede(uow, replaced, by)
+            fulfilled = {one.request: made[one.serial][0].by for one in fresh if one.request}
+            for request, replaced in store.fulfil_requests(uow.connection, fulfilled):
+                self._supersede(uow, replaced, fulfilled[request])
             tell_issued(uow, self._clock, [(one, made[one.serial][0].authority.spki) for one in fresh])
-            self._tell_of(uow, fresh, by)
+            self._tell_of(uow, [(made[one.serial][0].by, one) for one in fresh])
             if recovered:
                 refusals.remove(uow.connection, [one.serial for one in fresh])
             for one in fresh if recovered else ():
+                by = made[one.serial][0].by
                 uow.audit(by, AuditAction.CA_RECOVER, f"certificate:{one.serial}", unit=one.unit)
-        issued = stored | {one.serial: one for one in fresh}
-        return [issued[serial] for serial in made]
+        return stored | {one.serial: one for one in fresh}
 
-    def _tell_of(self, uow: UnitOfWork, issued: Sequence[Certificate], by: Principal) -> None:
+    def _tell_of(self, uow: UnitOfWork, issued: Sequence[tuple[Principal, Certificate]]) -> None:
         statements = []
-        for one in issued:
+        for by, one in issued:
             target = f"certificate:{one.serial}"
             about = {"serial": one.serial, "profile": one.profile, "subject": one.subject}
             uow.audit(by, AuditAction.CA_ISSUE, target, unit=one.unit, details=about)
@@ -327,6 +355,15 @@ class Issuance:
             uow.audit(by, AuditAction.CA_SUPERSEDE, f"certificate:{old.serial}", unit=old.unit)
 
 
-def _stored(row: Row[Any], authority: Authority, warrant: str) -> Token:
-    """The token of a stored intent."""
-    return Token(row.serial, authority, bytes(row.tbs), row.unit, row.profile, warrant)
+def _require_allowed(wanted: Wanted, units: Sequence[str]) -> None:
+    """The rules once more, whichever door the request came through."""
+    profile = wanted.profile
+    profile.check_key(algorithm_of(wanted.spki))
+    if wanted.called is None and profile.complete_subject(wanted.subject) != wanted.subject:
+        raise IntegrityFailed(N_("The subject is not complete."), place=profile.id)
+    profile.check_names(wanted.names, units)
+
+
+def _stored(row: Row[Any], authority: Authority, warrant: str, by: Principal) -> Token:
+    """The token of a stored intent, which ``by`` has signed now."""
+    return Token(by, row.serial, authority, bytes(row.tbs), row.unit, row.profile, warrant)

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ca.signer.model import KeyInfo, KeyRole, Purpose
+from ca.signer.model import KeyInfo, KeyRole, Purpose, Warranted
+from kernel.errors import WeichengError
 from kernel.evidence.model import Attachment, EvidenceKind, Statement
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class Signer(Protocol):
         """As ``sign`` for each of at most some hundred small ones that need no warrant, such as OCSP answers, in one go.
 
         If one is refused, all are.
+        """
+
+    def sign_warranted(self, warranted: Sequence[Warranted]) -> list[bytes | WeichengError]:
+        """As ``sign`` on each one's warrant, in one go, and in the place of a signature why there is none: one that is
+        refused stops no other. Unavailable when the signer is away: then some may be signed, and none is told.
         """
 
 

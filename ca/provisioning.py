@@ -118,7 +118,7 @@ class Services:
             token = self._issuance.prepare(
                 uow, principal, authority, Wanted(profile, subject, (), key.spki, unit)
             )
-        issued = self._issuance.sign(token, principal)
+        issued = self._issuance.sign(token)
         with self._database.begin() as uow:
             row = {"role": str(role), "key": key.name, "algorithm": key.algorithm, "authority": authority.id}
             each = role is KeyRole.OCSP

@@ -1,6 +1,6 @@
 """The statements on the CA's tables (ca.tables)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -108,13 +108,13 @@ def set_request_state(connection: Connection, request_id: str, state: State) -> 
     connection.execute(update(requests).where(requests.c.id == request_id).values(state=str(state)))
 
 
-def fulfil_requests(connection: Connection, request_ids: Sequence[str]) -> list[str]:
-    """The requests' certificates are issued; returns the serials of those that they replace."""
+def fulfil_requests(connection: Connection, request_ids: Collection[str]) -> list[tuple[str, str]]:
+    """The requests' certificates are issued; returns each that replaces a certificate, with the serial of that."""
     if not request_ids:
         return []
     fulfilled = update(requests).where(requests.c.id.in_(request_ids)).values(state=str(State.ISSUED))
-    replaced = connection.execute(fulfilled.returning(requests.c.replaces)).scalars()
-    return sorted(serial for serial in replaced if serial is not None)
+    found = connection.execute(fulfilled.returning(requests.c.id, requests.c.replaces))
+    return sorted((row.id, row.replaces) for row in found if row.replaces is not None)
 
 
 def take_sealed_key(connection: Connection, request_id: str) -> str | None:

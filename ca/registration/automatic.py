@@ -5,14 +5,15 @@ protocols' requests. One that is refused stops no other.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from ca import store
 from ca.authorities import authority_for
 from ca.encoding.csr import applicant_of
-from ca.issuance import Issuance, Token, Wanted
-from ca.model import Certificate, Request, State
+from ca.issuance import Drawn, Issuance, Token, Wanted
+from ca.model import Certificate, State
 from ca.profiles import Profile
 from ca.registration.filing import Application, Draft, Filing, check_key_histories
 from ca.signer.model import ApprovalRules
@@ -27,6 +28,28 @@ Outcome = Certificate | WeichengError
 _PEM = re.compile(rb"-----BEGIN [A-Z0-9 ]+-----.*?-----END [A-Z0-9 ]+-----", re.DOTALL)
 
 
+@dataclass(frozen=True)
+class Order:
+    """Who asks for certificates of which profile and unit. ``evidence`` says how the applicants' identity was checked;
+    subject and names are those of each CSR (PKCS#10, PEM or DER)."""
+
+    by: Principal
+    profile: str
+    unit: str
+    evidence: str
+    csrs: Sequence[bytes]
+
+
+Answer = list[Outcome] | WeichengError  # to an order: an outcome for each CSR, or why there is none for any
+Place = tuple[int, int]  # of a CSR: number of the order, number in the order
+
+
+class _Drafted(NamedTuple):
+    order: Order
+    profile: Profile
+    draft: Draft
+
+
 class Automatic:
     """Files, decides and issues in one act; Registration checks permissions before it comes here."""
 
@@ -36,29 +59,45 @@ class Automatic:
         self._filing = filing
         self._issuance = issuance
 
-    def issue(
-        self, by: Principal, profile_id: str, unit: str, evidence: str, csrs: Sequence[bytes]
-    ) -> list[Outcome]:
+    def issue(self, orders: Sequence[Order]) -> list[Answer]:
         """The certificates in the order of their CSRs, or why there is none. NeedsApproval for a profile that asks for it.
 
-        Subject and names are those of the CSR. What could not be signed because the signer went away is issued later.
+        Orders of many people are one piece of work, and what is wrong with one stops no other. What could not be signed
+        because the signer went away is issued later.
         """
-        profile = self._require_automatic(profile_id)
-        outcomes: dict[int, Outcome] = {}
-        drafts: dict[int, Draft] = {}
-        for place, csr in enumerate(csrs):
+        refused, outcomes, drafts = self._draft_all(orders)
+        if drafts:
+            with self._database.begin() as uow:
+                outcomes |= _known_keys(uow, drafts)
+                tokens = self._intend(uow, drafts, outcomes)
+            outcomes |= zip(tokens, self._issuance.sign_all(list(tokens.values())), strict=True)
+        return [
+            refused.get(number) or [outcomes[number, at] for at in range(len(order.csrs))]
+            for number, order in enumerate(orders)
+        ]
+
+    def _draft_all(
+        self, orders: Sequence[Order]
+    ) -> tuple[dict[int, WeichengError], dict[Place, Outcome], dict[Place, _Drafted]]:
+        """What is refused as a whole, what is refused alone, and what may be issued as far as no other request matters."""
+        refused: dict[int, WeichengError] = {}
+        outcomes: dict[Place, Outcome] = {}
+        drafts: dict[Place, _Drafted] = {}
+        bounds: dict[tuple[str, str], Sequence[str]] = {}
+        for number, order in enumerate(orders):
             try:
-                drafts[place] = self._draft(by, profile, unit, evidence, csr)
+                profile = self._require_automatic(order.profile)
+                units = bounds.get((profile.id, order.unit)) or self._filing.bounds(profile, order.unit)
             except WeichengError as error:
-                outcomes[place] = error
-        with self._database.begin() as uow:
-            outcomes |= self._refused(uow, drafts)
-            admitted = [place for place in drafts if place not in outcomes]
-            tokens = (
-                self._prepare(uow, by, profile, [drafts[place] for place in admitted]) if admitted else []
-            )
-        outcomes |= zip(admitted, self._issuance.sign_all(tokens, by), strict=True)
-        return [outcomes[place] for place in range(len(csrs))]
+                refused[number] = error
+                continue
+            bounds[profile.id, order.unit] = units
+            for at, csr in enumerate(order.csrs):
+                try:
+                    drafts[number, at] = _Drafted(order, profile, self._draft(order, profile, units, csr))
+                except WeichengError as error:
+                    outcomes[number, at] = error
+        return refused, outcomes, drafts
 
     def _require_automatic(self, profile_id: str) -> Profile:
         profile = self._filing.applicable(profile_id, own_key=True)
@@ -78,29 +117,44 @@ class Automatic:
             )
         return profile
 
-    def _draft(self, by: Principal, profile: Profile, unit: str, evidence: str, csr: bytes) -> Draft:
+    def _draft(self, order: Order, profile: Profile, units: Sequence[str], csr: bytes) -> Draft:
         wanted = applicant_of(csr)
-        asked = Application(profile.id, wanted.subject, wanted.names, unit, evidence, csr)
-        draft = self._filing.draft_proven(by, asked, profile, wanted.spki)
-        return replace(draft, request=replace(draft.request, state=State.APPROVED))
+        asked = Application(profile.id, wanted.subject, wanted.names, order.unit, order.evidence, csr)
+        return self._filing.draft_proven(order.by, asked, profile, units, wanted.spki, State.APPROVED)
 
-    @staticmethod
-    def _refused(uow: UnitOfWork, drafts: dict[int, Draft]) -> dict[int, Outcome]:
-        found = check_key_histories(
-            uow.connection, [(one.request.spki, one.request.subject) for one in drafts.values()]
-        )
-        return {place: error for place, error in zip(drafts, found, strict=True) if error is not None}
-
-    def _prepare(
-        self, uow: UnitOfWork, by: Principal, profile: Profile, drafts: Sequence[Draft]
-    ) -> list[Token]:
+    def _intend(
+        self, uow: UnitOfWork, drafts: Mapping[Place, _Drafted], outcomes: dict[Place, Outcome]
+    ) -> dict[Place, Token]:
+        """The intents of what may be issued; why something may not is put into ``outcomes``. A profile has one CA."""
+        drawn: dict[Place, Drawn] = {}
+        for profile in {one.profile.id: one.profile for one in drafts.values()}.values():
+            places = [at for at, one in drafts.items() if one.profile.id == profile.id and at not in outcomes]
+            asked = [(drafts[at].order.by, _wanted(drafts[at])) for at in places]
+            for at, made in zip(places, self._drawn(uow, profile, asked), strict=True):
+                if isinstance(made, WeichengError):
+                    outcomes[at] = made
+                else:
+                    drawn[at] = made
+        kept = [drafts[at].draft for at in drawn]
         store.add_requests(
-            uow.connection, [(one.request, one.csr, sha256_hex(one.request.spki), None) for one in drafts]
+            uow.connection, [(one.request, one.csr, sha256_hex(one.request.spki), None) for one in kept]
         )
-        authority = authority_for(uow.connection, profile.id)
-        return self._issuance.prepare_all(
-            uow, by, authority, [_wanted(profile, one.request) for one in drafts]
-        )
+        return dict(zip(drawn, self._issuance.intend(uow, list(drawn.values())), strict=True))
+
+    def _drawn(
+        self, uow: UnitOfWork, profile: Profile, asked: Sequence[tuple[Principal, Wanted]]
+    ) -> Sequence[Drawn | WeichengError]:
+        try:
+            return self._issuance.draw(uow, authority_for(uow.connection, profile.id), profile, asked)
+        except WeichengError as error:
+            return [error] * len(asked)
+
+
+def _known_keys(uow: UnitOfWork, drafts: Mapping[Place, _Drafted]) -> dict[Place, WeichengError]:
+    """Whose key is certified for somebody else, or was revoked."""
+    requests = [one.draft.request for one in drafts.values()]
+    found = check_key_histories(uow.connection, [(one.spki, one.subject) for one in requests])
+    return {place: error for place, error in zip(drafts, found, strict=True) if error is not None}
 
 
 def split_csrs(data: bytes) -> list[bytes]:
@@ -117,5 +171,6 @@ def split_csrs(data: bytes) -> list[bytes]:
     return found
 
 
-def _wanted(profile: Profile, request: Request) -> Wanted:
-    return Wanted(profile, request.subject, request.names, request.spki, request.unit, request.id)
+def _wanted(drafted: _Drafted) -> Wanted:
+    of = drafted.draft.request
+    return Wanted(drafted.profile, of.subject, of.names, of.spki, of.unit, of.id)

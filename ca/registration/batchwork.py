@@ -156,7 +156,7 @@ class BatchWork:
             if not waiting:
                 break
             granted = [self._grant(batch, decided, *one) for one in waiting]
-            self._issuance.sign_all([token for token in granted if token is not None], _SUITE)
+            self._sign([token for token in granted if token is not None])
             done += len(waiting)
             context.progress(done, max(done, batch.filed))
         else:
@@ -169,6 +169,12 @@ class BatchWork:
             whole = Whole(batch, store.requests_of(uow.connection, batch.id))
             given = self._signatures.given(uow.connection, batch.approval)
             return Decided(whole, given, self._approvals.get(uow, batch.approval).digest)
+
+    def _sign(self, tokens: Sequence[Token]) -> None:
+        """What the signer did not sign stays intended, and ends the job: it is for officers to look into."""
+        refused = [one for one in self._issuance.sign_all(tokens) if isinstance(one, WeichengError)]
+        if refused:
+            raise refused[0]
 
     def _grant(self, batch: Batch, decided: Decided, number: int, request_id: str) -> Token | None:
         """The intent of one row; None when it was decided already, or can not be granted, which its row then tells."""

@@ -59,7 +59,7 @@ class Decision:
                 token = self.grant(uow, by, request, given)
         if token is None:
             return request
-        return self._issuance.sign(token, by)
+        return self._issuance.sign(token)
 
     def grant(
         self, uow: UnitOfWork, by: Principal, request: Request, given: Sequence[Mapping[str, Any]]

@@ -78,7 +78,7 @@ class Filing:
     def check(self, asked: Application) -> tuple[Profile, dict[str, str]]:
         """(profile, complete subject) if the profile allows it; Invalid or ProfileViolation name the field."""
         profile = self.applicable(asked.profile, own_key=asked.csr is not None)
-        return profile, self._completed(profile, asked)
+        return profile, self._completed(profile, asked, self.bounds(profile, asked.unit))
 
     def rehearse(self, connection: Connection, asked: Application) -> str:
         """As filing would do, and nothing is kept; the errors of ``draft`` and ``store``. What tells its key from others."""
@@ -103,9 +103,18 @@ class Filing:
         sealed = self._box.seal(secret, context=key_context(request_id))
         return self._drafted(by, request_id, asked, profile, complete, spki, sealed)
 
-    def draft_proven(self, by: Principal, asked: Application, profile: Profile, spki: bytes) -> Draft:
-        """As ``draft`` where the CSR's key is proven and the profile known already."""
-        return self._drafted(by, new_id("req"), asked, profile, self._completed(profile, asked), spki)
+    def draft_proven(
+        self,
+        by: Principal,
+        asked: Application,
+        profile: Profile,
+        units: Sequence[str],
+        spki: bytes,
+        state: State,
+    ) -> Draft:
+        """As ``draft`` where the CSR's key is proven, and the profile and its ``bounds`` for the unit are known already."""
+        complete = self._completed(profile, asked, units)
+        return self._drafted(by, new_id("req"), asked, profile, complete, spki, state=state)
 
     def _drafted(
         self,
@@ -116,6 +125,7 @@ class Filing:
         complete: Mapping[str, str],
         spki: bytes,
         sealed_key: str | None = None,
+        state: State = State.REQUESTED,
     ) -> Draft:
         if asked.csr is not None:
             self._blocklists.refuse(spki)
@@ -128,7 +138,7 @@ class Filing:
             names=tuple(asked.names),
             unit=asked.unit,
             spki=spki,
-            state=State.REQUESTED,
+            state=state,
             requested_by=by.id,
             approval="",
             evidence=asked.evidence,
@@ -192,17 +202,19 @@ class Filing:
             )
         return profile
 
-    def _units(self, profile: Profile, unit: str) -> tuple[str, ...]:
+    def bounds(self, profile: Profile, unit: str) -> tuple[str, ...]:
+        """What ``Profile.check_names`` wants: the ids of the unit and of those above it, as far as the profile asks."""
         if not profile.names.by_unit:
             return (unit,)
         with self._database.read() as connection:
             return units_for(connection, profile, unit)
 
-    def _completed(self, profile: Profile, asked: Application) -> dict[str, str]:
+    @staticmethod
+    def _completed(profile: Profile, asked: Application, units: Sequence[str]) -> dict[str, str]:
         if not asked.evidence.strip():
             raise Invalid(N_("Say how the applicant's identity was checked."), place="evidence")
         complete = profile.complete_subject(asked.subject)
-        profile.check_names(asked.names, self._units(profile, asked.unit))
+        profile.check_names(asked.names, units)
         return complete
 
 

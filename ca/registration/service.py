@@ -9,7 +9,7 @@ from ca.listing import found_by
 from ca.model import Certificate, Request
 from ca.ports import Box, Evidence
 from ca.profiles import Lint, Profiles
-from ca.registration.automatic import Automatic, Outcome
+from ca.registration.automatic import Answer, Automatic, Order, Outcome
 from ca.registration.batches import Batches
 from ca.registration.batchwork import BatchWork
 from ca.registration.blocklists import Blocklists
@@ -24,7 +24,7 @@ from ca.registration.store import inherit_phrase
 from ca.signer.model import WHERE_POSSIBLE, ApprovalRules
 from ca.tables import requests
 from kernel.clock import Clock
-from kernel.errors import Conflict, NotFound
+from kernel.errors import Conflict, NotFound, WeichengError
 from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.approvals import Approvals
@@ -114,8 +114,32 @@ class Registration:
         self, principal: Principal, *, profile: str, unit: str, evidence: str, csrs: Sequence[bytes]
     ) -> list[Outcome]:
         """Issue at once for a profile that needs no approval, as Automatic tells. NotPermitted (unit), NeedsApproval."""
-        self._access.require(principal, Permission.CA_REQUEST_FILE, unit=unit)
-        return self._automatic.issue(principal, profile, unit, evidence, csrs)
+        (answer,) = self.issue_together([Order(principal, profile, unit, evidence, csrs)])
+        if isinstance(answer, WeichengError):
+            raise answer
+        return answer
+
+    def issue_together(self, orders: Sequence[Order]) -> list[Answer]:
+        """As ``issue`` for orders of many people in one piece of work; in the place of an answer the error of an order."""
+        allowed_in: set[tuple[Principal, str]] = set()
+        refused = {
+            number: error
+            for number, order in enumerate(orders)
+            if (error := self._refusal(order, allowed_in))
+        }
+        allowed = [order for number, order in enumerate(orders) if number not in refused]
+        answers = iter(self._automatic.issue(allowed))
+        return [refused.get(number) or next(answers) for number in range(len(orders))]
+
+    def _refusal(self, order: Order, allowed: set[tuple[Principal, str]]) -> WeichengError | None:
+        """Who may not; ``allowed`` holds who was asked about in this piece of work already."""
+        if (order.by, order.unit) not in allowed:
+            try:
+                self._access.require(order.by, Permission.CA_REQUEST_FILE, unit=order.unit)
+            except WeichengError as error:
+                return error
+            allowed.add((order.by, order.unit))
+        return None
 
     def renew(self, principal: Principal, serial: str, *, evidence: str, csr: bytes | None = None) -> Request:
         """File a request for a newer certificate of the same subject, names, profile and unit; the old one is superseded

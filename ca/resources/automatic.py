@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from pydantic import Base64Bytes, Field
 
 from ca.overview import title
 from ca.profiles import Usage
-from ca.registration.automatic import Outcome, split_csrs
+from ca.registration.automatic import Answer, Order, Outcome, split_csrs
 from ca.resources.labels import evidence_field
 from kernel.edges.resources import Done, Input, On, Verb
 from kernel.edges.shared import unit_names
@@ -43,34 +42,21 @@ def _issue(app: Any, principal: Principal, _id: str, given: IssueAtOnce) -> Done
 
 
 def _gathered(app: Any, asked: Sequence[tuple[Principal, IssueAtOnce]]) -> list[Callable[[], Done]]:
-    """What one person asks of one profile for one unit is one piece of work, in however many requests it comes."""
-    came: dict[int, list[Outcome] | WeichengError] = {}
-    works: dict[tuple[Principal, str, str, str], dict[int, list[bytes]]] = {}
+    """What is asked together is one piece of work, whoever asks for whatever."""
+    answers: dict[int, Answer] = {}
+    orders: dict[int, Order] = {}
     for place, (principal, given) in enumerate(asked):
         try:
             csrs = split_csrs(given.csr)
         except WeichengError as error:
-            came[place] = error
+            answers[place] = error
         else:
-            works.setdefault((principal, given.profile, given.unit, given.evidence), {})[place] = csrs
-    for work, orders in works.items():
-        came |= _issued(app, *work, orders)
-    return [partial(_told, came[place]) for place in range(len(asked))]
+            orders[place] = Order(principal, given.profile, given.unit, given.evidence, csrs)
+    answers |= zip(orders, app.ca.registration.issue_together(list(orders.values())), strict=True)
+    return [partial(_told, answers[place]) for place in range(len(asked))]
 
 
-def _issued(
-    app: Any, by: Principal, profile: str, unit: str, evidence: str, orders: Mapping[int, list[bytes]]
-) -> dict[int, list[Outcome] | WeichengError]:
-    """The outcomes of each order; an error concerns them all, for it is about who asks and what for."""
-    csrs = [csr for order in orders.values() for csr in order]
-    try:
-        found = iter(app.ca.registration.issue(by, profile=profile, unit=unit, evidence=evidence, csrs=csrs))
-    except WeichengError as error:
-        return dict.fromkeys(orders, error)
-    return {place: list(islice(found, len(order))) for place, order in orders.items()}
-
-
-def _told(outcomes: list[Outcome] | WeichengError) -> Done:
+def _told(outcomes: Answer) -> Done:
     if isinstance(outcomes, WeichengError):
         raise outcomes
     issued = sum(not isinstance(one, WeichengError) for one in outcomes)

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any
 from weakref import finalize
 
-from ca.signer.model import KeyInfo, KeyRole, NotActivated, Purpose, SigningRefused
+from ca.signer.model import KeyInfo, KeyRole, NotActivated, Purpose, SigningRefused, Warranted
 from ca.signer.protocol import Channel, Closed, MalformedMessage, Octets, Parts, framed, packed, unpacked
 from ca.signer.warrant import Credential, digest_of, is_open, read_warrant, sign_header
 from kernel.canonical import canonical_json
@@ -23,6 +23,8 @@ _KINDS: Mapping[str, Callable[..., WeichengError]] = {
     "SigningRefused": SigningRefused,
     "UnknownAlgorithm": UnknownAlgorithm,
 }
+
+Reply = tuple[dict[str, Any], bytes]  # header and body
 
 
 class SocketSigner:
@@ -61,6 +63,12 @@ class SocketSigner:
     def sign_many(self, name: str, purpose: Purpose, many: Sequence[bytes]) -> list[bytes]:
         return unpacked(self.call({**sign_header(name, purpose), "many": True}, packed(many)))
 
+    def sign_warranted(self, warranted: Sequence[Warranted]) -> list[bytes | WeichengError]:
+        read = [read_warrant(one.warrant, one.key[:200], Purpose.CERTIFICATE) for one in warranted]
+        asked = [framed(header, one.tbs) for header, one in zip(read, warranted, strict=True)]
+        told = self._told([part for one in asked for part in one], repeatable=True, replies=len(warranted))
+        return [_error(reply) if "error" in reply else answer for reply, answer in told]
+
     def call(self, header: Mapping[str, Any], body: Parts = b"") -> bytes:
         """Ask for an operation of the signer; the body of its answer. A request that is not for everybody gets its MAC."""
         return self._exchange(header if is_open(header) else self._sealed(header, body), body)
@@ -83,21 +91,25 @@ class SocketSigner:
         return self._ask(framed(header, body), repeatable=header["operation"] in ("sign", "keys"))
 
     def _ask(self, message: Sequence[Octets], *, repeatable: bool) -> bytes:
+        ((reply, answer),) = self._told(message, repeatable=repeatable, replies=1)
+        if "error" in reply:
+            raise _error(reply)
+        return answer
+
+    def _told(self, message: Sequence[Octets], *, repeatable: bool, replies: int) -> list[Reply]:
         channel, fresh = self._take(fresh=not repeatable)
         try:
             channel.send(message)
-            reply, answer = channel.header(), channel.body()
+            told = [(channel.header(), channel.body()) for _ in range(replies)]
         except (OSError, Closed, MalformedMessage) as error:
             channel.socket.close()
             if fresh:
                 raise self._gone() from error
             self.close()
-            return self._ask(message, repeatable=repeatable)
+            return self._told(message, repeatable=repeatable, replies=replies)
         with self._lock:
             self._idle.append(channel)
-        if "error" in reply:
-            raise _error(reply)
-        return answer
+        return told
 
     def _take(self, *, fresh: bool) -> tuple[Channel, bool]:
         with self._lock:

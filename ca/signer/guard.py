@@ -15,6 +15,7 @@ from ca.signer.model import (
     KeyRole,
     Purpose,
     SigningRefused,
+    Warranted,
     check_role,
     refused,
 )
@@ -25,6 +26,7 @@ from ca.signer.signed import Signed
 from ca.signer.warrant import Credential, check_digest, digest_of, read_warrant, sign_header
 from kernel.canonical import canonical_json
 from kernel.clock import Clock, SystemClock
+from kernel.errors import WeichengError
 from kernel.i18n import N_
 from kernel.pki.algorithms import Algorithm, algorithm
 from kernel.pki.der import MalformedDer
@@ -72,6 +74,15 @@ class Guarded:
         if purpose not in PUBLIC:  # whatever needs a warrant needs its own
             raise refused(self._key(name), purpose)
         return [self._keys.sign(name, purpose, tbs) for tbs in many]
+
+    def sign_warranted(self, warranted: Sequence[Warranted]) -> list[bytes | WeichengError]:
+        return [self._outcome(one) for one in warranted]
+
+    def _outcome(self, one: Warranted) -> bytes | WeichengError:
+        try:
+            return self.sign(one.key, Purpose.CERTIFICATE, one.tbs, one.warrant)
+        except WeichengError as error:
+            return error
 
     def granted(self, header: Mapping[str, Any], pieces: Iterable[Octets]) -> bytes:
         """The signature that a request asks for; each piece is used before the next is taken.

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from ca.encoding.policies import settled
 from kernel.errors import NotPermitted, Unavailable
@@ -80,6 +81,14 @@ class KeyInfo:
     role: KeyRole
     algorithm: str
     spki: bytes
+
+
+class Warranted(NamedTuple):
+    """A certificate to be signed: the key's name, the tbsCertificate, and the warrant that was made for just this."""
+
+    key: str
+    tbs: bytes
+    warrant: str
 
 
 class NotActivated(Unavailable):

@@ -82,9 +82,23 @@ class Channel:
         self._buffer = memoryview(bytearray(_BUFFERED))
         self._start = self._end = 0
         self._left = 0  # octets of the body that are not read yet
+        self._held = bytearray()  # answers that wait for the next look at the socket
+
+    def answer(self, message: Sequence[Octets]) -> None:
+        """Send what ``framed`` made once no further request is at hand: those that come together are answered together."""
+        for part in message:
+            self._held += part
+        if len(self._held) >= _BUFFERED:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send the answers that wait."""
+        if self._held:
+            held, self._held = self._held, bytearray()
+            self.socket.sendall(held)
 
     def send(self, message: Sequence[Octets]) -> None:
-        """Send what ``framed`` made."""
+        """Send what ``framed`` made, at once."""
         if sum(len(part) for part in message) < _BUFFERED:
             self.socket.sendall(b"".join(message))
         else:
@@ -134,6 +148,7 @@ class Channel:
             self._buffer[: len(held)] = held
             self._start, self._end = 0, len(held)
         while self._end - self._start < size:
+            self.flush()
             count = self.socket.recv_into(self._buffer[self._end :])
             if not count:
                 if at_start and self._start == self._end:
@@ -149,6 +164,7 @@ class Channel:
         return taken
 
     def _receive(self, into: memoryview) -> None:
+        self.flush()
         at = 0
         while at < len(into):
             count = self.socket.recv_into(into[at:])

@@ -121,7 +121,7 @@ class SignerServer:
             reply = {"error": str(ErrorCode.INTERNAL), "message": N_("The signer failed; see its log.")}
             body = b""
         channel.drain()
-        channel.send(framed(reply, body))
+        channel.answer(framed(reply, body))
 
     def _sign(self, header: Mapping[str, Any], channel: Channel) -> bytes:
         if not header.get("many"):

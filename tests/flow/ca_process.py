@@ -34,9 +34,9 @@ def approve(app: App, step: str, request: str) -> None:
     if step == "in the intent's transaction":
         dying_after(issuance, "prepare")
     elif step == "before the signature":
-        issuance._signer.sign = die  # type: ignore[method-assign, assignment]
+        issuance._signer.sign_warranted = die  # type: ignore[method-assign, assignment]
     elif step == "after the signature":
-        dying_after(issuance._signer, "sign")
+        dying_after(issuance._signer, "sign_warranted")
     elif step == "in the result's transaction":
         dying_after(store, "store_signed")
     elif step == "after the result":

@@ -291,14 +291,14 @@ def test_a_full_disk_issues_nothing_that_is_not_recorded(house: House) -> None:
 def between(house: House, act: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
     """Have something happen after the signature and before its result is stored."""
     signer = house.app.ca.issuance._signer
-    real = signer.sign
+    real = signer.sign_warranted
 
-    def then(*arguments: object) -> bytes:
-        made: bytes = real(*arguments)  # type: ignore[arg-type]
+    def then(*arguments: object) -> list[object]:
+        made: list[object] = real(*arguments)  # type: ignore[arg-type]
         act()
         return made
 
-    monkeypatch.setattr(signer, "sign", then)
+    monkeypatch.setattr(signer, "sign_warranted", then)
 
 
 def test_a_database_locked_by_another_keeps_the_intent(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

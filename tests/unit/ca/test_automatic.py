@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from click.testing import CliRunner
@@ -10,17 +11,19 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from ca.cli import commands
 from ca.model import Certificate, State
-from ca.registration.automatic import MOST, split_csrs
+from ca.registration.automatic import MOST, Order, split_csrs
 from ca.signer.memory import MemorySigner
-from ca.signer.model import ApprovalRules, Signing
+from ca.signer.model import ApprovalRules, Signing, SigningRefused
+from kernel.audit.chain import audit_records
+from kernel.audit.model import AuditAction
 from kernel.audit.trail import verify_chain
 from kernel.clock import FixedClock
 from kernel.edges.cli import Output
-from kernel.errors import Conflict, Invalid, NeedsApproval, NotPermitted, Unavailable, WeichengError
+from kernel.errors import Conflict, Invalid, NeedsApproval, NotFound, NotPermitted, Unavailable, WeichengError
 from kernel.identity.model import Principal
 from kernel.store.listing import Ask
 from tests.unit.ca.conftest import Terminal, World, on_both
@@ -130,11 +133,55 @@ def test_what_the_signer_could_not_sign_is_issued_later(
 
     with monkeypatch.context() as broken:
         broken.setattr(MemorySigner, "sign", away)
-        with pytest.raises(Unavailable):
-            issue(world, [csr("cam-1"), csr("cam-2")])
+        outcomes = issue(world, [csr("cam-1"), csr("cam-2")])
+        assert [type(one) for one in outcomes] == [Unavailable, Unavailable]
     assert world.ca.issuance.recover() == 2
     states = [one.state for one in world.ca.lifecycle.page(world.registrar, Ask("cam")).items]
     assert states == [State.ISSUED, State.ISSUED]
+
+
+@on_both
+def test_what_many_ask_for_together_is_answered_to_each(world: World, other_registrar: Principal) -> None:
+    def order(by: Principal, *csrs: bytes, profile: str = "device-automatic") -> Order:
+        return Order(by, profile, "u_county", "设备台账", csrs)
+
+    answers = world.ca.registration.issue_together(
+        [
+            order(world.registrar, csr("cam-1", KEY)),
+            order(other_registrar, csr("cam-2")),
+            order(world.registrar, csr("cam-3"), profile="device"),
+            order(world.registrar, csr("cam-4", KEY), csr("cam-5")),
+            order(world.registrar, csr("cam-6"), profile="no-such"),
+        ]
+    )
+    (first,) = cast(list[Certificate], answers[0])
+    taken, second = cast(list[Certificate], answers[3])
+    assert {first.state, second.state} == {State.ISSUED}
+    assert isinstance(taken, Conflict)  # the key of the first order's
+    assert [type(answers[at]) for at in (1, 2, 4)] == [NotPermitted, NeedsApproval, NotFound]
+    asked = select(audit_records.c.actor).where(
+        audit_records.c.target.in_([f"certificate:{one.serial}" for one in (first, second)]),
+        audit_records.c.action == str(AuditAction.CA_ISSUE),
+    )
+    with world.ca.database.read() as connection:
+        assert connection.execute(asked).scalars().all() == [world.registrar.id] * 2
+
+
+def test_one_that_the_signer_refuses_stops_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    granted, refused = MemorySigner.granted, []
+
+    def once(*given: Any) -> bytes:
+        if not refused:
+            refused.append(given)
+            raise SigningRefused("No.")
+        return granted(*given)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(MemorySigner, "granted", once)
+        first, second = issue(world, [csr("cam-1"), csr("cam-2")])
+    assert isinstance(first, SigningRefused)
+    assert isinstance(second, Certificate)
+    assert world.ca.issuance.recover() == 1
 
 
 def test_a_file_holds_one_request_or_many() -> None:

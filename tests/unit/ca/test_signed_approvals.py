@@ -353,7 +353,7 @@ def test_no_key_of_the_signer_s_own_is_an_officer_s(world: World) -> None:
         authority = next(one for one in world.ca.authorities() if one.parent is not None)
         token = world.ca.issuance.prepare(uow, world.officer, authority, wanted)
     with pytest.raises(SigningRefused, match="no officer's"):
-        world.ca.issuance.sign(token, world.officer)
+        world.ca.issuance.sign(token)
 
 
 def test_nobody_else_answers_ocsp_requests(world: World, tmp_path: Path) -> None:
@@ -368,7 +368,7 @@ def test_nobody_else_answers_ocsp_requests(world: World, tmp_path: Path) -> None
         authority = next(one for one in world.ca.authorities() if one.parent is not None)
         token = world.ca.issuance.prepare(uow, world.officer, authority, wanted)
     with pytest.raises(SigningRefused, match="answers OCSP"):
-        world.ca.issuance.sign(token, world.officer)
+        world.ca.issuance.sign(token)
 
 
 @on_both
@@ -403,9 +403,9 @@ def test_an_automatic_profile_is_issued_where_the_signer_s_own_setting_names_its
         authority = next(one for one in strict.ca.authorities() if one.parent is not None)
         token = strict.ca.issuance.prepare(uow, strict.officer, authority, wanted)
     with pytest.raises(SigningRefused, match="not approved by officers"):
-        strict.ca.issuance.sign(token, strict.officer)
+        strict.ca.issuance.sign(token)
     strict.signer._rules = ApprovalRules(Signing.REQUIRED, frozenset(one.oid for one in profile.policies))
-    assert strict.ca.issuance.sign(token, strict.officer).state is State.ISSUED
+    assert strict.ca.issuance.sign(token).state is State.ISSUED
 
 
 def test_what_was_approved_becomes_one_certificate(strict: World, li: Officer) -> None:
@@ -425,4 +425,4 @@ def test_what_was_approved_becomes_one_certificate(strict: World, li: Officer) -
         authority = next(one for one in strict.ca.authorities() if one.parent is not None)
         token = strict.ca.issuance.prepare(uow, strict.officer, authority, replace(wanted, approvals=given))
     with pytest.raises(SigningRefused, match="signed already"):
-        strict.ca.issuance.sign(token, strict.officer)
+        strict.ca.issuance.sign(token)

@@ -313,7 +313,7 @@ def test_after_a_fault_inside_each_is_told_and_nobody_does_it_again_unasked(
         assert door.answers(plain, door.asked(authorization=""))[0].status == 500
     registration = door.office.app.ca.registration
     with monkeypatch.context() as patched:
-        patched.setattr(registration, "issue", broken)
+        patched.setattr(registration, "issue_together", broken)
         told = door.answers(keyed, plain)
     assert [one.status for one in told] == [500, 500]
     assert all("secret statement" not in str(one.body) for one in told)
