@@ -1,12 +1,13 @@
 """Certificates of CAs and services that somebody has to renew."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from ca.ends.store import Ending
-from ca.resources.labels import AUTHORITY_KINDS, ROLES
+from ca.resources.labels import AUTHORITY_KINDS, ROLES, authority_names
 from kernel.edges.resources import Cell, Column, Filter, Label, Labels, Link, Record, Resource, Tone
-from kernel.i18n import N_
+from kernel.i18n import N_, translate
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.pki.names import respelled
@@ -31,30 +32,47 @@ class EndingRecord(Record):
     state: str
     subject: str
     not_after: datetime
-    authority: str
-    service: str
+    place: str
+    resource: str
 
 
-def ending_record(found: Ending) -> EndingRecord:
+_PLACES = {
+    "authority": ("ca.authorities", N_("to the page of the CA")),
+    "service": ("ca.services", N_("to the page of the service")),
+}
+
+
+def ending_record(found: Ending, names: Mapping[str, str]) -> EndingRecord:
+    """``names`` of CAs by id."""
+    resource, place = _PLACES[found.kind]
     return EndingRecord(
         id=found.id,
-        name=found.name,
+        name=_called(found, names),
         kind=found.kind,
         role=found.role,
         state=str(found.state),
         subject=respelled(found.subject),
         not_after=found.not_after,
-        authority=found.id if found.kind == "authority" else "",
-        service=found.id if found.kind == "service" else "",
+        place=translate(place),
+        resource=resource,
     )
 
 
+def _called(found: Ending, names: Mapping[str, str]) -> str:
+    if found.kind == "authority":
+        return found.name
+    own = found.id.removeprefix(f"{found.role}-")  # of the service of a CA: that CA
+    role = translate(ROLES[found.role].text)
+    return f"{role} · {names[own]}" if own in names else role
+
+
 def _page(app: Any, principal: Principal, ask: Ask) -> Page[EndingRecord]:
-    return app.ca.ends.page(principal, ask).map(ending_record)  # type: ignore[no-any-return]
+    names = authority_names(app, principal)
+    return app.ca.ends.page(principal, ask).map(lambda one: ending_record(one, names))  # type: ignore[no-any-return]
 
 
 def _item(app: Any, principal: Principal, own_id: str) -> EndingRecord:
-    return ending_record(app.ca.ends.get(principal, own_id))
+    return ending_record(app.ca.ends.get(principal, own_id), authority_names(app, principal))
 
 
 ENDS = Resource(
@@ -71,8 +89,7 @@ ENDS = Resource(
         Column("state", N_("State"), Cell.STATE, STATES),
         Column("not_after", N_("Valid until"), Cell.TIME, sort="ends"),
         Column("kind", N_("What to do"), Cell.STATE, KINDS),
-        Column("authority", N_("Page of the CA"), link=Link("ca.authorities")),
-        Column("service", N_("Page of the service"), link=Link("ca.services")),
+        Column("place", N_("Where to do it"), link=Link("", "id", "resource")),
         Column("role", N_("What it is"), Cell.STATE, {**AUTHORITY_KINDS, **ROLES}, shown=False),
         Column("subject", N_("Subject name"), Cell.CODE, shown=False),
         Column("id", N_("Short name"), Cell.CODE, shown=False),

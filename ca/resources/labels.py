@@ -1,7 +1,9 @@
 """States, reasons, usages and profiles as people say them; what several declarations share."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from cryptography.x509.oid import NameOID
 from pydantic import Field
@@ -13,6 +15,7 @@ from ca.profiles import Usage
 from ca.registration.signatures import LARGEST
 from ca.status.lifecycle import REASONS
 from ca.status.model import ProofState
+from kernel.clock import written
 from kernel.edges.resources import Filter, Label, Labels, Tone
 from kernel.edges.shared import texts
 from kernel.i18n import N_, current_language, translate
@@ -140,6 +143,11 @@ def assignable(app: Any, _principal: Principal) -> Mapping[str, str]:
 def authority_names(app: Any, _principal: Principal) -> Mapping[str, str]:
     """Root and issuing CAs: id -> name."""
     return {one.id: one.name for one in app.ca.authorities()}
+
+
+def local_time(app: Any, moment: datetime) -> str:
+    """The moment within a sentence, in the time of the installation."""
+    return written(moment, ZoneInfo(app.settings.timezone))
 
 
 def key_algorithms(_app: Any, _principal: Principal) -> Mapping[str, str]:

@@ -94,7 +94,7 @@ def test_officers_see_it_with_the_page_where_it_is_renewed(world: World, clock: 
     (row,) = [one for one in officer.run("ends") if one["kind"] == "authority"]
     assert (row["id"], row["state"]) == ("issuing", "due")
     record = ENDS.item(officer, world.officer, "issuing")  # type: ignore[misc]
-    assert (record.authority, record.service) == ("issuing", "")
+    assert (record.resource, record.id, record.name) == ("ca.authorities", "issuing", "测试签发 CA")
     with pytest.raises(NotFound):
         world.ca.ends.get(world.officer, "root")
     nobody = Principal("usr_x", "x", frozenset(), "u_city", "password")
