@@ -318,7 +318,7 @@ def _asset(n: int) -> Row:
     }
 
 
-SEQUENCE = 1_000  # the installation's own records have the numbers before
+SEQUENCE = 10**9  # the numbers before are for the installation's own records, however much is done in it
 ROOT: Row = {"id": "issuing", "name": "签发 CA", "key": "issuing", "algorithm": "p384"}
 ROOT |= {"kind": "issuing", "profiles": ["*"], "state": "active", "offline": False, "generation": 1}
 
