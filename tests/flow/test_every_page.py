@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from console.compose.app import App
@@ -27,6 +26,7 @@ from kernel.edges.resources import On, Resource, Verb
 from kernel.identity.model import Principal, Role
 from kernel.identity.passwords import totp_code
 from kernel.store.listing import Ask
+from tests.support.statements import counting
 
 BASE = "https://127.0.0.1:8443"
 UNITS = ("u_city", "u_county")
@@ -235,18 +235,8 @@ def test_every_other_page_needs_a_session(world: World) -> None:
 def test_a_list_page_takes_few_queries(name: str, world: World) -> None:
     """At most twelve statements a request, session and menu among them, whatever the number of rows."""
     resource = resources()[name]
-    asked: list[str] = []
-
-    def count(_connection: object, _cursor: object, statement: str, *_others: object) -> None:
-        if statement != "BEGIN":
-            asked.append(statement)
-
-    engine = world.app.floor.database.engine
     person = next(world.people[who] for who in WHO if _held(world, world.people[who], resource))
     person.get(list_url(name))  # what a process loads once
-    event.listen(engine, "before_cursor_execute", count)
-    try:
+    with counting(world.app.floor.database) as asked:
         assert person.get(list_url(name)).status_code == 200
-    finally:
-        event.remove(engine, "before_cursor_execute", count)
     assert len(asked) <= 12, "\n".join(asked)

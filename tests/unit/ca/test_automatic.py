@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from ca.cli import commands
 from ca.model import Certificate, State
@@ -26,6 +26,7 @@ from kernel.edges.cli import Output
 from kernel.errors import Conflict, Invalid, NeedsApproval, NotFound, NotPermitted, Unavailable, WeichengError
 from kernel.identity.model import Principal
 from kernel.store.listing import Ask
+from tests.support.statements import counting
 from tests.unit.ca.conftest import Terminal, World, on_both
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -99,14 +100,8 @@ def test_the_same_key_is_not_certified_for_two_in_one_file(world: World) -> None
 
 def test_many_cost_as_many_statements_as_one(world: World) -> None:
     def statements(count: int) -> int:
-        asked: list[str] = []
-
-        def note(*given: object) -> None:
-            asked.append(str(given[2]))
-
-        event.listen(world.ca.database.engine, "before_cursor_execute", note)
-        issued = issue(world, [csr(f"cam-{count}-{number}") for number in range(count)])
-        event.remove(world.ca.database.engine, "before_cursor_execute", note)
+        with counting(world.ca.database) as asked:
+            issued = issue(world, [csr(f"cam-{count}-{number}") for number in range(count)])
         assert all(isinstance(one, Certificate) for one in issued)
         return len(asked)
 

@@ -1,10 +1,6 @@
 """Devices, versions, findings and rules as people look through them; a version read beside its findings; comparisons."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
-from sqlalchemy import event
 
 from kernel.clock import FixedClock
 from kernel.errors import Invalid, NotFound, NotPermitted
@@ -12,32 +8,17 @@ from kernel.identity.access import Access
 from kernel.identity.model import Principal, Role
 from kernel.jobs.model import JobState
 from kernel.jobs.queue import JobQueue
-from kernel.store import Database
 from kernel.store.listing import Ask
 from netops.archive.review import RowKind, counted, rows_of
 from netops.collection.model import DeviceState
 from netops.compliance.model import FindingState, Severity
 from netops.jobs import handlers
 from tests.conftest import person
+from tests.support.statements import counting
 from tests.unit.netops.conftest import Room
 
 IOS = "ww-core-ios"
 MOST_QUERIES = 12
-
-
-@contextmanager
-def counting(database: Database) -> Iterator[list[str]]:
-    """The statements that the enclosed work sends."""
-    sent: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        sent.append(statement)
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(database.engine, "before_cursor_execute", note)
 
 
 @pytest.fixture

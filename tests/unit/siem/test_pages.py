@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import event
 
 from kernel.identity.model import Principal, Role
 from kernel.store.listing import Ask
+from tests.support.statements import counting
 from tests.unit.console.conftest import (
     Browser,
     Console,
@@ -47,27 +46,15 @@ def analyst_at(console: Console, signed_in: Callable[[Role], Browser]) -> Browse
     return signed_in(Role.SOC_ANALYST)
 
 
-def asked(console: Console, act: Callable[[], Any]) -> tuple[Any, int]:  # noqa: F811
-    """What came back, and how many statements the database was sent."""
-    statements: list[str] = []
-    hook = lambda *given: statements.append(given[2])  # noqa: E731
-    event.listen(console.app.floor.database.engine, "before_cursor_execute", hook)
-    try:
-        found = act()
-    finally:
-        event.remove(console.app.floor.database.engine, "before_cursor_execute", hook)
-    return found, sum(text != "BEGIN" and not text.startswith("BEGIN") for text in statements)
-
-
 @pytest.mark.parametrize(
     "path",
     ["alerts", "cases", "tasks", "observables", "events", "rules", "sources", "losses"],
 )
 def test_each_list_asks_little(console: Console, analyst_at: Browser, path: str) -> None:  # noqa: F811
     analyst_at.get(f"/siem/{path}")  # what is read once a process is read
-    page, statements = asked(console, lambda: analyst_at.get(f"/siem/{path}"))
-    assert page.status_code == 200
-    assert statements <= 12, statements
+    with counting(console.app.floor.database) as asked:
+        assert analyst_at.get(f"/siem/{path}").status_code == 200
+    assert len(asked) <= 12, "\n".join(asked)
 
 
 def test_hostile_lines_do_nothing_on_any_page(console: Console, analyst_at: Browser) -> None:  # noqa: F811
