@@ -9,12 +9,13 @@ left out since their certificates seemed over.
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from ca import store as core
 from ca.encoding import crl as encoding
-from ca.model import Certificate, Reason, State
+from ca.model import Reason
 from ca.resumption import store
 from ca.resumption.store import RESUMPTIONS, Resumption, ResumptionState
 from ca.status import store as status
@@ -158,8 +159,8 @@ class Resumptions:
 
     # --- setting it right
     def _resume(self, uow: UnitOfWork, principal: Principal, one: Resumption, now: datetime) -> None:
-        listed = self._list_again(uow, one, now)
-        again = self._use_again(uow, one)
+        listed = _list_again(uow, one, now)
+        again = store.use_again(uow.connection, one)
         status.forget_ahead(uow.connection, one.authority, now)
         target = f"authority:{one.authority}"
         details = {
@@ -172,28 +173,6 @@ class Resumptions:
         # new lists, and new certificates for services whose certificate begins in the false time
         for kind in ("ca.crl-refresh", "ca.renew-services"):
             uow.enqueue(JobRequest(kind, key=kind, run_at=max(now, one.moment)))
-
-    @staticmethod
-    def _list_again(uow: UnitOfWork, one: Resumption, now: datetime) -> int:
-        """Revocations of certificates that end in the false time: lists may have left them out, and forgotten them."""
-        serials = store.ended_falsely(uow.connection, one, State.REVOKED, State.HELD)
-        for serial in serials:
-            _put_on_lists(uow, core.read_certificate(uow.connection, serial), now)
-        return len(serials)
-
-    @staticmethod
-    def _use_again(uow: UnitOfWork, one: Resumption) -> int:
-        """Certificates that were marked as past their end."""
-        serials = store.ended_falsely(uow.connection, one, State.EXPIRED)
-        for serial in serials:
-            found = core.read_certificate(uow.connection, serial)
-            held = found.reason is Reason.CERTIFICATE_HOLD
-            renewed = store.is_superseded(uow.connection, serial)
-            state = State.HELD if held else State.SUPERSEDED if renewed else State.ISSUED
-            core.set_status(uow.connection, serial, state, found.revoked_at, found.reason)
-            if held:
-                _put_on_lists(uow, found, one.moment)
-        return len(serials)
 
     def _store(self, uow: UnitOfWork, principal: Principal, one: Resumption) -> Resumption:
         target = f"authority:{one.authority}"
@@ -221,13 +200,17 @@ class Resumptions:
         return found
 
 
-def _put_on_lists(uow: UnitOfWork, found: Certificate, now: datetime) -> None:
-    """Its entry, as a change of now; the invalidity date of one that the lists have forgotten is lost."""
-    entry = status.entry_of(uow.connection, found)
-    if entry is None and found.revoked_at is not None and found.reason is not None:
-        entry = encoding.entry(int(found.serial, 16), found.revoked_at, found.reason)
-    shard = status.shard_of(uow.connection, found.serial)
-    status.add_change(uow.connection, found, shard, entry, False, now)
+def _list_again(uow: UnitOfWork, one: Resumption, now: datetime) -> int:
+    """Put what lists may have left out on them, as changes of now; invalidity dates that were forgotten are lost."""
+    rows = store.falsely_unlisted(uow.connection, one)
+    changed = [status.Changed(row.serial, row.crl_shard, row.not_after, _entry(row)) for row in rows]
+    if changed:
+        status.add_changes(uow.connection, one.authority, changed, False, now)
+    return len(changed)
+
+
+def _entry(row: Row[Any]) -> bytes:
+    return row.entry or encoding.entry(int(row.serial, 16), row.revoked_at, Reason(row.reason))
 
 
 def _told(one: Resumption) -> dict[str, object]:

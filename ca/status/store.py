@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ARRAY,
@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     and_,
     any_,
+    bindparam,
     delete,
     func,
     insert,
@@ -36,39 +37,50 @@ _PIECES = 256  # parts of serial space that a long list is read in
 
 
 # --- what changed
+class Changed(NamedTuple):
+    """A certificate's new status: its DER entry on the lists, or None for none."""
+
+    serial: str
+    shard: int
+    not_after: datetime
+    entry: bytes | None
+
+
 def add_change(
     connection: Connection, found: Certificate, shard: int, entry: bytes | None, urgent: bool, at: datetime
 ) -> int:
-    """Record a new status of a certificate: its entry on the lists, or None for none; returns the CA's new version.
+    """Record a new status of a certificate; returns the CA's new version."""
+    changed = Changed(found.serial, shard, found.not_after, entry)
+    return add_changes(connection, found.authority, [changed], urgent, at)
+
+
+def add_changes(
+    connection: Connection, authority: str, changed: Sequence[Changed], urgent: bool, at: datetime
+) -> int:
+    """Record new statuses of certificates (at least one) of a CA, each with a version of its own; returns the newest.
 
     The version's row is locked until the commit, so that versions are in the order of commits.
     """
-    version = _next_version(connection, found.authority)
-    row = {"authority": found.authority, "serial": found.serial, "shard": shard, "not_after": found.not_after}
-    for table in (changes, entries):
-        mine = (table.c.authority == found.authority) & (table.c.serial == found.serial)
-        connection.execute(delete(table).where(mine))
-    connection.execute(insert(changes).values(**row, version=version, urgent=urgent, at=at, entry=entry))
-    if entry is not None:
-        connection.execute(insert(entries).values(**row, entry=entry))
-    return version
+    newest = _raise_version(connection, authority, len(changed))
+    rows = [{"authority": authority, **one._asdict()} for one in changed]
+    numbered = [
+        row | {"version": version, "urgent": urgent, "at": at}
+        for version, row in enumerate(rows, newest - len(rows) + 1)
+    ]
+    listed = [row for row in rows if row["entry"] is not None]
+    for table, now in ((changes, numbered), (entries, listed)):
+        before = (table.c.authority == authority) & (table.c.serial == bindparam("changed"))
+        connection.execute(delete(table).where(before), [{"changed": one.serial} for one in changed])
+        if now:
+            connection.execute(insert(table), now)
+    return newest
 
 
-def _next_version(connection: Connection, authority: str) -> int:
+def _raise_version(connection: Connection, authority: str, by: int = 1) -> int:
     insert_if_absent(connection, versions, {"authority": authority, "version": 0})
-    raised = update(versions).where(versions.c.authority == authority).values(version=versions.c.version + 1)
+    raised = update(versions).where(versions.c.authority == authority).values(version=versions.c.version + by)
     version: int = connection.execute(raised.returning(versions.c.version)).scalar_one()
     return version
-
-
-def entry_of(connection: Connection, found: Certificate) -> bytes | None:
-    """What the lists say of a certificate, or said last, as far as that is kept."""
-    for table in (entries, changes):
-        mine = (table.c.authority == found.authority) & (table.c.serial == found.serial)
-        entry = connection.execute(select(table.c.entry).where(mine)).scalar_one_or_none()
-        if entry is not None:
-            return bytes(entry)
-    return None
 
 
 def version_of(connection: Connection, authority: str) -> int:
@@ -229,7 +241,7 @@ def forget_ahead(connection: Connection, authority: str, now: datetime) -> None:
     mine = select(certificates.c.serial).where(certificates.c.authority == authority)
     later = answers.c.produced_at > int(now.timestamp())
     connection.execute(delete(answers).where(later, answers.c.serial.in_(mine)))
-    _next_version(connection, authority)
+    _raise_version(connection, authority)
 
 
 def forget_ended(connection: Connection, before: int) -> int:

@@ -20,6 +20,7 @@ from kernel.events import event_outbox
 from kernel.identity.model import Principal
 from kernel.pki import tsp
 from kernel.store.listing import Ask
+from tests.support.statements import counting
 from tests.unit.ca.conftest import World, on_both
 from tests.unit.ca.relying import ask, crl_of
 
@@ -185,6 +186,31 @@ def test_what_the_false_time_has_ended_is_put_back(world: World, clock: FixedClo
     refresh(world, clock)
     world.ca.publication.publish("issuing", world.officer)
     assert reason_in(crl_of(world), revoked) is x509.ReasonFlags.key_compromise
+
+
+def test_it_takes_as_many_statements_for_many_as_for_one(world: World, clock: FixedClock) -> None:
+    def performed(count: int) -> int:
+        for number in range(count):
+            revoked, held, _ = (world.issue() for _ in range(3))
+            world.ca.lifecycle.revoke(world.officer, revoked.serial, Reason.KEY_COMPROMISE, f"丢失 {number}")
+            world.ca.lifecycle.hold(world.officer, held.serial, "出差")
+        clock.advance(minutes=1200 * 24 * 60)
+        world.ca.lifecycle.expire()
+        world.ca.publication.publish("issuing", world.officer)
+        clock.advance(minutes=-1200 * 24 * 60)
+        proposed = world.ca.resumptions.propose(world.officer, "issuing", WHY)
+        with counting(world.ca.database) as asked:
+            world.ca.resumptions.perform(world.second, proposed.id)
+        assert {reason_in(crl_of(world), one) for one in (revoked, held)} == LISTED
+        clock.advance(minutes=2)
+        return len(asked)
+
+    for _ in range(3):  # until lists of before are cleared away each time
+        performed(1)
+    assert performed(1) == performed(4)
+
+
+LISTED = {x509.ReasonFlags.key_compromise, x509.ReasonFlags.certificate_hold}
 
 
 def reason_in(found: x509.CertificateRevocationList, one: Certificate) -> x509.ReasonFlags | None:
