@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from ca.cli.base import OLD_FILE, commands
-from kernel.edges.cli import pass_app, reason_option
+from kernel.edges.cli import list_options, pass_app, reason_option
 from kernel.i18n import N_
 
-_COLUMNS = (N_("name"), N_("kind"), N_("keys"), N_("sha256"))
+_COLUMNS = (N_("name"), N_("kind"), N_("keys"), N_("sha256"), N_("loaded_at"), N_("reason"))
 
 
 @commands.group("blocklist", help=N_("Lists of compromised keys that are never certified."))
@@ -30,6 +30,7 @@ def load(app: Any, name: str, file: Path, reason: str) -> None:
 
 
 @blocklist.command("list", help=N_("The lists in use."))
+@list_options
 @pass_app
-def list_blocklists(app: Any) -> None:
-    app.out.rows([asdict(one) for one in app.ca.blocklists.all(app.principal)], _COLUMNS)
+def list_blocklists(app: Any, ask: Any) -> None:
+    app.out.page(app.ca.blocklists.page(app.principal, ask).map(asdict), _COLUMNS)

@@ -5,20 +5,27 @@ the list they come from) and openssl-blacklist's text (the last 80 bits of a SHA
 records and searched in the file itself, so that lists of millions of keys cost no memory.
 """
 
+import hashlib
+import json
 import mmap
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from sqlalchemy import Connection, Row, select
 
 from ca.encoding.csr import BadCsr
 from ca.encoding.weakness import fingerprints
-from kernel.audit.model import AuditAction
+from kernel.audit.chain import audit_records
+from kernel.audit.model import AuditAction, Outcome
 from kernel.canonical import sha256_hex
-from kernel.errors import Conflict, Invalid
+from kernel.errors import Conflict, Invalid, NotFound
 from kernel.i18n import N_
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
@@ -26,6 +33,7 @@ from kernel.identity.permissions import Permission
 from kernel.pki.algorithms import public_key
 from kernel.secrets import write_private
 from kernel.store import Database
+from kernel.store.listing import Ask, Page, page_of
 
 LARGEST = 256 * 1024 * 1024
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -38,12 +46,18 @@ _WIDTH: Mapping[str, tuple[int, int]] = {
 
 @dataclass(frozen=True)
 class Blocklist:
-    """A list in use: ``kind`` is the digest it goes by, ``keys`` how many it holds."""
+    """A list in use: ``kind`` is the digest it goes by, ``keys`` how many it holds, ``sha256`` that of its records.
+
+    Who loaded it last, when and why is what the audit trail says; None and "" where that says nothing.
+    """
 
     name: str
     kind: str
     keys: int
     sha256: str
+    loaded_at: datetime | None
+    loaded_by: str
+    reason: str
 
 
 class Blocklists:
@@ -54,10 +68,26 @@ class Blocklists:
         self._database = database
         self._access = access
 
-    def all(self, principal: Principal) -> list[Blocklist]:
-        """The lists in use, by name."""
+    def page(self, principal: Principal, ask: Ask) -> Page[Blocklist]:
+        """The lists in use, by name. Filter: kind."""
         self._access.require(principal, Permission.CA_READ)
-        return [self._told(path) for path in self._paths()]
+        with self._database.read() as connection:
+            found = self._in_use(connection)
+        return page_of(
+            found,
+            ask,
+            key=lambda one: one.name,
+            text=lambda one: (one.name, one.reason),
+            filters={"kind": lambda one: one.kind},
+        )
+
+    def get(self, principal: Principal, name: str) -> Blocklist:
+        self._access.require(principal, Permission.CA_READ)
+        with self._database.read() as connection:
+            found = next((one for one in self._in_use(connection) if one.name == name), None)
+        if found is None:
+            raise NotFound(N_("There is no list of compromised keys %(name)s."), name=name[:60])
+        return found
 
     def load(self, principal: Principal, name: str, content: bytes, reason: str) -> Blocklist:
         """Take a list into use, in place of the one of that name; Invalid names the line or record that is wrong.
@@ -81,7 +111,7 @@ class Blocklists:
             )
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             write_private(path, records)
-        return self._told(path)
+        return self.get(principal, name)
 
     def _refuse_smaller(self, name: str, kind: str, records: bytes) -> None:
         for path in self._paths():
@@ -112,10 +142,38 @@ class Blocklists:
     def _paths(self) -> Iterator[Path]:
         yield from sorted(path for kind in _WIDTH for path in self._folder.glob(f"*.{kind}"))
 
-    @staticmethod
-    def _told(path: Path) -> Blocklist:
-        records, kind = path.read_bytes(), path.suffix[1:]
-        return Blocklist(path.stem, kind, len(records) // _WIDTH[kind][0], sha256_hex(records))
+    def _in_use(self, connection: Connection) -> list[Blocklist]:
+        loaded = _loaded(connection)
+        return [_told(path, loaded.get(path.stem)) for path in self._paths()]
+
+
+def _loaded(connection: Connection) -> dict[str, Row[Any]]:
+    """The audit record of each list that was loaded last, by name."""
+    columns = (audit_records.c[name] for name in ("object", "at", "actor", "body"))
+    done = audit_records.c.action == str(AuditAction.CA_BLOCKLIST_LOAD)
+    well = audit_records.c.outcome == str(Outcome.SUCCESS)
+    query = select(*columns).where(done, well).order_by(audit_records.c.seq)
+    return {row.object: row for row in connection.execute(query)}
+
+
+def _told(path: Path, loaded: Row[Any] | None) -> Blocklist:
+    kind, stands = path.suffix[1:], path.stat()
+    return Blocklist(
+        name=path.stem,
+        kind=kind,
+        keys=stands.st_size // _WIDTH[kind][0],
+        sha256=_digest(path, stands.st_size, stands.st_mtime_ns),
+        loaded_at=loaded.at if loaded else None,
+        loaded_by=loaded.actor if loaded else "",
+        reason=json.loads(loaded.body)["reason"] if loaded else "",
+    )
+
+
+@lru_cache(maxsize=64)
+def _digest(path: Path, _size: int, _changed: int) -> str:
+    """In hex, reckoned once for each state of the file: lists may be hundreds of megabytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _holds(path: Path, fingerprint: bytes | None) -> bool:

@@ -2,6 +2,7 @@
 
 from ca.resources.anchors import ANCHORS, FOREIGN_CRLS
 from ca.resources.batches import BATCHES
+from ca.resources.blocklists import BLOCKLISTS
 from ca.resources.bulk import BULK_REVOCATIONS, BULK_ROWS
 from ca.resources.ceremonies import CEREMONIES
 from ca.resources.certificates import CERTIFICATES
@@ -42,6 +43,7 @@ RESOURCES = (
     OFFLINE,
     PROFILES,
     PROFILE_VERSIONS,
+    BLOCKLISTS,
     SIGNERS,
     KEYS,
     TREE_HEADS,

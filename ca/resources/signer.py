@@ -1,4 +1,7 @@
-"""The signer and its keys. Shares never pass through console or API: officers present them on the command line."""
+"""The signer and its keys.
+
+Shares never pass through console or API (adr 0035): officers present them on the command line, and the page says how.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -43,12 +46,34 @@ OPENED_BY: Labels = {
     "shares": Label(N_("officers' shares"), Tone.GOOD),
 }
 PLACES: Labels = {"file": Label(N_("key file")), "token": Label(N_("HSM (PKCS#11)"), Tone.GOOD)}
+_ACTIVATE = N_(
+    "Shares still needed: %(count)s. Each holder, signed in on the server under the own account:"
+    " weicheng ca signer activate SHARE-FILE (- and the text, from paper). No share is entered in the console: whoever had"
+    " broken into it would gather them."
+)
+_AGREE = N_(
+    "The holders of the present shares agree to the new ones, each signed in on the server: weicheng ca signer activate"
+    " SHARE-FILE"
+)
+_COLLECT = N_(
+    "Each new holder collects a share, signed in on the server: weicheng ca signer shares collect SHARE-FILE. When all have"
+    " confirmed, the new shares are in force."
+)
+_BY_STATE = {
+    "absent": N_(
+        "Start it on the server: weicheng serve signer. Until then nothing is signed; revocations are stored."
+    ),
+    "faulty": N_(
+        "Put in order what does not answer (below); signing goes on by itself. See docs/operate/hsm.md."
+    ),
+}
 
 
 class SignerRecord(Record):
     moving = frozenset({"minutes_left"})
     id: str
     state: str
+    next_step: str
     opened_by: str
     present: int
     threshold: int
@@ -65,6 +90,7 @@ def signer_record(found: SignerStatus) -> SignerRecord:
     return SignerRecord(
         id="signer",
         state=found.state,
+        next_step=_next(found),
         opened_by="shares" if found.shares else "settings",
         present=found.present,
         threshold=found.shares.threshold if found.shares else 0,
@@ -76,6 +102,15 @@ def signer_record(found: SignerStatus) -> SignerRecord:
         memory_locked=found.memory_locked,
         no_network=found.no_network,
     )
+
+
+def _next(found: SignerStatus) -> str:
+    """What officers have to do now, with the command; "" for nothing."""
+    if found.state == "waiting" and found.shares is not None:
+        return translate(_ACTIVATE, count=found.shares.threshold - found.present)
+    if found.new is not None:
+        return translate(_COLLECT if found.new.agreed else _AGREE)
+    return translate(_BY_STATE[found.state]) if found.state in _BY_STATE else ""
 
 
 def _holders(found: SetStatus | None, there: str) -> tuple[str, ...]:
@@ -151,6 +186,7 @@ SIGNERS = Resource(
     columns=(
         Column("id", N_("Process"), Cell.CODE),
         Column("state", N_("State"), Cell.STATE, SIGNER_STATES),
+        Column("next_step", N_("What to do"), Cell.LONG, shown=False),
         Column("opened_by", N_("Keys opened by"), Cell.STATE, OPENED_BY),
         Column("present", N_("Shares present"), Cell.NUMBER),
         Column("threshold", N_("Shares needed"), Cell.NUMBER),

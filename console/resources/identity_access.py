@@ -263,6 +263,7 @@ OBJECTS: Mapping[str, str] = {
     "profile-version": "ca.profile-versions",
     "anchor": "ca.anchors",
     "bulk": "ca.bulk-revocations",
+    "resumption": "ca.resumptions",
 }
 APPROVAL_STATES: Labels = {
     "pending": Label(N_("waits for a decision"), Tone.WARN),

@@ -31,6 +31,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "ca.offline",
             "ca.profiles",
             "ca.profile-versions",
+            "ca.blocklists",
             "ca.signers",
             "ca.keys",
         ),

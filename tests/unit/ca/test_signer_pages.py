@@ -99,13 +99,18 @@ def test_an_officer_begins_new_shares_and_deactivates_in_the_browser(own_room: R
     assert begun.status_code in (200, 303), begun.text
     page = officer.get("/ca/signers/signer").text
     assert "第二位管理员" in page
+    assert "weicheng ca signer shares collect" in page
     assert "/ca/signers/signer/cancel-shares" in page
     room.handed_out()
     page = officer.get("/ca/signers/signer").text
     assert "管理员份额" in page
+    assert "weicheng ca signer" not in page  # nothing to be done
     done = send(officer, "/ca/signers/signer/deactivate", reason="检修")
     assert done.status_code in (200, 303)
-    assert "等待份额" in officer.get("/ca/signers/signer").text
+    page = officer.get("/ca/signers/signer").text
+    assert "等待份额" in page
+    assert "还差 2 份" in page
+    assert "weicheng ca signer activate" in page
     assert "没有已开启的密钥" in officer.get("/ca/keys").text
 
 

@@ -15,10 +15,11 @@ from ca.encoding.csr import BadCsr, check_strength
 from ca.encoding.weakness import fingerprints, weakness
 from ca.registration.blocklists import Blocklists
 from kernel.clock import FixedClock
-from kernel.errors import Conflict, Invalid, NotPermitted, WeichengError
+from kernel.errors import Conflict, Invalid, NotFound, NotPermitted, WeichengError
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.store import Database
+from kernel.store.listing import Ask
 
 E65537 = 65537
 DATA = Path(__file__).parents[2] / "data"
@@ -121,6 +122,8 @@ def test_a_key_of_debians_broken_generator_is_known_by_the_published_list(
     text = (DATA / "ca" / "blacklist.RSA-2048").read_bytes()
     told = blocklists.load(officer, "debian-rsa-2048", text, "CVE-2008-0166")
     assert (told.kind, told.keys) == ("sha1", text.count(b"\n") - text.count(b"#"))
+    assert (told.loaded_by, told.reason) == (officer.id, "CVE-2008-0166")
+    assert told.loaded_at is not None
     assert blocklists.naming(debian_key()) == "debian-rsa-2048"
     assert blocklists.naming(rsa.generate_private_key(E65537, 2048).public_key()) == ""
 
@@ -146,10 +149,29 @@ def test_one_officer_alone_can_not_have_a_known_key_forgotten(
             blocklists.load(officer, "known", fewer, "shorter")
     with pytest.raises(Conflict, match="leaves out keys"):
         blocklists.load(officer, "known", b"0" * 20 + b"\n", "another kind")
-    assert [found.keys for found in blocklists.all(officer)] == [2]
+    assert [found.keys for found in blocklists.page(officer, Ask()).items] == [2]
     blocklists.load(officer, "known", one + b"b" + other + b"b" + third + b"b", "newer")
     blocklists.load(officer, "beside", other + b"a", "one more")
-    assert {found.name: found.keys for found in blocklists.all(officer)} == {"known": 3, "beside": 1}
+    assert {found.name: found.keys for found in blocklists.page(officer, Ask()).items} == {
+        "known": 3,
+        "beside": 1,
+    }
+    assert (blocklists.get(officer, "known").reason, blocklists.get(officer, "known").keys) == ("newer", 3)
+    with pytest.raises(NotFound):
+        blocklists.get(officer, "unknown")
+
+
+def test_a_list_that_was_put_there_by_other_hands_is_shown_as_it_is(
+    blocklists: Blocklists, officer: Principal, registrar: Principal, tmp_path: Path
+) -> None:
+    (tmp_path / "blocklists").mkdir()
+    (tmp_path / "blocklists" / "old.sha256").write_bytes(b"k" * 15 + b"a")
+    (found,) = blocklists.page(registrar, Ask(filters={"kind": ("sha256",)})).items
+    assert (found.keys, found.loaded_at, found.loaded_by, found.reason) == (1, None, "", "")
+    (tmp_path / "blocklists" / "old.sha256").write_bytes(b"k" * 15 + b"a" + b"l" * 15 + b"a")
+    changed = blocklists.get(registrar, "old")
+    assert changed.keys == 2
+    assert changed.sha256 != found.sha256
 
 
 @given(content=st.binary(max_size=200))
@@ -174,4 +196,4 @@ def test_only_an_officer_loads_lists_and_only_whole_ones(
             blocklists.load(officer, "list", wrong, "try")
     with pytest.raises(Invalid, match="name"):
         blocklists.load(officer, "../list", b"0" * 20 + b"\n", "try")
-    assert blocklists.all(officer) == []
+    assert blocklists.page(officer, Ask()).items == ()
