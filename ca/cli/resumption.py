@@ -20,6 +20,13 @@ def clock() -> None:
     """Proposing, performing, turning down."""
 
 
+@clock.command("ahead", help=N_("CAs that sign nothing because they have signed for times to come."))
+@pass_app
+def ahead(app: Any) -> None:
+    columns = (N_("authority"), N_("name"), N_("until"), N_("certificates"))
+    app.out.rows([asdict(one) for one in app.ca.resumptions.ahead(app.principal)], columns)
+
+
 @clock.command(
     "propose", help=N_("Propose that a CA signs again, from now on or from the moment that is named.")
 )

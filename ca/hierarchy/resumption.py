@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Row
 
 from ca import store as core
 from ca.encoding import crl as encoding
-from ca.model import Reason
+from ca.model import Authority, AuthorityState, Reason
 from ca.resumption import store
-from ca.resumption.store import RESUMPTIONS, Resumption, ResumptionState
+from ca.resumption.store import RESUMPTIONS, Ahead, Resumption, ResumptionState
 from ca.status import store as status
 from ca.status.files import ListFiles
 from ca.status.publication import Publication
@@ -69,6 +69,22 @@ class Resumptions:
         self._access.require(principal, Permission.CA_READ)
         with self._database.read() as connection:
             return store.read(connection, resumption_id)
+
+    def ahead(self, principal: Principal) -> list[Ahead]:
+        """The CAs that sign nothing because they have signed for times to come, when the clock was ahead."""
+        self._access.require(principal, Permission.CA_READ)
+        now = self._clock.now()
+        with self._database.read() as connection:
+            active = [one for one in core.read_authorities(connection) if one.state is AuthorityState.ACTIVE]
+            found = [self._waits(connection, one, now) for one in active]
+        return [one for one in found if one is not None]
+
+    def _waits(self, connection: Connection, authority: Authority, now: datetime) -> Ahead | None:
+        until, _numbers, count = self._signed(connection, authority.id, now)
+        agreed = store.in_force(connection, authority.id, now)
+        if until <= now or (agreed is not None and until <= agreed.ahead_until):
+            return None
+        return Ahead(authority.id, authority.name, until, count)
 
     def propose(
         self, principal: Principal, authority_id: str, note: str, moment: datetime | None = None
@@ -142,7 +158,17 @@ class Resumptions:
 
     # --- what is ahead
     def _found(self, connection: Connection, authority_id: str, moment: datetime) -> dict[str, object]:
-        """The newest time that was signed for, the newest number of each shard, and the certificates that it concerns."""
+        """What a proposal binds; Conflict when nothing is ahead of the moment."""
+        until, numbers, count = self._signed(connection, authority_id, moment)
+        if until <= moment:
+            raise Conflict(N_("The CA has signed nothing after that moment."), place=authority_id)
+        return {"ahead_until": until, "numbers": numbers, "certificates": count}
+
+    def _signed(
+        self, connection: Connection, authority_id: str, moment: datetime
+    ) -> tuple[datetime, dict[str, int], int]:
+        """The newest time that was signed for (the moment, if none is later), the newest number of each shard, and how many
+        certificates were intended since the moment."""
         count, intended = store.intended_ahead(connection, authority_id, moment)
         lists = [one for one in status.newest_lists(connection) if one.authority == authority_id]
         published = [(one.shard, self._files.newest(one.scope, one.kind)) for one in lists]
@@ -153,9 +179,7 @@ class Resumptions:
             numbers[str(shard)] = max(number, numbers.get(str(shard), 0))
         others = (intended, last_signature(connection))
         until = max([moment, *(at for _, _, at in known), *(at for at in others if at is not None)])
-        if until <= moment:
-            raise Conflict(N_("The CA has signed nothing after that moment."), place=authority_id)
-        return {"ahead_until": until, "numbers": numbers, "certificates": count}
+        return until, numbers, count
 
     # --- setting it right
     def _resume(self, uow: UnitOfWork, principal: Principal, one: Resumption, now: datetime) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field
 
-from ca.resources.labels import authority_names
+from ca.resources.labels import authority_names, local_time
 from ca.resumption.store import Resumption
 from kernel.edges.resources import (
     Cell,
@@ -49,6 +49,8 @@ class ResumptionRecord(Record):
     proposed_by: str
     proposer: str
     proposed_at: datetime
+    decided_by: str
+    decision: str
     decided_at: datetime | None
 
 
@@ -98,11 +100,27 @@ def _reject(app: Any, principal: Principal, resumption_id: str, given: Reason) -
     )
 
 
+def _ahead(app: Any, principal: Principal, _id: str) -> list[str]:
+    """Which CAs wait for the time, before one of them is chosen."""
+    lines = [translate(N_("The clock now says %(now)s."), now=local_time(app, app.clock.now()))]
+    found = app.ca.resumptions.ahead(principal)
+    if not found:
+        return [*lines, translate(N_("No CA has signed for a later time: there is nothing to overrule."))]
+    text = N_("%(name)s has signed up to %(at)s already, %(count)s certificates since.")
+    return lines + [
+        translate(text, name=one.name, at=local_time(app, one.until), count=one.certificates) for one in found
+    ]
+
+
 def _preview(app: Any, principal: Principal, resumption_id: str) -> list[str]:
     found = app.ca.resumptions.show(principal, resumption_id)
-    told = {"at": f"{found.ahead_until:%Y-%m-%d %H:%M:%SZ}", "now": f"{app.clock.now():%Y-%m-%d %H:%M:%SZ}"}
+    told = {"now": app.clock.now(), "moment": found.moment, "at": found.ahead_until}
+    times = {name: local_time(app, moment) for name, moment in told.items()}
     return [
-        translate(N_("The clock now says %(now)s. The CA has signed up to %(at)s already."), **told),
+        translate(N_("The clock now says %(now)s. The CA signs again from %(moment)s on."), **times),
+        translate(
+            N_("It has signed up to %(at)s already; what bears those times is taken for false."), **times
+        ),
         translate(
             N_("%(count)s of its certificates begin in that time and are good only then."),
             count=found.certificates,
@@ -126,10 +144,12 @@ RESUMPTIONS = Resource(
         Column("state", N_("State"), Cell.STATE, STATES),
         Column("moment", N_("Signs again from"), Cell.TIME),
         Column("ahead_until", N_("Had signed up to"), Cell.TIME),
-        Column("certificates", N_("Certificates of that time"), Cell.NUMBER),
+        Column("certificates", N_("Certificates of that time"), Cell.NUMBER, shown=False),
         Column("note", N_("Reason"), Cell.LONG),
         Column("proposer", N_("Proposed by")),
         Column("proposed_at", N_("Proposed at"), Cell.TIME, sort="proposed"),
+        Column("decided_by", N_("Decided by"), Cell.PERSON, shown=False),
+        Column("decision", N_("Why it was turned down"), Cell.LONG, shown=False),
         Column("decided_at", N_("Decided at"), Cell.TIME, shown=False),
         Column("approval", N_("Approval"), Cell.CODE, shown=False, link=Link("identity.approvals")),
         Column("id", N_("Proposal number"), Cell.CODE, shown=False),
@@ -149,6 +169,7 @@ RESUMPTIONS = Resource(
             danger=True,
             second=_P.CA_CEREMONY_APPROVE,
             choices={"authority": authority_names},
+            preview=_ahead,
             explain=N_(
                 "The machine's clock was ahead, and the CA waits for the time that it has signed for. Two officers can say that"
                 " this time was false."

@@ -15,7 +15,7 @@ from ca.store import name_of
 from ca.tables import authorities, certificates, requests
 from kernel.errors import NotFound
 from kernel.i18n import N_
-from kernel.identity.store import users
+from kernel.identity.store import approval_votes, users
 from kernel.store.listing import Listing, equals
 
 
@@ -49,6 +49,8 @@ class Resumption:
     decided_at: datetime | None = None
     authority_name: str = ""
     proposer: str = ""
+    decided_by: str = ""
+    decision: str = ""  # why it was turned down
 
     def false(self, at: datetime) -> bool:
         """Whether this is a time of the clock that was ahead."""
@@ -57,6 +59,16 @@ class Resumption:
     def false_list(self, shard: int, number: int) -> bool:
         """Whether the list with that number may bear a false time."""
         return number <= self.numbers.get(str(shard), 0)
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """A CA that has signed for times up to ``until``, which the clock has not reached; so many certificates bear them."""
+
+    authority: str
+    name: str
+    until: datetime
+    certificates: int
 
 
 _OWN = (
@@ -72,16 +84,28 @@ _OWN = (
     "proposed_at",
     "decided_at",
 )
+_TOLD = ("authority_name", "proposer", "decided_by", "decision")
+
+
+def _vote(column: str) -> ColumnElement[str]:
+    """Of the one vote that decides."""
+    mine = approval_votes.c.approval == resumptions.c.approval
+    return select(approval_votes.c[column]).where(mine).limit(1).scalar_subquery()
+
+
 _QUERY: Select[Any] = select(
     *(resumptions.c[name] for name in (*_OWN, "state")),
     name_of(authorities, resumptions.c.authority).label("authority_name"),
     name_of(users, resumptions.c.proposed_by).label("proposer"),
+    _vote("person").label("decided_by"),
+    _vote("reason").label("decision"),
 )
 
 
 def _resumption(row: Row[Any]) -> Resumption:
-    values = {name: getattr(row, name) for name in _OWN} | {"state": ResumptionState(row.state)}
-    return Resumption(**values, authority_name=row.authority_name or "", proposer=row.proposer or "")
+    values: dict[str, Any] = {name: getattr(row, name) for name in _OWN}
+    values |= {name: getattr(row, name) or "" for name in _TOLD}
+    return Resumption(**values, state=ResumptionState(row.state))
 
 
 RESUMPTIONS: Listing[Resumption] = Listing(

@@ -76,6 +76,21 @@ def test_two_officers_have_it_sign_again(world: World, clock: FixedClock, true_t
     assert number(crl_of(world)) >= number(now)
 
 
+def test_an_officer_sees_which_cas_wait_and_until_when(world: World, true_time: datetime, at: Any) -> None:
+    ahead = {one.authority: one for one in world.ca.resumptions.ahead(world.officer)}
+    assert ahead["issuing"].until == true_time + AHEAD
+    assert ahead["issuing"].certificates >= 1
+    rows = at(world.officer).run("clock", "ahead")
+    assert {row["authority"] for row in rows} == set(ahead)
+    agreed(world)
+    assert "issuing" not in {one.authority for one in world.ca.resumptions.ahead(world.officer)}
+
+
+def test_nothing_waits_while_the_clock_is_right(world: World, clock: FixedClock) -> None:
+    world.issue()
+    assert world.ca.resumptions.ahead(world.officer) == []
+
+
 def number(found: x509.CertificateRevocationList) -> int:
     return found.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
 
@@ -90,7 +105,8 @@ def test_one_officer_alone_can_not(world: World, true_time: datetime) -> None:
         world.ca.resumptions.propose(world.second, "issuing", WHY)
     with pytest.raises(Unavailable):
         world.issue()
-    world.ca.resumptions.reject(world.second, proposed.id, "先查明原因")
+    turned_down = world.ca.resumptions.reject(world.second, proposed.id, "先查明原因")
+    assert (turned_down.decided_by, turned_down.decision) == (world.second.id, "先查明原因")
     with pytest.raises(Unavailable):
         world.issue()
     with pytest.raises(Conflict, match="decided already"):
