@@ -4,17 +4,19 @@ What is revoked now is revoked in the next answer: a prepared answer is given on
 moment, and what is kept in memory only as long as no status of its CA has changed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import structlog
+from sqlalchemy import Connection
 
 from ca.encoding import ocsp
 from ca.model import CertificateStatus
 from ca.ports import Signer
 from ca.signer.model import Purpose
 from ca.status import store
+from ca.status.kept import KeptConnection
 from ca.status.speakers import Speaker, Speakers, look
 from kernel.clock import Clock
 from kernel.errors import Unavailable, WeichengError
@@ -52,7 +54,7 @@ class Responder:
     """Answers from the register itself."""
 
     def __init__(self, database: Database, clock: Clock, signer: Signer) -> None:
-        self._database = database
+        self._database = KeptConnection(database)
         self._clock = clock
         self._signer = signer
         self._speakers = Speakers()
@@ -68,8 +70,7 @@ class Responder:
 
     def look(self) -> Speakers:
         """Who speaks, and the versions of the statuses: what kept answers are held against."""
-        with self._database.read() as connection:
-            self._speakers = look(connection, self._speakers)
+        self._speakers = self._database.look(lambda connection: look(connection, self._speakers))
         return self._speakers
 
     def answers(self, requests: Sequence[bytes]) -> list[Told]:
@@ -86,14 +87,8 @@ class Responder:
         return told
 
     def _read(self, parsed: Mapping[int, ocsp.OcspRequest], told: list[Told]) -> list[_Open]:
-        with self._database.read() as connection:
-            self._speakers = speakers = look(connection, self._speakers)
-            names = {one.issuer for one in parsed.values()}
-            if not names <= speakers.by_name.keys():  # founded since, or none of ours
-                self._speakers = speakers = look(connection, speakers, anew=True)
-            serials = {f"{one.serial:032x}" for request in parsed.values() for one in request.certificates}
-            prepared = any(request.nonce is None for request in parsed.values())
-            rows = store.statuses(connection, serials, prepared=prepared)
+        speakers, rows = self._database.look(lambda connection: self._found(connection, parsed.values()))
+        self._speakers = speakers
         now, waiting = self._clock.now().replace(microsecond=0), []
         for place, request in parsed.items():
             speaker = self._speaker(speakers, request, now)
@@ -107,6 +102,20 @@ class Responder:
             else:
                 waiting.append(_Open(place, speaker, *self._made(speaker, request, rows, version, now)))
         return waiting
+
+    def _found(
+        self, connection: Connection, requests: Collection[ocsp.OcspRequest]
+    ) -> tuple[Speakers, dict[str, Any]]:
+        """Who speaks, and the rows of the certificates asked for.
+
+        Versions are read before statuses: an answer that is kept never counts as newer than what it says.
+        """
+        speakers = look(connection, self._speakers)
+        if not {one.issuer for one in requests} <= speakers.by_name.keys():  # founded since, or none of ours
+            speakers = look(connection, speakers, anew=True)
+        serials = [f"{one.serial:032x}" for request in requests for one in request.certificates]
+        prepared = any(request.nonce is None for request in requests)
+        return speakers, store.statuses(connection, serials, prepared=prepared)
 
     @staticmethod
     def _speaker(speakers: Speakers, request: ocsp.OcspRequest, now: datetime) -> Speaker | int:

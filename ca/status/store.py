@@ -89,13 +89,17 @@ def version_of(connection: Connection, authority: str) -> int:
     return found.scalar_one_or_none() or 0
 
 
+_RESPONDERS: Select[Any] = (
+    select(services.c.authority, services.c.key, versions.c.version)
+    .outerjoin_from(services, versions, versions.c.authority == services.c.authority)
+    .where(services.c.role == str(KeyRole.OCSP))
+    .order_by(services.c.authority)
+)
+
+
 def responders(connection: Connection) -> Sequence[Row[Any]]:
     """``authority``, ``key`` of its OCSP responder, and the ``version`` of its statuses (None: never changed)."""
-    joined: Select[Any] = select(services.c.authority, services.c.key, versions.c.version).outerjoin_from(
-        services, versions, versions.c.authority == services.c.authority
-    )
-    mine = joined.where(services.c.role == str(KeyRole.OCSP))
-    return connection.execute(mine.order_by(services.c.authority)).all()
+    return connection.execute(_RESPONDERS).all()
 
 
 def shard_of(connection: Connection, serial: str) -> int:
@@ -194,18 +198,22 @@ _TOLD: Select[Any] = _KNOWN.add_columns(
     answers.c.status, answers.c.produced_at, answers.c.responder, answers.c.signature
 ).outerjoin_from(certificates, answers, answers.c.serial == certificates.c.serial)
 
+# PostgreSQL plans a list of values anew for each number of them, an array once
+_AMONG: Mapping[str, ColumnElement[bool]] = {
+    "postgresql": certificates.c.serial == any_(bindparam("serials", type_=ARRAY(String))),
+    "sqlite": certificates.c.serial.in_(bindparam("serials", expanding=True)),
+}
+_ASKED = {
+    (dialect, prepared): told.where(among)
+    for dialect, among in _AMONG.items()
+    for told, prepared in ((_TOLD, True), (_KNOWN, False))
+}
+
 
 def statuses(connection: Connection, serials: Iterable[str], *, prepared: bool = True) -> dict[str, Row[Any]]:
     """What is known of serials; those never issued are left out. ``prepared``: with the prepared answer (or None) of each."""
-    wanted = (_TOLD if prepared else _KNOWN).where(_among(connection, list(serials)))
-    return {row.serial: row for row in connection.execute(wanted)}
-
-
-def _among(connection: Connection, serials: list[str]) -> ColumnElement[bool]:
-    """PostgreSQL plans a list of values anew for each number of them, an array once."""
-    if connection.dialect.name == "postgresql":
-        return certificates.c.serial == any_(literal(serials, ARRAY(String)))
-    return certificates.c.serial.in_(serials)
+    found = connection.execute(_ASKED[connection.dialect.name, prepared], {"serials": list(serials)})
+    return {row.serial: row for row in found}
 
 
 def status_in(row: Row[Any], authority: str) -> CertificateStatus:

@@ -3,7 +3,9 @@
 import base64
 from dataclasses import replace
 from datetime import timedelta
+from threading import Thread
 from types import SimpleNamespace
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -12,15 +14,18 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.x509 import ocsp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from ca.model import Reason
 from ca.status import desk as module
+from ca.status import store
 from ca.status.desk import Desk
 from ca.web import StatusSite
 from kernel.clock import FixedClock
 from kernel.edges.public import Answer, Asked
 from kernel.errors import NotFound
 from kernel.pki import der
+from tests.support.statements import counting
 from tests.unit.ca.conftest import World, on_both
 from tests.unit.ca.relying import ask, request
 from tests.unit.ca.test_faults import lose_signer
@@ -107,6 +112,64 @@ def test_an_answer_is_kept_until_any_process_changes_a_status(
     for desk in desks:
         assert desk.quick(got(world, issued.serial)) is None
         assert told(desk.quick(posted(world, issued.serial))).certificate_status is REVOKED
+
+
+@on_both
+def test_what_changes_while_the_register_is_asked_is_told_with_the_next_look(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The revocation comes between the versions and the statuses that the responder reads."""
+    issued, desk, statuses = world.issue(), Desk(world.ca.responder, world.ca.clock), store.statuses
+
+    def revoked_meanwhile(*given: Any, **named: Any) -> Any:
+        monkeypatch.undo()
+        revoking = Thread(
+            target=world.ca.lifecycle.revoke,
+            args=(world.officer, issued.serial, Reason.KEY_COMPROMISE, "丢失"),
+        )
+        revoking.start()
+        revoking.join()
+        return statuses(*given, **named)
+
+    asked = posted(world, issued.serial)
+    monkeypatch.setattr(store, "statuses", revoked_meanwhile)
+    desk.answers([asked])
+    monkeypatch.setattr(module, "LOOKED", -1.0)  # a second later
+    assert desk.quick(asked) is None  # this one looks
+    assert told(desk.answers([asked])[0]).certificate_status is REVOKED
+    monkeypatch.setattr(module, "LOOKED", 60.0)
+    assert told(desk.quick(asked)).certificate_status is REVOKED
+
+
+@on_both
+def test_a_look_is_two_statements_and_sees_what_was_written_just_before(world: World) -> None:
+    issued = [world.issue() for _ in range(3)]
+    requests = [request(world, int(one.serial, 16), b"n" * 16) for one in issued]
+    world.ca.responder.answers(requests)
+    with counting(world.ca.database) as sent:
+        world.ca.responder.answers(requests)
+    assert len(sent) == 2
+    for one in issued:
+        world.ca.lifecycle.revoke(world.officer, one.serial, Reason.KEY_COMPROMISE, "丢失")
+        answers = [ocsp.load_der_ocsp_response(each.octets) for each in world.ca.responder.answers(requests)]
+        revoked = [answer.serial_number for answer in answers if answer.certificate_status is REVOKED]
+        assert revoked == [int(each.serial, 16) for each in issued[: issued.index(one) + 1]]
+
+
+@pytest.mark.parametrize("world", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
+def test_a_connection_that_was_lost_is_made_anew_and_asked_again(world: World) -> None:
+    asked = request(world, int(world.issue().serial, 16), b"n" * 16)
+    for _ in range(2):
+        answer = ocsp.load_der_ocsp_response(world.ca.responder.answer(asked))
+        assert answer.certificate_status is GOOD
+        with world.ca.database.engine.connect() as connection:
+            ended = connection.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            ).all()
+        assert ended
 
 
 def test_nothing_kept_is_given_when_the_register_can_not_be_looked_at(
