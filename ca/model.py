@@ -163,8 +163,8 @@ class Certificate:
     authority_name: str = ""
 
 
-class RevocationState(StrEnum):
-    """One officer proposes to revoke a CA's certificate, or to release it, another performs or rejects it."""
+class ProposalState(StrEnum):
+    """What one officer proposes, another performs or turns down."""
 
     PROPOSED = "proposed"
     PERFORMED = "performed"
@@ -181,7 +181,7 @@ class Revocation:
     reason: Reason
     note: str
     invalid_since: datetime | None
-    state: RevocationState
+    state: ProposalState
     approval: str
     proposed_by: str
     proposed_at: datetime

@@ -23,10 +23,10 @@ from ca.model import (
     AuthorityKind,
     AuthorityState,
     Certificate,
+    ProposalState,
     Reason,
     Request,
     Revocation,
-    RevocationState,
     State,
 )
 from ca.tables import authorities, certificates, lists, requests, revocations, services, words
@@ -254,12 +254,12 @@ def read_revocation(connection: Connection, revocation_id: str, *, lock: bool = 
 
 
 def waiting_revocation(connection: Connection, serial: str) -> bool:
-    waiting = (revocations.c.serial == serial) & (revocations.c.state == str(RevocationState.PROPOSED))
+    waiting = (revocations.c.serial == serial) & (revocations.c.state == str(ProposalState.PROPOSED))
     return connection.execute(select(revocations.c.id).where(waiting)).first() is not None
 
 
 def decide_revocation(
-    connection: Connection, revocation_id: str, state: RevocationState, now: datetime
+    connection: Connection, revocation_id: str, state: ProposalState, now: datetime
 ) -> None:
     decided = update(revocations).where(revocations.c.id == revocation_id)
     connection.execute(decided.values(state=str(state), decided_at=now))
@@ -389,5 +389,5 @@ def certificate_of(row: Row[Any]) -> Certificate:
 
 def revocation_of(row: Row[Any]) -> Revocation:
     values = {name: getattr(row, name) for name in _REVOCATION}
-    values |= {"reason": Reason(row.reason), "state": RevocationState(row.state)}
+    values |= {"reason": Reason(row.reason), "state": ProposalState(row.state)}
     return Revocation(**values, subject=row.subject, proposer=row.proposer or "")

@@ -17,7 +17,7 @@ from ca import store as core
 from ca.encoding import crl as encoding
 from ca.model import Authority, AuthorityState, Reason
 from ca.resumption import store
-from ca.resumption.store import RESUMPTIONS, Ahead, Resumption, ResumptionState
+from ca.resumption.store import RESUMPTIONS, Ahead, ProposalState, Resumption
 from ca.status import store as status
 from ca.status.files import ListFiles
 from ca.status.publication import Publication
@@ -112,7 +112,7 @@ class Resumptions:
                 moment=since,
                 **self._found(uow.connection, authority_id, since),  # type: ignore[arg-type]
                 note=note,
-                state=ResumptionState.PROPOSED,
+                state=ProposalState.PROPOSED,
                 approval="",
                 proposed_by=principal.id,
                 proposed_at=now,
@@ -140,7 +140,7 @@ class Resumptions:
                     mend=N_("Turn it down; set the clock right first, then propose it anew."),
                     place=one.authority,
                 )
-            store.decide(uow.connection, one.id, ResumptionState.PERFORMED, now)
+            store.decide(uow.connection, one.id, ProposalState.PERFORMED, now)
             self._resume(uow, principal, one, now)
             authority = core.read_authority(uow.connection, one.authority)
         if authority.signs_here and one.moment <= now:
@@ -153,7 +153,7 @@ class Resumptions:
         with self._database.begin() as uow:
             one = self._waiting(uow, resumption_id)
             self._approvals.decide(uow, one.approval, principal, approve=False, reason=reason)
-            store.decide(uow.connection, one.id, ResumptionState.REJECTED, self._clock.now())
+            store.decide(uow.connection, one.id, ProposalState.REJECTED, self._clock.now())
             return store.read(uow.connection, one.id)
 
     # --- what is ahead
@@ -219,7 +219,7 @@ class Resumptions:
     @staticmethod
     def _waiting(uow: UnitOfWork, resumption_id: str) -> Resumption:
         found = store.read(uow.connection, resumption_id, lock=True)
-        if found.state is not ResumptionState.PROPOSED:
+        if found.state is not ProposalState.PROPOSED:
             raise Conflict(N_("This is decided already (%(state)s)."), place=found.id, state=found.state)
         return found
 

@@ -9,7 +9,7 @@ from cryptography.x509.oid import NameOID
 from pydantic import Field
 
 from ca.hierarchy.model import PURPOSES, CeremonyKind, CeremonyState, OfflineState, OwnKind, Step
-from ca.model import AuthorityKind, AuthorityState, Freshness, Reason, RevocationState, State
+from ca.model import AuthorityKind, AuthorityState, Freshness, ProposalState, Reason, State
 from ca.overview import title
 from ca.profiles import Usage
 from ca.registration.signatures import LARGEST
@@ -105,9 +105,9 @@ AUTHORITY_STATES: Labels = {
     AuthorityState.RETIRED: Label(N_("signs nothing more"), Tone.QUIET),
 }
 REVOCATION_STATES: Labels = {
-    RevocationState.PROPOSED: Label(N_("waits for the second officer"), Tone.BUSY),
-    RevocationState.PERFORMED: Label(N_("performed by two officers"), Tone.BAD),
-    RevocationState.REJECTED: Label(N_("turned down"), Tone.QUIET),
+    ProposalState.PROPOSED: Label(N_("waits for the second officer"), Tone.BUSY),
+    ProposalState.PERFORMED: Label(N_("performed by two officers"), Tone.BAD),
+    ProposalState.REJECTED: Label(N_("turned down"), Tone.QUIET),
 }
 
 

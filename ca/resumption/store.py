@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, select, true, update
 
-from ca.model import Reason, State
+from ca.model import ProposalState, Reason, State
 from ca.resumption.tables import resumptions
 from ca.status.tables import changes, entries
 from ca.store import name_of
@@ -17,14 +16,6 @@ from kernel.errors import NotFound
 from kernel.i18n import N_
 from kernel.identity.store import approval_votes, users
 from kernel.store.listing import Listing, equals
-
-
-class ResumptionState(StrEnum):
-    """One officer proposes, another performs or turns it down."""
-
-    PROPOSED = "proposed"
-    PERFORMED = "performed"
-    REJECTED = "rejected"
 
 
 @dataclass(frozen=True)
@@ -42,7 +33,7 @@ class Resumption:
     numbers: Mapping[str, int]
     certificates: int
     note: str
-    state: ResumptionState
+    state: ProposalState
     approval: str
     proposed_by: str
     proposed_at: datetime
@@ -105,7 +96,7 @@ _QUERY: Select[Any] = select(
 def _resumption(row: Row[Any]) -> Resumption:
     values: dict[str, Any] = {name: getattr(row, name) for name in _OWN}
     values |= {name: getattr(row, name) or "" for name in _TOLD}
-    return Resumption(**values, state=ResumptionState(row.state))
+    return Resumption(**values, state=ProposalState(row.state))
 
 
 RESUMPTIONS: Listing[Resumption] = Listing(
@@ -133,19 +124,19 @@ def read(connection: Connection, resumption_id: str, *, lock: bool = False) -> R
     return _resumption(row)
 
 
-def decide(connection: Connection, resumption_id: str, state: ResumptionState, now: datetime) -> None:
+def decide(connection: Connection, resumption_id: str, state: ProposalState, now: datetime) -> None:
     mine = update(resumptions).where(resumptions.c.id == resumption_id)
     connection.execute(mine.values(state=str(state), decided_at=now))
 
 
 def waiting(connection: Connection, authority: str) -> bool:
-    mine = (resumptions.c.authority == authority) & (resumptions.c.state == str(ResumptionState.PROPOSED))
+    mine = (resumptions.c.authority == authority) & (resumptions.c.state == str(ProposalState.PROPOSED))
     return connection.execute(select(resumptions.c.id).where(mine).limit(1)).first() is not None
 
 
 def in_force(connection: Connection, authority: str, now: datetime) -> Resumption | None:
     """What was agreed on last for the CA, if its moment has come and its false time is not over yet."""
-    mine = (resumptions.c.authority == authority) & (resumptions.c.state == str(ResumptionState.PERFORMED))
+    mine = (resumptions.c.authority == authority) & (resumptions.c.state == str(ProposalState.PERFORMED))
     still = (resumptions.c.moment <= now) & (resumptions.c.ahead_until >= now)
     query = _QUERY.where(mine, still).order_by(resumptions.c.id.desc()).limit(1)
     row = connection.execute(query).one_or_none()

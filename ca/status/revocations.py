@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ca import listing, store
 from ca.encoding.decoded import is_authority
-from ca.model import Certificate, Reason, Revocation, RevocationState, State, move
+from ca.model import Certificate, ProposalState, Reason, Revocation, State, move
 from ca.status.lifecycle import check_revocation
 from ca.status.marking import Marking
 from kernel.audit.model import AuditAction
@@ -73,7 +73,7 @@ class Revocations:
                 reason=reason,
                 note=note,
                 invalid_since=invalid_since,
-                state=RevocationState.PROPOSED,
+                state=ProposalState.PROPOSED,
                 approval="",
                 proposed_by=principal.id,
                 proposed_at=self._marking.now(),
@@ -97,7 +97,7 @@ class Revocations:
             else:
                 self._marking.revoke(uow, principal, found, reason, revocation.note, since)
             store.decide_revocation(
-                uow.connection, revocation.id, RevocationState.PERFORMED, self._marking.now()
+                uow.connection, revocation.id, ProposalState.PERFORMED, self._marking.now()
             )
         return self._marking.published(found)
 
@@ -108,7 +108,7 @@ class Revocations:
             revocation = self._waiting(uow, revocation_id)
             self._approvals.decide(uow, revocation.approval, principal, approve=False, reason=reason)
             store.decide_revocation(
-                uow.connection, revocation.id, RevocationState.REJECTED, self._marking.now()
+                uow.connection, revocation.id, ProposalState.REJECTED, self._marking.now()
             )
             return store.read_revocation(uow.connection, revocation.id)
 
@@ -161,7 +161,7 @@ class Revocations:
     @staticmethod
     def _waiting(uow: UnitOfWork, revocation_id: str) -> Revocation:
         found = store.read_revocation(uow.connection, revocation_id, lock=True)
-        if found.state is not RevocationState.PROPOSED:
+        if found.state is not ProposalState.PROPOSED:
             raise Conflict(N_("This is decided already (%(state)s)."), place=found.id, state=found.state)
         return found
 

@@ -8,9 +8,9 @@ from cryptography import x509
 from cryptography.x509 import ocsp
 from sqlalchemy import select
 
-from ca.model import Certificate, Reason, State
+from ca.model import Certificate, ProposalState, Reason, State
 from ca.resources.resumptions import RESUMPTIONS
-from ca.resumption.store import Resumption, ResumptionState
+from ca.resumption.store import Resumption
 from ca.resumption.tables import resumptions
 from ca.scopes import ListKind, Scope
 from ca.signer.model import KeyRole
@@ -65,7 +65,7 @@ def test_two_officers_have_it_sign_again(world: World, clock: FixedClock, true_t
         world.ca.publication.publish("issuing", world.officer)
     false = crl_of(world)
     done = agreed(world)
-    assert done.state is ResumptionState.PERFORMED
+    assert done.state is ProposalState.PERFORMED
     assert done.ahead_until == true_time + AHEAD
     assert done.certificates >= 1
     now = crl_of(world)

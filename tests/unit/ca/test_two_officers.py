@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 
-from ca.model import IllegalMove, Reason, RevocationState, State
+from ca.model import IllegalMove, ProposalState, Reason, State
 from ca.tables import revocations
 from kernel.audit.trail import verify_chain
 from kernel.clock import FixedClock
@@ -44,7 +44,7 @@ def test_two_officers_can_and_it_is_on_the_roots_list(world: World, issuing: str
     reason = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
     assert reason is x509.ReasonFlags.ca_compromise
     done = world.ca.revocations.show(world.officer, proposed.id)
-    assert (done.state, done.decided_at) == (RevocationState.PERFORMED, clock.now())
+    assert (done.state, done.decided_at) == (ProposalState.PERFORMED, clock.now())
     with pytest.raises(Conflict):
         world.ca.revocations.perform(world.second, proposed.id)
     with world.ca.database.read() as connection:
@@ -59,7 +59,7 @@ def test_a_rejected_proposal_leaves_the_ca_as_it_is(world: World, issuing: str) 
     with pytest.raises(Invalid, match="reason"):
         world.ca.revocations.reject(world.second, proposed.id, " ")
     rejected = world.ca.revocations.reject(world.second, proposed.id, "尚未到期")
-    assert rejected.state is RevocationState.REJECTED
+    assert rejected.state is ProposalState.REJECTED
     assert world.ca.lifecycle.show(world.officer, issuing).state is State.ISSUED
     again = world.ca.revocations.propose(world.officer, issuing, Reason.SUPERSEDED, "换代")
     page = world.ca.revocations.page(world.officer, Ask(filters={"state": ("proposed",)}))
@@ -138,7 +138,7 @@ def test_one_officer_suspends_a_ca_and_two_release_it(world: World, issuing: str
     with pytest.raises(Conflict, match="signs no more"):
         world.issue()
     assert world.ca.revocations.perform(world.second, proposed.id).state is State.ISSUED
-    assert world.ca.revocations.show(world.officer, proposed.id).state is RevocationState.PERFORMED
+    assert world.ca.revocations.show(world.officer, proposed.id).state is ProposalState.PERFORMED
     listed = x509.load_der_x509_crl(world.ca.publication.crl("root"))
     assert listed.get_revoked_certificate_by_serial_number(int(issuing, 16)) is None
     assert world.issue().state is State.ISSUED
