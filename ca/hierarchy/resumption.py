@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Row
 
 from ca import store as core
 from ca.encoding import crl as encoding
-from ca.model import Authority, AuthorityState, Reason
+from ca.model import Authority, AuthorityState, ProposalState, Reason
 from ca.resumption import store
-from ca.resumption.store import RESUMPTIONS, Ahead, ProposalState, Resumption
+from ca.resumption.store import RESUMPTIONS, Ahead, Resumption
 from ca.status import store as status
 from ca.status.files import ListFiles
 from ca.status.publication import Publication
