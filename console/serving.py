@@ -9,9 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from console import unread
 
 HEAD = 20.0  # seconds that a client has for its handshake and the head of its request
 
@@ -62,6 +65,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._waiting.pop(origin, None)
         if not self._busy[origin]:
             del self._busy[origin]
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """Answer what HTTP could not read, or no application answered."""
+        status = unread.status_of(exc)
+        if status >= 500:
+            self.log.exception("Error handling request")
+        else:
+            self.log.warning("Request refused with %s, from %s: %s", status, addr[0] if addr else "", exc)
+        with suppress(OSError):  # whoever sent it is gone
+            util.write_nonblock(client, unread.answer(status))
 
     def murder_pending(self) -> None:
         """Gunicorn's look at idle connections, about once a second."""

@@ -5,6 +5,7 @@ from werkzeug.exceptions import HTTPException
 
 from console.api.answers import Problem
 from console.api.problems import MEDIA_TYPE, About, Refused, headers_of, internal, problem_of, refusal
+from console.unread import BROKEN_BODY
 from kernel.errors import ErrorCode, WeichengError
 
 
@@ -13,6 +14,8 @@ def install(flask: Flask) -> None:
     flask.register_error_handler(WeichengError, _known)
     flask.register_error_handler(Refused, _known)
     flask.register_error_handler(HTTPException, _http)
+    for broken in BROKEN_BODY:
+        flask.register_error_handler(broken, lambda _error: _response(refusal(400, about())))
     flask.register_error_handler(Exception, lambda error: _response(internal(error, about())))
 
 

@@ -7,6 +7,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from console.problems import HTTP_STATUS, INTERNAL, TITLES
+from console.unread import BROKEN_BODY, UNREAD
 from kernel.errors import ErrorCode, WeichengError
 from kernel.i18n import N_, translate
 
@@ -21,6 +22,8 @@ def install(flask: Flask) -> None:
     flask.register_error_handler(WeichengError, _known)
     flask.register_error_handler(CSRFError, lambda _error: page(400, translate(STALE_FORM)))
     flask.register_error_handler(HTTPException, _http)
+    for broken in BROKEN_BODY:
+        flask.register_error_handler(broken, lambda _error: page(400, translate(UNREAD)))
     flask.register_error_handler(Exception, _internal)
 
 
