@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from console.commands.session import SESSION_VARIABLE
 from console.main import COMMANDS, run
 from console.problems import EXIT_STATUS, HTTP_STATUS
 from kernel.edges.cli import Output
@@ -249,9 +250,12 @@ def test_a_table_shows_data_as_they_are(capsys: pytest.CaptureFixture[str]) -> N
     assert "policies:package:export" in capsys.readouterr().out
 
 
-def test_a_database_that_does_not_answer_is_named_without_its_password() -> None:
+def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
     url = "postgresql+psycopg://weicheng:sekret@127.0.0.1:1/none"
-    done = weicheng("--lang", "en", "assets", "list", WEICHENG_DATABASE_URL=url)
+    signed_in = tmp_path / "session"
+    signed_in.write_text("wcs_of_an_earlier_day", encoding="ascii")
+    of_this_test = {"WEICHENG_DATABASE_URL": url, SESSION_VARIABLE: str(signed_in)}
+    done = weicheng("--lang", "en", "assets", "list", **of_this_test)
     assert done.returncode == EXIT_STATUS[ErrorCode.UNAVAILABLE]
     assert done.stderr.startswith("Error: database_url: The database cannot be reached.")
     assert "Traceback" not in done.stderr + done.stdout

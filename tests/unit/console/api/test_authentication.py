@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from console.api.app import create_api
 from console.web.language import COOKIE as LANGUAGE_COOKIE
 from console.web.security import COOKIE
 from kernel.edges.limits import Buckets
@@ -15,6 +16,7 @@ from kernel.identity.model import Role
 from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask
 from tests.unit.console.api.conftest import NOTES, Desk, Program
+from tests.unit.console.api.notes import RESOURCE
 from tests.unit.console.conftest import BASE, Browser
 
 Write = Callable[[str], dict[str, Any]]
@@ -124,10 +126,13 @@ def test_answers_are_kept_nowhere_and_guessed_by_nobody(admin: Program) -> None:
 
 
 def test_who_asks_too_often_is_told_when_to_come_back(desk: Desk) -> None:
-    program, other = desk.program(Role.NETWORK_ADMINISTRATOR), desk.program(Role.SOC_ANALYST)
-    most = desk.console.app.settings.web.api_per_minute
-    statuses = [program.get("/api/v1/nowhere").status_code for _ in range(most + 20)]
-    assert statuses[:most] == [404] * most
+    settings = desk.console.app.settings
+    few = settings.web.model_copy(update={"api_per_minute": 6})
+    desk.console.app.settings = settings.model_copy(update={"web": few})
+    strict = Desk(desk.console, create_api(desk.console.app, {RESOURCE.name: RESOURCE}), desk.notes)
+    program, other = strict.program(Role.NETWORK_ADMINISTRATOR), strict.program(Role.SOC_ANALYST)
+    statuses = [program.get("/api/v1/nowhere").status_code for _ in range(26)]
+    assert statuses[:6] == [404] * 6
     assert statuses[-1] == 429
     refused = program.get(NOTES)
     assert refused.get_json()["type"] == "urn:weicheng:problem:limit"
