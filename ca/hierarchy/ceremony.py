@@ -358,6 +358,15 @@ def _check_person(found: Ceremony, person: str) -> None:
 
 def _check_digest(expected: str, seen: str) -> None:
     plain = "".join(seen.split()).replace(":", "").lower()
+    if not plain:
+        raise Invalid(
+            N_("This item is confirmed with the SHA-256 that was read aloud."),
+            mend=N_(
+                "Read it from the certificate (weicheng ca authorities) and give at least %(digits)s digits."
+            ),
+            place="digest",
+            digits=READ_ALOUD,
+        )
     if len(plain) < READ_ALOUD or not expected.startswith(plain):
         raise IntegrityFailed(
             N_("The digest that was read aloud is another one."),

@@ -14,7 +14,7 @@ from kernel.canonical import canonical_json, iso_utc, sha256_hex
 from kernel.errors import Conflict, IntegrityFailed, NotFound
 from kernel.i18n import N_
 from kernel.pki import der
-from kernel.pki.algorithms import algorithm, verify
+from kernel.pki.algorithms import SignatureInvalid, algorithm, verify
 
 
 class OrderKind(StrEnum):
@@ -175,15 +175,15 @@ def key_of(ring: Keyring, name: str, role: KeyRole, kind: str) -> KeyInfo:
 def check_answer(order: Order, answer: bytes, spki: bytes) -> None:
     """IntegrityFailed unless the answer is what the order asked for; ``spki`` is the key's (for a ROOT found in the answer)."""
     row = algorithm(order.algorithm)
-    if order.root is None:
-        verify(spki, row.digest, answer, order.tbs)
-        return
     try:
+        if order.root is None:
+            verify(spki, row.digest, answer, order.tbs)
+            return
         made = _loaded(answer)
         own = der_of_key(made)
         verify(own, row.digest, made.signature, made.tbs_certificate_bytes)
         same = made.tbs_certificate_bytes == order.root.tbs(order.algorithm, own)
-    except (ValueError, TypeError, der.MalformedDer) as error:
+    except (ValueError, TypeError, der.MalformedDer, SignatureInvalid) as error:
         raise _foreign() from error
     if not same:
         raise _foreign()

@@ -11,6 +11,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_der_private_key
+from cryptography.x509.oid import NameOID
 from sqlalchemy import Row
 
 from ca import store as ca_store
@@ -203,12 +204,13 @@ class BatchWork:
         with self._database.read() as connection:
             rows = store.deliverable(connection, batch_id)
             authorities = {one.id: one.certificate for one in ca_store.read_authorities(connection)}
-        archive, listed = io.BytesIO(), [["row", "file", "password"]]
+        archive, listed = io.BytesIO(), [["row", "name", "file", "password"]]
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as packed:
             for done, row in enumerate(rows, 1):
-                name, password = f"{row.number:05d}-{row.id}.p12", made_password()
-                packed.writestr(name, self._file(row, authorities[row.authority], password))
-                listed.append([str(row.number), name, password])
+                file, password = f"{row.number:05d}-{row.id}.p12", made_password()
+                leaf = x509.load_der_x509_certificate(bytes(row.der))
+                packed.writestr(file, self._file(row, leaf, authorities[row.authority], password))
+                listed.append([str(row.number), _name_of(leaf), file, password])
                 if done % AT_ONCE == 0:
                     context.progress(done, len(rows))
         made = {"keys": archive.getvalue(), "passwords": sheets.to_csv(listed)} if rows else {}
@@ -218,9 +220,11 @@ class BatchWork:
             if sealed:
                 store.put(uow.connection, batch_id, **sealed)
 
-    def _file(self, row: Row[tuple[object, ...]], authority: bytes, password: str) -> bytes:
+    def _file(
+        self, row: Row[tuple[object, ...]], leaf: x509.Certificate, authority: bytes, password: str
+    ) -> bytes:
         key = load_der_private_key(self._box.open(row.sealed_key, context=key_context(row.id)), None)
-        leaf, issuer = (x509.load_der_x509_certificate(bytes(der)) for der in (row.der, authority))
+        issuer = x509.load_der_x509_certificate(authority)
         return sealed_pkcs12((key, leaf, [issuer]), password)  # type: ignore[arg-type]
 
     def _seal(self, batch_id: str, what: str, data: bytes) -> bytes:
@@ -229,6 +233,12 @@ class BatchWork:
     def _read(self, batch_id: str) -> Batch:
         with self._database.read() as connection:
             return store.read(connection, batch_id)
+
+
+def _name_of(leaf: x509.Certificate) -> str:
+    """Whom the certificate names: its holder asks for the password by name, not by number."""
+    named = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(named[0].value) if named else ""
 
 
 def _filer(batch: Batch) -> Principal:

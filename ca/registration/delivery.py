@@ -20,7 +20,7 @@ from ca.registration import store as registered
 from ca.registration.filing import key_context
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
-from kernel.errors import Conflict, Invalid, NotFound
+from kernel.errors import Conflict, Invalid
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.store import Database
@@ -80,7 +80,11 @@ class Delivery:
             request = store.read_request(uow.connection, request_id, lock=True)
             certificate = store.certificate_of_request(uow.connection, request_id)
             if request.requested_by != by.id:
-                raise NotFound(N_("There is no request %(id)s."), id=request_id[:60])
+                raise Conflict(
+                    N_("The key file is taken by who filed the request."),
+                    mend=N_("A colleague tells the applicant its password afterwards."),
+                    place=request_id,
+                )
             if certificate is None or not certificate.der:
                 raise Conflict(N_("The certificate is not issued yet."), place=request_id)
             sealed = store.take_sealed_key(uow.connection, request_id)

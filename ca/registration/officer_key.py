@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from kernel.errors import Invalid, NotFound
 from kernel.i18n import N_
 from kernel.pki import algorithms, cms
-from kernel.pki.algorithms import Algorithm
+from kernel.pki.algorithms import Algorithm, SignatureInvalid
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,12 @@ class OfficerKey:
     chain_der: Sequence[bytes] = ()
 
     def sign(self, data: bytes) -> bytes:
-        """The signature; SignatureInvalid when the key is not the certificate's."""
+        """The signature; Invalid when the key is not the certificate's."""
         signature = self.make(data)
-        algorithms.verify(_spki(self.certificate_der), self.algorithm.digest, signature, data)
+        try:
+            algorithms.verify(_spki(self.certificate_der), self.algorithm.digest, signature, data)
+        except SignatureInvalid:
+            raise _another_key() from None
         return signature
 
     def approve(self, document: bytes, at: datetime) -> bytes:
@@ -48,6 +51,8 @@ def key_in_file(certificate_der: bytes, key: bytes, passphrase: str | None) -> O
             mend=N_("Check the file and its pass-phrase."),
             place="key",
         ) from error
+    if _public(private) != _spki(certificate_der):
+        raise _another_key()
     return OfficerKey(certificate_der, row, lambda data: algorithms.sign(private, row, data))
 
 
@@ -120,6 +125,19 @@ def _found(session: Any, uri: TokenUri) -> Any:
     return keys[0]
 
 
+def _another_key() -> Invalid:
+    return Invalid(
+        N_("The private key is not that of the certificate."),
+        mend=N_("Give the certificate that was issued for this key."),
+        place="--certificate",
+    )
+
+
 def _spki(certificate_der: bytes) -> bytes:
-    public = x509.load_der_x509_certificate(certificate_der).public_key()
-    return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return _public(x509.load_der_x509_certificate(certificate_der))
+
+
+def _public(holder: Any) -> bytes:
+    """SubjectPublicKeyInfo (DER) of a private key or a certificate."""
+    made: bytes = holder.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return made

@@ -8,6 +8,7 @@ import secrets
 import unicodedata
 from datetime import datetime, timedelta
 from functools import cache
+from math import ceil
 
 from ca import store as certificates
 from ca.model import Certificate, Request
@@ -79,12 +80,12 @@ class Phrases:
         target, outcome = f"certificate:{found.serial}", "success" if right else "failure"
         uow.audit(by, AuditAction.CA_PHRASE_TRY, target, unit=found.unit, outcome=outcome)
         if closed:
-            return _closed(found.serial)
+            return _closed(row.locked_until - self._clock.now())  # type: ignore[union-attr]
         if row is not None:
             failures = 0 if right else row.failures + 1
             until = self._clock.now() + CLOSED if failures >= TRIES else None
             store.count_failure(uow.connection, row.request, 0 if until else failures, until)
-        return None if right else _wrong(found.serial)
+        return None if right else _wrong()
 
 
 def hash_of(phrase: str) -> str:
@@ -103,19 +104,20 @@ def _hasher() -> Passwords:
     return Passwords()  # made when it is needed: it hashes something at once
 
 
-def _wrong(serial: str) -> Invalid:
+def _wrong() -> Invalid:
     return Invalid(
         N_("Certificate and pass-phrase do not go together."),
         mend=N_("Ask again; otherwise have a security officer suspend it."),
-        place=serial,
+        place="phrase",
     )
 
 
-def _closed(serial: str) -> LimitExceeded:
+def _closed(left: timedelta) -> LimitExceeded:
     return LimitExceeded(
         N_("Too many wrong pass-phrases were tried for this certificate."),
-        mend=N_("Try later, or have a security officer suspend it."),
-        place=serial,
+        mend=N_("Try again in %(minutes)s minutes, or have a security officer suspend it."),
+        place="phrase",
+        minutes=ceil(left / timedelta(minutes=1)),
     )
 
 

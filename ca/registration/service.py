@@ -216,7 +216,7 @@ class Registration:
         """PKCS#12 of a key made here: once, to who filed it, under a ``password`` that the applicant chose. Without one a
         password is made, which ``tell_password`` tells somebody else: nobody but the applicant comes to have both."""
         self._access.require(principal, Permission.CA_REQUEST_FILE)
-        return self._delivery.pkcs12(principal, request_id, password)
+        return self._delivery.pkcs12(principal, self.show(principal, request_id).id, password)
 
     def tell_password(self, principal: Principal, request_id: str) -> str:
         """The password made for a file that another person took, once: to be told to the applicant. Conflict for who took

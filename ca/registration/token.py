@@ -17,7 +17,7 @@ from asn1crypto.keys import PublicKeyInfo
 from asn1crypto.x509 import Name
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
-from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
+from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 from pkcs11 import exceptions as faults
 from pkcs11.util.ec import encode_ec_public_key, encode_ecdsa_signature, encode_named_curve_parameters
 from pkcs11.util.rsa import encode_rsa_public_key
@@ -133,7 +133,14 @@ def _session(place: Place) -> Iterator[Any]:
 
 
 def _generate(session: Any, kind: str, key_id: bytes) -> tuple[Any, Any]:
-    given = {"store": True, "label": _LABEL, "id": key_id, "private_template": _PRIVATE}
+    usage = MechanismFlag.SIGN | MechanismFlag.VERIFY
+    given = {
+        "store": True,
+        "label": _LABEL,
+        "id": key_id,
+        "private_template": _PRIVATE,
+        "capabilities": usage,
+    }
     if kind == "rsa2048":
         return session.generate_keypair(KeyType.RSA, 2048, **given)  # type: ignore[no-any-return]
     curve = {Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}

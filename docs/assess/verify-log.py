@@ -109,10 +109,8 @@ def read_head(file: str, root: str) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(usage=__doc__)
-    parser.add_argument("head")
-    parser.add_argument("root")
-    for name in ("entries", "earlier", "consistency", "proof"):
-        parser.add_argument(f"--{name}")
+    for name in ("head", "root", "--entries", "--earlier", "--consistency", "--proof"):
+        parser.add_argument(name)
     asked = parser.parse_args()
     head = read_head(asked.head, asked.root)
     earlier = read_head(asked.earlier, asked.root) if asked.earlier else None
@@ -142,6 +140,7 @@ def main() -> None:
         check(0 <= proof["number"] < head["size"], "序号不符 | no such entry")
         found = root_by_path(leaf_hash(proof["leaf"].encode()), proof["number"], head["size"], path)
         check(found.hex() == head["root"], "条目不在日志中 | the entry is not in the log")
+        print(f"✔ 条目 | entry  {proof['number']}  {proof['leaf']}")
     print("通过 | INTACT")
 
 

@@ -370,8 +370,12 @@ def test_files_and_passwords_of_all_go_two_ways_each_once(world: World, worker: 
     archive = zipfile.ZipFile(io.BytesIO(batches.take_keys(world.registrar, batch.id)))
     with pytest.raises(Conflict, match="does not learn"):
         batches.take_passwords(world.registrar, batch.id)
-    listed = csv.DictReader(io.StringIO(batches.take_passwords(world.officer, batch.id).decode("utf-8-sig")))
+    told = io.StringIO(batches.take_passwords(world.officer, batch.id).decode("utf-8-sig"))
+    listed = list(csv.DictReader(told))
     passwords = {row["file"]: row["password"] for row in listed}
+    people = {
+        row["file"]: row["name"] for row in listed
+    }  # who hands them out asks for names, not for numbers
     assert set(archive.namelist()) == set(passwords)
     assert len(set(passwords.values())) == 4
     serials = {one.serial for one in batches.results(world.registrar, batch.id)}
@@ -380,6 +384,7 @@ def test_files_and_passwords_of_all_go_two_ways_each_once(world: World, worker: 
         assert key is not None
         assert certificate is not None
         assert f"{certificate.serial_number:032x}" in serials
+        assert f"CN={people[name]}" in certificate.subject.rfc4514_string()
         assert len(chain) == 1
     for again in (
         lambda: batches.take_keys(world.registrar, batch.id),

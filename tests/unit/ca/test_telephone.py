@@ -47,8 +47,10 @@ def test_after_a_few_wrong_phrases_the_right_one_waits_too(world: World, clock: 
     for _ in range(TRIES):
         with pytest.raises(Invalid, match="do not go together"):
             world.ca.telephone.suspend(world.registrar, issued.serial, "天涯海角无知己", "电话")
-    with pytest.raises(LimitExceeded):
+    clock.advance(minutes=2)
+    with pytest.raises(LimitExceeded, match="wrong pass-phrases") as closed:
         world.ca.telephone.suspend(world.registrar, issued.serial, PHRASE, "电话")
+    assert "in 28 minutes" in closed.value.text("en")  # one knows when to call again
     assert world.ca.lifecycle.show(world.officer, issued.serial).state is State.ISSUED
     assert outcomes(world) == ["failure"] * (TRIES + 1)
     clock.advance(minutes=CLOSED.total_seconds() / 60 + 1)
