@@ -12,6 +12,7 @@ from ca.resources.labels import (
     common_name_of,
     reason_name,
 )
+from ca.resources.proposals import by_second_officer
 from kernel.edges.resources import (
     Cell,
     Column,
@@ -21,7 +22,6 @@ from kernel.edges.resources import (
     Link,
     Record,
     Resource,
-    Verb,
 )
 from kernel.edges.shared import Reason
 from kernel.i18n import N_, translate
@@ -129,25 +129,11 @@ REVOCATIONS = Resource(
         Filter("serial", N_("Serial number"), FilterKind.TEXT),
     ),
     verbs=(
-        Verb(
-            "perform",
-            N_("Perform as the second officer"),
-            _P.CA_CEREMONY_APPROVE,
+        *by_second_officer(
             _perform_revocation,
-            when=lambda record: record.state == "proposed",
-            not_by="proposed_by",
-            danger=True,
-            preview=_preview,
-            explain=N_("You approve what another officer has proposed, and it is done at once."),
-        ),
-        Verb(
-            "reject",
-            N_("Turn down"),
-            _P.CA_CEREMONY_APPROVE,
             _reject_revocation,
-            Reason,
-            when=lambda record: record.state == "proposed",
-            key="x",
+            _preview,
+            N_("You approve what another officer has proposed, and it is done at once."),
         ),
     ),
     sort="-proposed",

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import AwareDatetime, Field
 
 from ca.resources.labels import authority_names, local_time
+from ca.resources.proposals import by_second_officer
 from ca.resumption.store import Resumption
 from kernel.edges.resources import (
     Cell,
@@ -175,25 +176,11 @@ RESUMPTIONS = Resource(
                 " this time was false."
             ),
         ),
-        Verb(
-            "perform",
-            N_("Perform as the second officer"),
-            _P.CA_CEREMONY_APPROVE,
+        *by_second_officer(
             _perform,
-            when=lambda record: record.state == "proposed",
-            not_by="proposed_by",
-            danger=True,
-            preview=_preview,
-            explain=N_("Make sure that the clock is right now. New lists are signed at once."),
-        ),
-        Verb(
-            "reject",
-            N_("Turn down"),
-            _P.CA_CEREMONY_APPROVE,
             _reject,
-            Reason,
-            when=lambda record: record.state == "proposed",
-            key="x",
+            _preview,
+            N_("Make sure that the clock is right now. New lists are signed at once."),
         ),
     ),
     sort="-proposed",
