@@ -284,15 +284,20 @@ def page_of(
 
     by = sortable[sort.removeprefix("-")]
     found = sorted(filter(kept, items), key=lambda item: (by(item), key(item)), reverse=sort.startswith("-"))
-    start = _place_after(found, key, ask.cursor, sort)
-    limit = max(1, min(ask.limit, MOST))
-    shown = found[start : start + limit]
-    more = start + limit < len(found)
     counts = {
         name: dict(Counter(known[name](item) for item in items if kept(item, without=name)))
         for name in facets
     }
-    return Page(tuple(shown), _cursor(sort, "", key(shown[-1])) if more else None, len(found), counts)
+    return replace(_cut(found, key, ask, sort), facets=counts)
+
+
+def _cut(found: Sequence[T], key: Callable[[T], str], ask: Ask, sort: str) -> Page[T]:
+    """What is asked for of all that was found, without facets."""
+    start = _place_after(found, key, ask.cursor, sort)
+    limit = max(1, min(ask.limit, MOST))
+    shown = found[start : start + limit]
+    more = start + limit < len(found)
+    return Page(tuple(shown), _cursor(sort, "", key(shown[-1])) if more else None, len(found))
 
 
 def _check(ask: Ask, sort: str, filters: Mapping[str, Any], orders: Mapping[str, Any]) -> None:
