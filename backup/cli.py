@@ -120,7 +120,7 @@ def plans(app: App) -> None:
         }
         for plan in app.backup.plans(app.principal)
     ]
-    app.out.rows(rows, _PLANS)
+    app.out.rows(rows, _PLANS, of="backup.plans")
     for fault in app.backup.plan_faults(app.principal):
         app.out.note(N_("Plan fault: %(fault)s"), fault=fault.text())
 
@@ -234,7 +234,7 @@ def drill(app: App, plan: str, site: str | None, checks: tuple[str, ...]) -> Non
     from backup.model import Verdict
 
     held = app.backup.drill(app.principal, plan, site, checks)
-    app.out.record(_drill_row(held))
+    app.out.record(_drill_row(held), of="backup.drills")
     if held.verdict is Verdict.FAIL:
         raise IntegrityFailed(
             N_("The drill failed: %(findings)s"),
@@ -256,7 +256,7 @@ def drill(app: App, plan: str, site: str | None, checks: tuple[str, ...]) -> Non
 @pass_app
 def drills(app: App, plan: str) -> None:
     held = app.backup.lists.drills(app.principal, _of(app, plan)).items
-    app.out.rows([_drill_row(one) for one in held], _DRILLS)
+    app.out.rows([_drill_row(one) for one in held], _DRILLS, of="backup.drills")
 
 
 @commands.command("runs", help=N_("The runs of a plan, newest first."))
@@ -264,7 +264,7 @@ def drills(app: App, plan: str) -> None:
 @pass_app
 def runs(app: App, plan: str) -> None:
     found = app.backup.lists.runs(app.principal, _of(app, plan)).items
-    app.out.rows([vars(one) for one in found], _RUNS)
+    app.out.rows([vars(one) for one in found], _RUNS, of="backup.runs")
 
 
 @commands.command("receipts", help=N_("The chained receipts of a plan; fails when the chain is broken."))
@@ -275,7 +275,7 @@ def receipts(app: App, plan: str) -> None:
         {**vars(receipt), "sets": [stored.source for stored in receipt.sets], "removed": len(receipt.removed)}
         for receipt in app.backup.receipts(app.principal, plan)
     ]
-    app.out.rows(rows, _RECEIPTS)
+    app.out.rows(rows, _RECEIPTS, of="backup.receipts")
 
 
 @commands.command(

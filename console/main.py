@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from console.problems import EXIT_CANCELLED, EXIT_STATUS, EXIT_USAGE
-from kernel.edges.cli import FORMATS, Group, Output
+from kernel.edges.cli import FORMATS, Group, Output, Words
 from kernel.edges.plain import as_json_text, plain
 from kernel.edges.usage import usage_text
 from kernel.errors import ErrorCode, Unavailable, WeichengError
@@ -105,7 +105,14 @@ class _Lazy:
 def root(ctx: click.Context, output: str, lang: str | None) -> None:
     if lang:
         set_language(lang)
-    ctx.obj = _Lazy(Output(output))
+    ctx.obj = _Lazy(Output(output, _words))
+
+
+def _words(name: str) -> Words:
+    """What the declaration of that name calls its values; a table alone needs it loaded."""
+    from console.resources import words_of
+
+    return words_of(name)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -241,7 +241,10 @@ def acknowledge(app: MonitorApp, finding: str, reason: str) -> None:
 @reason_option
 @pass_app
 def fixed(app: MonitorApp, finding: str, reason: str) -> None:
-    app.out.record(_finding_row(app.monitor.findings.fixed(app.principal, finding, reason), _names(app)))
+    app.out.record(
+        _finding_row(app.monitor.findings.fixed(app.principal, finding, reason), _names(app)),
+        of="monitor.findings",
+    )
 
 
 @commands.command("except", help=N_("Bear a finding until a date."))
@@ -252,7 +255,7 @@ def fixed(app: MonitorApp, finding: str, reason: str) -> None:
 def except_until(app: MonitorApp, finding: str, until: datetime, reason: str) -> None:
     end = end_of_day(until.date(), ZoneInfo(app.settings.timezone))
     moved = app.monitor.findings.except_until(app.principal, finding, end, reason)
-    app.out.record(_finding_row(moved, _names(app)))
+    app.out.record(_finding_row(moved, _names(app)), of="monitor.findings")
 
 
 @commands.command("record", help=N_("Write what was polled and checked last into the evidence."))
@@ -271,6 +274,8 @@ def _finding_row(finding: Finding, names: Mapping[str, str]) -> dict[str, Any]:
 
 def _show_findings(app: MonitorApp, listed: Any, fail_on: str | None) -> int:
     names = _names(app)
-    app.out.rows([_finding_row(finding, names) for finding in listed], _FINDING_COLUMNS)
+    app.out.rows(
+        [_finding_row(finding, names) for finding in listed], _FINDING_COLUMNS, of="monitor.findings"
+    )
     least = SEVERITIES.index(fail_on) if fail_on else len(SEVERITIES)
     return EXIT_FINDINGS if any(SEVERITIES.index(finding.severity) >= least for finding in listed) else 0

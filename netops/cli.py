@@ -103,7 +103,7 @@ def collect(app: NetopsApp, devices: tuple[str, ...], accept_shrink: bool, fail_
 def devices(app: NetopsApp) -> None:
     columns = (N_("device"), N_("state"), N_("version"), N_("at"), N_("error"))
     found = every(partial(app.netops.devices.page, app.principal))
-    app.out.rows([_device_row(device) for device in found], columns)
+    app.out.rows([_device_row(device) for device in found], columns, of="netops.devices")
 
 
 @commands.command("versions", help=N_("The versions of a device's configuration, newest first."))
@@ -112,7 +112,7 @@ def devices(app: NetopsApp) -> None:
 def versions(app: NetopsApp, device: str) -> None:
     asked = Ask().narrowed(device=app.netops.devices.get(app.principal, device).name)
     found = every(partial(app.netops.versions.page, app.principal), asked)
-    app.out.rows([_version_row(version) for version in found], _VERSIONS)
+    app.out.rows([_version_row(version) for version in found], _VERSIONS, of="netops.versions")
 
 
 @commands.command("show", help=N_("Show a version, secrets masked; the newest by default."))
@@ -193,7 +193,11 @@ def findings(
     wanted = states or tuple(sorted(PRESENT))
     asked = Ask(filters={"state": wanted}).narrowed(device=device, rule=rule)
     found = list(every(partial(app.netops.findings.page, app.principal), asked))
-    app.out.rows([_finding_row(item, app.out.form) | _kept_columns(item) for item in found], _FINDINGS)
+    app.out.rows(
+        [_finding_row(item, app.out.form) | _kept_columns(item) for item in found],
+        _FINDINGS,
+        of="netops.findings",
+    )
     return EXIT_FINDINGS if _reaches({item.severity.value: 1 for item in found}, fail_on) else 0
 
 
@@ -203,7 +207,7 @@ def findings(
 @pass_app
 def acknowledge(app: NetopsApp, finding: str, reason: str) -> None:
     done = app.netops.findings.acknowledge(app.principal, finding, reason=reason)
-    app.out.record(_finding_row(done, app.out.form) | _kept_columns(done))
+    app.out.record(_finding_row(done, app.out.form) | _kept_columns(done), of="netops.findings")
 
 
 @commands.command("except", help=N_("Accept a finding until a date, with somebody who answers for it."))
@@ -219,7 +223,7 @@ def grant_exception(app: NetopsApp, finding: str, owner: str, until: datetime, r
     done = app.netops.findings.grant_exception(
         app.principal, finding, owner=owner, until=last_moment, reason=reason
     )
-    app.out.record(_finding_row(done, app.out.form) | _kept_columns(done))
+    app.out.record(_finding_row(done, app.out.form) | _kept_columns(done), of="netops.findings")
 
 
 @commands.command("confirm", help=N_("Confirm that a fixed finding was really mended."))
@@ -228,7 +232,7 @@ def grant_exception(app: NetopsApp, finding: str, owner: str, until: datetime, r
 @pass_app
 def confirm(app: NetopsApp, finding: str, reason: str) -> None:
     done = app.netops.findings.confirm_fix(app.principal, finding, reason=reason)
-    app.out.record(_finding_row(done, app.out.form) | _kept_columns(done))
+    app.out.record(_finding_row(done, app.out.form) | _kept_columns(done), of="netops.findings")
 
 
 @commands.command("trust", help=N_("Pin a device's new host key after making sure that it is the device's."))
@@ -256,7 +260,7 @@ def rules(app: NetopsApp, platform: str | None) -> None:
         }
         for rule in chosen
     ]
-    app.out.rows(rows, _RULES)
+    app.out.rows(rows, _RULES, of="netops.rules")
 
 
 @archive.command("verify", help=N_("Read every version and check its digest."))

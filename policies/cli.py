@@ -209,7 +209,11 @@ def list_remediations(app: Any, assessment: str) -> None:
     wanted = {"assessment": (app.policies.assessments.get(app.principal, assessment).id,)}
     found = app.policies.lists.remediations(app.principal, Ask(filters=wanted, limit=MOST)).items
     rows = [vars(listed.remediation) for listed in found]
-    app.out.rows(rows, (N_("id"), N_("result"), N_("owner"), N_("due"), N_("state"), N_("action")))
+    app.out.rows(
+        rows,
+        (N_("id"), N_("result"), N_("owner"), N_("due"), N_("state"), N_("action")),
+        of="policies.remediations",
+    )
 
 
 @remediations.command("open", help=N_("Lay down who mends a result, how and until when."))

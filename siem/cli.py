@@ -124,7 +124,7 @@ def stats(app: SiemApp) -> None:
         app.out.record({**found, "datasets": counted, "losses": lost, "senders": sources})
         return
     app.out.rows(counted, _NUMBERS)
-    app.out.rows([source_row(sender) for sender in senders], _SOURCES)
+    app.out.rows([source_row(sender) for sender in senders], _SOURCES, of="siem.sources")
     app.out.rows(lost, _NUMBERS)
     app.out.note(
         N_("%(total)s events since %(oldest)s."), total=found["events"], oldest=found["oldest"] or "-"
@@ -171,7 +171,7 @@ def alerts(
 ) -> int:
     filters = {"state": states, "assignee": (assignee,) if assignee else ()}
     page = app.siem.triage.page(app.principal, Ask(text, filters, limit=limit))
-    app.out.rows([alert_row(one) for one in page.items], _ALERTS)
+    app.out.rows([alert_row(one) for one in page.items], _ALERTS, of="siem.alerts")
     _tell_rest(app, page)
     if fail_on is None:
         return 0
@@ -189,7 +189,10 @@ def alerts(
 def show_alert(app: SiemApp, alert_id: str) -> None:
     found = app.siem.triage.alert(app.principal, alert_id)
     events = app.siem.triage.evidence_of(app.principal, alert_id)
-    app.out.record({**alert_row(found), "tags": found.tags, "events": [d["event.original"] for d in events]})
+    app.out.record(
+        {**alert_row(found), "tags": found.tags, "events": [d["event.original"] for d in events]},
+        of="siem.alerts",
+    )
 
 
 @alert.command("ack", help=N_("Take an alert on."))
@@ -197,7 +200,7 @@ def show_alert(app: SiemApp, alert_id: str) -> None:
 @click.option("--note", default="", help=N_("Goes into the audit trail."))
 @pass_app
 def acknowledge(app: SiemApp, alert_id: str, note: str) -> None:
-    app.out.record(alert_row(app.siem.triage.acknowledge(app.principal, alert_id, note)))
+    app.out.record(alert_row(app.siem.triage.acknowledge(app.principal, alert_id, note)), of="siem.alerts")
 
 
 @alert.command("close", help=N_("Close an alert with a verdict."))
@@ -211,7 +214,9 @@ def acknowledge(app: SiemApp, alert_id: str, note: str) -> None:
 @reason_option
 @pass_app
 def close_alert(app: SiemApp, alert_id: str, verdict: str, reason: str) -> None:
-    app.out.record(alert_row(app.siem.triage.close(app.principal, alert_id, Verdict(verdict), reason)))
+    app.out.record(
+        alert_row(app.siem.triage.close(app.principal, alert_id, Verdict(verdict), reason)), of="siem.alerts"
+    )
 
 
 @alert.command("assign", help=N_("Give an alert to somebody; to yourself unless named."))
@@ -221,7 +226,7 @@ def close_alert(app: SiemApp, alert_id: str, verdict: str, reason: str) -> None:
 @pass_app
 def assign(app: SiemApp, alert_id: str, assignee: str, note: str) -> None:
     to = assignee or app.principal.id
-    app.out.record(alert_row(app.siem.triage.assign(app.principal, alert_id, to, note)))
+    app.out.record(alert_row(app.siem.triage.assign(app.principal, alert_id, to, note)), of="siem.alerts")
 
 
 @alert.command("reopen", help=N_("Open a closed alert again."))
@@ -229,7 +234,7 @@ def assign(app: SiemApp, alert_id: str, assignee: str, note: str) -> None:
 @reason_option
 @pass_app
 def reopen_alert(app: SiemApp, alert_id: str, reason: str) -> None:
-    app.out.record(alert_row(app.siem.triage.reopen(app.principal, alert_id, reason)))
+    app.out.record(alert_row(app.siem.triage.reopen(app.principal, alert_id, reason)), of="siem.alerts")
 
 
 # --- cases
@@ -249,7 +254,7 @@ def open_case(app: SiemApp, alert_ids: tuple[str, ...], title: str) -> None:
 @pass_app
 def list_cases(app: SiemApp, states: tuple[str, ...], limit: int) -> None:
     page = app.siem.cases.page(app.principal, Ask(filters={"state": states}, limit=limit))
-    app.out.rows([case_row(one) for one in page.items], _CASES)
+    app.out.rows([case_row(one) for one in page.items], _CASES, of="siem.cases")
     _tell_rest(app, page)
 
 

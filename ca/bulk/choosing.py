@@ -9,13 +9,15 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from ca.bulk.selection import MOST, Selection
 from ca.inventory.tables import endpoints
 from ca.tables import certificates
+from kernel.canonical import canonical_json, sha256_hex
 from kernel.identity.store import user_certificates
 
 
 @dataclass(frozen=True)
 class Preview:
     """What a bulk revocation would touch: how many, of which profiles and units, where they were seen at work (endpoints), how
-    many sign people in; ``left_out`` are CA certificates, which are revoked one by one. ``sample`` holds (serial, subject)."""
+    many sign people in; ``left_out`` are CA certificates, which are revoked one by one. ``sample`` holds (serial, subject);
+    ``digest`` is the SHA-256 of all serials (``digest_of``)."""
 
     total: int
     profiles: Mapping[str, int]
@@ -24,6 +26,12 @@ class Preview:
     accounts: int
     left_out: int
     sample: tuple[tuple[str, str], ...]
+    digest: str
+
+
+def digest_of(serials: Sequence[str]) -> str:
+    """By which a proposal is compared with the dry run before it: of the serials in their order, in hex."""
+    return sha256_hex(canonical_json(sorted(serials)))
 
 
 def fitting(
@@ -53,6 +61,7 @@ def preview(
         ).scalar_one(),
         left_out=left_out,
         sample=tuple(sample),
+        digest=digest_of(serials),
     )
 
 

@@ -79,8 +79,12 @@ class BulkRevocations:
         note: str,
         *,
         invalid_since: datetime | None = None,
+        expected: str = "",
     ) -> Bulk:
-        """Ask a second officer to revoke exactly what fits now; what comes to fit later is left alone."""
+        """Ask a second officer to revoke exactly what fits now; what comes to fit later is left alone.
+
+        ``expected`` is the digest of a preview: Conflict when what fits is something else by now.
+        """
         self._access.require(principal, Permission.CA_REVOKE)
         check_revocation(reason, invalid_since, self._marking.now())
         with self._database.begin() as uow:
@@ -89,6 +93,13 @@ class BulkRevocations:
                 raise Invalid(N_("No certificate that can be revoked fits."), place="selection")
             made = self._bulk(principal, selection, reason, note, invalid_since)
             serials = [serial for serial, _ in chosen]
+            if expected and choosing.digest_of(serials) != expected:
+                raise Conflict(
+                    N_("What fits is not what the dry run showed any more: %(count)s certificates by now."),
+                    mend=N_("Look again what would be revoked."),
+                    place="selection",
+                    count=len(serials),
+                )
             made = replace(made, total=len(chosen), digest=_digest(made, serials))
             approval = self._open(uow, principal, made)
             made = replace(made, approval=approval)

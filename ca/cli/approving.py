@@ -57,7 +57,9 @@ def approve(app: Any, request_ids: tuple[str, ...], reason: str, sign: Sign) -> 
     registration = app.ca.registration
     for request_id in request_ids:
         signature = sign(app, lambda: registration.approval_document(app.principal, request_id))  # noqa: B023
-        app.out.record(_row(registration.approve(app.principal, request_id, reason, signature)))
+        app.out.record(
+            _row(registration.approve(app.principal, request_id, reason, signature)), of="ca.certificates"
+        )
 
 
 @commands.command("approval-document", help=N_("What you sign to approve a request, in a file."))

@@ -81,7 +81,7 @@ def check(app: Any, profile: str, file: Path, unit: str, evidence: str) -> int:
 def file_(app: Any, profile: str, file: Path, unit: str, evidence: str, together: bool) -> None:
     asked = _asked(profile, file, unit, evidence, together)
     batch, job = app.ca.registration.batches.file(app.principal, asked)
-    app.out.record(_row(batch) | {"job": job})
+    app.out.record(_row(batch) | {"job": job}, of="ca.batches")
 
 
 @batches.command("list", help=N_("Batches of your units, newest first."))
@@ -90,7 +90,7 @@ def file_(app: Any, profile: str, file: Path, unit: str, evidence: str, together
 @pass_app
 def list_(app: Any, ask: Any, state: str | None) -> None:
     page = app.ca.registration.batches.page(app.principal, ask.narrowed(state=state))
-    app.out.page(page.map(_row), COLUMNS)
+    app.out.page(page.map(_row), COLUMNS, of="ca.batches")
 
 
 @batches.command("show", help=N_("One batch: how far it is, the digest of its requests."))
@@ -99,7 +99,7 @@ def list_(app: Any, ask: Any, state: str | None) -> None:
 def show(app: Any, batch: str) -> None:
     found = app.ca.registration.batches.get(app.principal, batch)
     _first, digest = app.ca.registration.batches.sample(app.principal, batch)
-    app.out.record(_row(found) | {"digest": digest})
+    app.out.record(_row(found) | {"digest": digest}, of="ca.batches")
 
 
 @batches.command("results", help=N_("Write what became of each row (.xlsx or .csv)."))
@@ -124,7 +124,7 @@ def approve(app: Any, batch: str, reason: str, sign: Sign) -> None:
     service = app.ca.registration.batches
     signature = sign(app, lambda: service.approval_document(app.principal, batch))
     decided, job = service.approve(app.principal, batch, reason, signature)
-    app.out.record(_row(decided) | {"job": job})
+    app.out.record(_row(decided) | {"job": job}, of="ca.batches")
 
 
 @batches.command(
@@ -148,7 +148,7 @@ def approval_document(app: Any, batch: str, file: Path, rows: Path | None) -> No
 @reason_option
 @pass_app
 def reject(app: Any, batch: str, reason: str) -> None:
-    app.out.record(_row(app.ca.registration.batches.reject(app.principal, batch, reason)))
+    app.out.record(_row(app.ca.registration.batches.reject(app.principal, batch, reason)), of="ca.batches")
 
 
 @batches.command("make-keys", help=N_("Have the key files of what is issued made."))

@@ -27,7 +27,11 @@ def ceremony() -> None:
 @list_options
 @pass_app
 def list_ceremonies(app: Any, state: str | None, ask: Any) -> None:
-    app.out.page(app.ca.ceremonies.page(app.principal, ask.narrowed(state=state)).map(_row), _COLUMNS)
+    app.out.page(
+        app.ca.ceremonies.page(app.principal, ask.narrowed(state=state)).map(_row),
+        _COLUMNS,
+        of="ca.ceremonies",
+    )
 
 
 @ceremony.command("show", help=N_("A ceremony step by step: what is done, and what comes next."))
@@ -134,7 +138,7 @@ def perform(app: Any, ceremony_id: str) -> None:
     made = app.ca.ceremonies.perform(app.principal, ceremony_id)
     _tell_next(app, app.ca.ceremonies.show(app.principal, ceremony_id))
     columns = (N_("id"), N_("name"), N_("kind"), N_("algorithm"), N_("sha256"))
-    app.out.rows([authority_row(found) for found in made], columns)
+    app.out.rows([authority_row(found) for found in made], columns, of="ca.authorities")
 
 
 @ceremony.command("confirm", help=N_("Confirm the next item in the name of an officer or witness."))
@@ -149,7 +153,7 @@ def confirm(app: Any, ceremony_id: str, number: int, person: str, digest: str, r
         app.principal, ceremony_id, number, person, remark=remark, digest=digest
     )
     _tell_next(app, found)
-    app.out.record(_row(found))
+    app.out.record(_row(found), of="ca.ceremonies")
 
 
 @ceremony.command("reject", help=N_("Turn a ceremony down, or break it off for good."))
@@ -157,7 +161,7 @@ def confirm(app: Any, ceremony_id: str, number: int, person: str, digest: str, r
 @reason_option
 @pass_app
 def reject(app: Any, ceremony_id: str, reason: str) -> None:
-    app.out.record(_row(app.ca.ceremonies.reject(app.principal, ceremony_id, reason)))
+    app.out.record(_row(app.ca.ceremonies.reject(app.principal, ceremony_id, reason)), of="ca.ceremonies")
 
 
 @ceremony.command("seal", help=N_("Sign and time-stamp the minutes that wait for it."))

@@ -18,7 +18,7 @@ from kernel.pki.names import respelled
 def authorities(app: Any, pem: Path | None) -> None:
     found = app.ca.authorities()
     columns = (N_("id"), N_("name"), N_("kind"), N_("state"), N_("profiles"), N_("parent"), N_("sha256"))
-    app.out.rows([authority_row(one) for one in found], columns)
+    app.out.rows([authority_row(one) for one in found], columns, of="ca.authorities")
     if pem is not None:
         from kernel.pki.pem import certificate_pem
 
@@ -32,7 +32,7 @@ def authorities(app: Any, pem: Path | None) -> None:
 @pass_app
 def ends(app: Any, ask: Any) -> None:
     columns = (N_("id"), N_("kind"), N_("state"), N_("not_after"), N_("subject"))
-    app.out.page(app.ca.ends.page(app.principal, ask).map(_ending_row), columns)
+    app.out.page(app.ca.ends.page(app.principal, ask).map(_ending_row), columns, of="ca.ends")
 
 
 def _ending_row(found: Any) -> dict[str, Any]:

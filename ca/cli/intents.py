@@ -33,21 +33,23 @@ def intent() -> None:
 @list_options
 @pass_app
 def list_intents(app: Any, ask: Any, state: str | None) -> None:
-    app.out.page(app.ca.intents.page(app.principal, ask.narrowed(state=state)).map(_row), _COLUMNS)
+    app.out.page(
+        app.ca.intents.page(app.principal, ask.narrowed(state=state)).map(_row), _COLUMNS, of="ca.intents"
+    )
 
 
 @intent.command("show", help=N_("One certificate that is not signed."))
 @click.argument("serial")
 @pass_app
 def show(app: Any, serial: str) -> None:
-    app.out.record(_row(app.ca.intents.get(app.principal, serial)))
+    app.out.record(_row(app.ca.intents.get(app.principal, serial)), of="ca.intents")
 
 
 @intent.command("again", help=N_("Have the signer asked once more, now."))
 @click.argument("serial")
 @pass_app
 def again(app: Any, serial: str) -> None:
-    app.out.record(certificate_row(app.ca.intents.again(app.principal, serial)))
+    app.out.record(certificate_row(app.ca.intents.again(app.principal, serial)), of="ca.certificates")
 
 
 @intent.command("give-up", help=N_("Sign nevermore what the signer refuses; the request may be filed anew."))
@@ -55,7 +57,7 @@ def again(app: Any, serial: str) -> None:
 @reason_option
 @pass_app
 def give_up(app: Any, serial: str, reason: str) -> None:
-    app.out.record(_row(app.ca.intents.give_up(app.principal, serial, reason)))
+    app.out.record(_row(app.ca.intents.give_up(app.principal, serial, reason)), of="ca.intents")
 
 
 def _row(found: Any) -> dict[str, Any]:

@@ -39,6 +39,7 @@ _PREVIEW = (
     N_("endpoints"),
     N_("accounts"),
     N_("left_out"),
+    N_("digest"),
     N_("sample"),
 )
 port_option = click.option(
@@ -129,14 +130,14 @@ def _endpoint_row(found: Any) -> dict[str, Any]:
 @pass_app
 def endpoints(app: Any, ask: Any, fault: str | None, origin: str | None) -> None:
     page = app.ca.inventory.page(app.principal, ask.narrowed(fault=fault, origin=origin))
-    app.out.page(page.map(_endpoint_row), _ENDPOINT)
+    app.out.page(page.map(_endpoint_row), _ENDPOINT, of="ca.endpoints")
 
 
 @inventory.command("show", help=N_("What an endpoint (ADDRESS:PORT) presents."))
 @click.argument("endpoint")
 @pass_app
 def show(app: Any, endpoint: str) -> None:
-    app.out.record(_endpoint_row(app.ca.inventory.show(app.principal, endpoint)))
+    app.out.record(_endpoint_row(app.ca.inventory.show(app.principal, endpoint)), of="ca.endpoints")
 
 
 @inventory.command("figures", help=N_("How many by origin, issuer and days to the end."))
@@ -152,7 +153,7 @@ def figures(app: Any) -> None:
 @pass_app
 def findings(app: Any, ask: Any, state: str | None, fault: str | None) -> None:
     page = app.ca.inventory.findings.page(app.principal, ask.narrowed(state=state, fault=fault))
-    app.out.page(page.map(vars), _FINDING)
+    app.out.page(page.map(vars), _FINDING, of="ca.inventory-findings")
 
 
 @inventory.command("take", help=N_("Take a finding on."))
@@ -160,7 +161,9 @@ def findings(app: Any, ask: Any, state: str | None, fault: str | None) -> None:
 @reason_option
 @pass_app
 def take(app: Any, finding: str, reason: str) -> None:
-    app.out.record(vars(app.ca.inventory.findings.take(app.principal, finding, reason)))
+    app.out.record(
+        vars(app.ca.inventory.findings.take(app.principal, finding, reason)), of="ca.inventory-findings"
+    )
 
 
 @inventory.command("reopen", help=N_("Give a finding back."))
@@ -168,7 +171,9 @@ def take(app: Any, finding: str, reason: str) -> None:
 @reason_option
 @pass_app
 def reopen(app: Any, finding: str, reason: str) -> None:
-    app.out.record(vars(app.ca.inventory.findings.reopen(app.principal, finding, reason)))
+    app.out.record(
+        vars(app.ca.inventory.findings.reopen(app.principal, finding, reason)), of="ca.inventory-findings"
+    )
 
 
 # --- revoking many
@@ -220,22 +225,36 @@ def look(app: Any, **chosen: Any) -> None:
 @_selecting
 @code_option
 @invalid_since_option
+@click.option(
+    "--tried",
+    default="",
+    metavar="DIGEST",
+    help=N_("What `look` printed: nothing is proposed if other certificates fit by now."),
+)
 @reason_option
 @pass_app
-def propose(app: Any, code: str, invalid_since: datetime | None, reason: str, **chosen: Any) -> None:
+def propose(
+    app: Any, code: str, invalid_since: datetime | None, tried: str, reason: str, **chosen: Any
+) -> None:
     from ca.model import Reason
 
+    since = in_utc(invalid_since)
     made = app.ca.bulk.propose(
-        app.principal, _selection(**chosen), Reason[code.upper()], reason, invalid_since=in_utc(invalid_since)
+        app.principal,
+        _selection(**chosen),
+        Reason[code.upper()],
+        reason,
+        invalid_since=since,
+        expected=tried,
     )
-    app.out.record(_bulk_row(made))
+    app.out.record(_bulk_row(made), of="ca.bulk-revocations")
 
 
 @bulk.command("perform", help=N_("Perform as the second officer; the worker revokes them."))
 @click.argument("bulk_id")
 @pass_app
 def perform(app: Any, bulk_id: str) -> None:
-    app.out.record(_bulk_row(app.ca.bulk.perform(app.principal, bulk_id)))
+    app.out.record(_bulk_row(app.ca.bulk.perform(app.principal, bulk_id)), of="ca.bulk-revocations")
 
 
 @bulk.command("reject", help=N_("Turn the proposal down."))
@@ -243,14 +262,14 @@ def perform(app: Any, bulk_id: str) -> None:
 @reason_option
 @pass_app
 def reject(app: Any, bulk_id: str, reason: str) -> None:
-    app.out.record(_bulk_row(app.ca.bulk.reject(app.principal, bulk_id, reason)))
+    app.out.record(_bulk_row(app.ca.bulk.reject(app.principal, bulk_id, reason)), of="ca.bulk-revocations")
 
 
 @bulk.command("list", help=N_("Proposals, newest first."))
 @list_options
 @pass_app
 def list_bulks(app: Any, ask: Any) -> None:
-    app.out.page(app.ca.bulk.page(app.principal, ask).map(_bulk_row), _BULK)
+    app.out.page(app.ca.bulk.page(app.principal, ask).map(_bulk_row), _BULK, of="ca.bulk-revocations")
 
 
 @bulk.command("show", help=N_("One proposal and what became of each certificate."))
@@ -260,4 +279,4 @@ def list_bulks(app: Any, ask: Any) -> None:
 def show_bulk(app: Any, ask: Any, bulk_id: str) -> None:
     app.ca.bulk.show(app.principal, bulk_id)
     page = app.ca.bulk.rows(app.principal, ask.narrowed(bulk=bulk_id))
-    app.out.page(page.map(vars), (N_("serial"), N_("subject"), N_("outcome"), N_("error")))
+    app.out.page(page.map(vars), (N_("serial"), N_("subject"), N_("outcome"), N_("error")), of="ca.bulk-rows")

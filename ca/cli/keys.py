@@ -26,11 +26,13 @@ def blocklist() -> None:
 @reason_option
 @pass_app
 def load(app: Any, name: str, file: Path, reason: str) -> None:
-    app.out.record(asdict(app.ca.blocklists.load(app.principal, name, file.read_bytes(), reason)))
+    app.out.record(
+        asdict(app.ca.blocklists.load(app.principal, name, file.read_bytes(), reason)), of="ca.blocklists"
+    )
 
 
 @blocklist.command("list", help=N_("The lists in use."))
 @list_options
 @pass_app
 def list_blocklists(app: Any, ask: Any) -> None:
-    app.out.page(app.ca.blocklists.page(app.principal, ask).map(asdict), _COLUMNS)
+    app.out.page(app.ca.blocklists.page(app.principal, ask).map(asdict), _COLUMNS, of="ca.blocklists")

@@ -39,7 +39,9 @@ def list_certificates(
 ) -> None:
     before = (app.clock.now() + timedelta(days=expires_within)).isoformat() if expires_within else None
     asked = ask.narrowed(state=state, profile=profile, expires_before=before)
-    app.out.page(app.ca.lifecycle.page(app.principal, asked).map(certificate_row), COLUMNS)
+    app.out.page(
+        app.ca.lifecycle.page(app.principal, asked).map(certificate_row), COLUMNS, of="ca.certificates"
+    )
 
 
 @commands.command("show", help=N_("One certificate; with --pem also to a file."))
@@ -48,7 +50,7 @@ def list_certificates(
 @pass_app
 def show(app: Any, serial: str, pem: Path | None) -> None:
     found = app.ca.lifecycle.show(app.principal, serial)
-    app.out.record(certificate_row(found))
+    app.out.record(certificate_row(found), of="ca.certificates")
     if pem is not None:
         from kernel.pki.pem import certificate_pem
 
@@ -60,7 +62,9 @@ def show(app: Any, serial: str, pem: Path | None) -> None:
 @reason_option
 @pass_app
 def hold(app: Any, serial: str, reason: str) -> None:
-    app.out.record(certificate_row(app.ca.lifecycle.hold(app.principal, serial, reason)))
+    app.out.record(
+        certificate_row(app.ca.lifecycle.hold(app.principal, serial, reason)), of="ca.certificates"
+    )
 
 
 @commands.command("release", help=N_("End a suspension."))
@@ -68,7 +72,9 @@ def hold(app: Any, serial: str, reason: str) -> None:
 @reason_option
 @pass_app
 def release(app: Any, serial: str, reason: str) -> None:
-    app.out.record(certificate_row(app.ca.lifecycle.release(app.principal, serial, reason)))
+    app.out.record(
+        certificate_row(app.ca.lifecycle.release(app.principal, serial, reason)), of="ca.certificates"
+    )
 
 
 @commands.command("revoke", help=N_("Revoke a certificate for good; a new CRL is published at once."))
@@ -108,7 +114,7 @@ def propose_revocation(app: Any, serial: str, code: str, invalid_since: datetime
     why = Reason[code.upper()]
     since = in_utc(invalid_since)
     made = app.ca.revocations.propose(app.principal, serial, why, reason, invalid_since=since)
-    app.out.record(revocation_row(made))
+    app.out.record(revocation_row(made), of="ca.revocations")
 
 
 @revocation.command("propose-release", help=N_("Propose to end the suspension of a CA's certificate."))
@@ -116,7 +122,9 @@ def propose_revocation(app: Any, serial: str, code: str, invalid_since: datetime
 @reason_option
 @pass_app
 def propose_release(app: Any, serial: str, reason: str) -> None:
-    app.out.record(revocation_row(app.ca.revocations.propose_release(app.principal, serial, reason)))
+    app.out.record(
+        revocation_row(app.ca.revocations.propose_release(app.principal, serial, reason)), of="ca.revocations"
+    )
 
 
 @revocation.command(
@@ -125,7 +133,9 @@ def propose_release(app: Any, serial: str, reason: str) -> None:
 @click.argument("revocation_id")
 @pass_app
 def perform_revocation(app: Any, revocation_id: str) -> None:
-    app.out.record(certificate_row(app.ca.revocations.perform(app.principal, revocation_id)))
+    app.out.record(
+        certificate_row(app.ca.revocations.perform(app.principal, revocation_id)), of="ca.certificates"
+    )
 
 
 @revocation.command("reject", help=N_("Turn the proposal down."))
@@ -133,7 +143,9 @@ def perform_revocation(app: Any, revocation_id: str) -> None:
 @reason_option
 @pass_app
 def reject_revocation(app: Any, revocation_id: str, reason: str) -> None:
-    app.out.record(revocation_row(app.ca.revocations.reject(app.principal, revocation_id, reason)))
+    app.out.record(
+        revocation_row(app.ca.revocations.reject(app.principal, revocation_id, reason)), of="ca.revocations"
+    )
 
 
 @revocation.command("list", help=N_("Proposed revocations of CA certificates, newest first."))
@@ -141,4 +153,6 @@ def reject_revocation(app: Any, revocation_id: str, reason: str) -> None:
 @pass_app
 def list_revocations(app: Any, ask: Any) -> None:
     columns = (N_("id"), N_("serial"), N_("subject"), N_("state"), N_("proposed_by"), N_("proposed_at"))
-    app.out.page(app.ca.revocations.page(app.principal, ask).map(revocation_row), columns)
+    app.out.page(
+        app.ca.revocations.page(app.principal, ask).map(revocation_row), columns, of="ca.revocations"
+    )

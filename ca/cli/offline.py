@@ -31,7 +31,7 @@ def list_requests(app: Any, state: str | None, ask: Any) -> None:
     from dataclasses import replace
 
     wanted = replace(ask, filters={"state": (state,)}) if state else ask
-    app.out.page(app.ca.hierarchy.offline.page(app.principal, wanted).map(_row), _COLUMNS)
+    app.out.page(app.ca.hierarchy.offline.page(app.principal, wanted).map(_row), _COLUMNS, of="ca.offline")
 
 
 @offline.command("show", help=N_("What a request has signed, as the other machine shows it."))
@@ -56,7 +56,7 @@ def export(app: Any, request_id: str, file: Path) -> None:
 @click.argument("answer", type=OLD_FILE)
 @pass_app
 def take(app: Any, answer: Path) -> None:
-    app.out.record(_row(app.ca.hierarchy.offline.take(app.principal, answer.read_bytes())))
+    app.out.record(_row(app.ca.hierarchy.offline.take(app.principal, answer.read_bytes())), of="ca.offline")
 
 
 @offline.command("resume", help=N_("Use an answer that was taken in, after a crash."))
@@ -64,7 +64,7 @@ def take(app: Any, answer: Path) -> None:
 @pass_app
 def resume(app: Any, request_id: str) -> None:
     app.ca.hierarchy.offline.resume(app.principal, request_id)
-    app.out.record(_row(app.ca.hierarchy.offline.show(app.principal, request_id)))
+    app.out.record(_row(app.ca.hierarchy.offline.show(app.principal, request_id)), of="ca.offline")
 
 
 @offline.command("crl", help=N_("Have a new revocation list of an offline CA signed."))
@@ -74,7 +74,7 @@ def resume(app: Any, request_id: str) -> None:
 )
 @pass_app
 def crl(app: Any, authority: str, days: int) -> None:
-    app.out.record(_row(app.ca.hierarchy.offline.order_list(app.principal, authority, days)))
+    app.out.record(_row(app.ca.hierarchy.offline.order_list(app.principal, authority, days)), of="ca.offline")
 
 
 @offline.command("void", help=N_("Take no answer to a request any more."))
@@ -82,7 +82,7 @@ def crl(app: Any, authority: str, days: int) -> None:
 @reason_option
 @pass_app
 def void(app: Any, request_id: str, reason: str) -> None:
-    app.out.record(_row(app.ca.hierarchy.offline.void(app.principal, request_id, reason)))
+    app.out.record(_row(app.ca.hierarchy.offline.void(app.principal, request_id, reason)), of="ca.offline")
 
 
 @offline.command("sign", help=N_("On the other machine: show a request, ask, and sign it with the key file."))

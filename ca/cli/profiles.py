@@ -49,10 +49,10 @@ def show(app: Any, key: str, file: Path | None) -> None:
 
     found = app.ca.profile_changes.show(app.principal, key)
     if file is None:
-        app.out.record(_row(found) | {"document": text_of(found.document)})
+        app.out.record(_row(found) | {"document": text_of(found.document)}, of="ca.profile-versions")
         return
     file.write_text(text_of(found.document), encoding="utf-8")
-    app.out.record(_row(found) | {"file": str(file)})
+    app.out.record(_row(found) | {"file": str(file)}, of="ca.profile-versions")
 
 
 @profile.command("history", help=N_("The versions of profiles, newest first."))
@@ -66,7 +66,9 @@ def show(app: Any, key: str, file: Path | None) -> None:
 @pass_app
 def history(app: Any, ask: Any, profile_id: str | None, state: str | None) -> None:
     asked = ask.narrowed(profile=profile_id, state=state)
-    app.out.page(app.ca.profile_changes.page(app.principal, asked).map(_row), _COLUMNS)
+    app.out.page(
+        app.ca.profile_changes.page(app.principal, asked).map(_row), _COLUMNS, of="ca.profile-versions"
+    )
 
 
 @profile.command("diff", help=N_("What a version has otherwise than the one in force, or than another."))
@@ -96,7 +98,10 @@ def diff(app: Any, key: str, against: str) -> None:
 @reason_option
 @pass_app
 def propose(app: Any, file: Path, reason: str) -> None:
-    app.out.record(_row(app.ca.profile_changes.propose(app.principal, file.read_bytes(), reason)))
+    app.out.record(
+        _row(app.ca.profile_changes.propose(app.principal, file.read_bytes(), reason)),
+        of="ca.profile-versions",
+    )
 
 
 @profile.command("approve", help=N_("Put a proposed version in force, as the second person."))
@@ -104,7 +109,7 @@ def propose(app: Any, file: Path, reason: str) -> None:
 @click.option("--reason", default="", help=N_("Remark for the audit trail."))
 @pass_app
 def approve(app: Any, key: str, reason: str) -> None:
-    app.out.record(_row(app.ca.profile_changes.approve(app.principal, key, reason)))
+    app.out.record(_row(app.ca.profile_changes.approve(app.principal, key, reason)), of="ca.profile-versions")
 
 
 @profile.command("reject", help=N_("Turn a proposed version down."))
@@ -112,7 +117,7 @@ def approve(app: Any, key: str, reason: str) -> None:
 @reason_option
 @pass_app
 def reject(app: Any, key: str, reason: str) -> None:
-    app.out.record(_row(app.ca.profile_changes.reject(app.principal, key, reason)))
+    app.out.record(_row(app.ca.profile_changes.reject(app.principal, key, reason)), of="ca.profile-versions")
 
 
 def _row(found: Any) -> dict[str, Any]:

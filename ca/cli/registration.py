@@ -72,7 +72,7 @@ def request(
         papers=handed_in(papers),
         phrase=hidden(N_("Pass-phrase"), twice=True) if phrase else None,
     )
-    app.out.record(request_row(filed))
+    app.out.record(request_row(filed), of="ca.requests")
 
 
 @commands.command("renew", help=N_("File a request for a newer certificate of the same subject."))
@@ -94,7 +94,7 @@ def renew(app: Any, serial: str, evidence: str, csr: Path | None) -> None:
 @pass_app
 def renewals(app: Any, ask: Any) -> None:
     columns = (N_("serial"), N_("subject"), N_("profile"), N_("unit"), N_("not_after"))
-    app.out.page(app.ca.renewals.page(app.principal, ask).map(asdict), columns)
+    app.out.page(app.ca.renewals.page(app.principal, ask).map(asdict), columns, of="ca.renewals")
 
 
 @commands.command("own", help=N_("Certificates bound to your account."))
@@ -102,7 +102,11 @@ def renewals(app: Any, ask: Any) -> None:
 def own(app: Any) -> None:
     from kernel.store.listing import Ask
 
-    app.out.rows([certificate_row(one) for one in app.ca.holders.page(app.principal, Ask()).items], COLUMNS)
+    app.out.rows(
+        [certificate_row(one) for one in app.ca.holders.page(app.principal, Ask()).items],
+        COLUMNS,
+        of="ca.certificates",
+    )
 
 
 @commands.command(
@@ -112,7 +116,9 @@ def own(app: Any) -> None:
 @click.option("--csr", type=OLD_FILE, required=True, help=N_("PKCS#10 file of a new key."))
 @pass_app
 def renew_own(app: Any, serial: str, csr: Path) -> None:
-    app.out.record(request_row(app.ca.holders.renew(app.principal, serial, csr.read_bytes())))
+    app.out.record(
+        request_row(app.ca.holders.renew(app.principal, serial, csr.read_bytes())), of="ca.requests"
+    )
 
 
 @commands.command("suspend-own", help=N_("Suspend your own certificate at once."))
@@ -120,7 +126,9 @@ def renew_own(app: Any, serial: str, csr: Path) -> None:
 @reason_option
 @pass_app
 def suspend_own(app: Any, serial: str, reason: str) -> None:
-    app.out.record(certificate_row(app.ca.holders.suspend(app.principal, serial, reason)))
+    app.out.record(
+        certificate_row(app.ca.holders.suspend(app.principal, serial, reason)), of="ca.certificates"
+    )
 
 
 @commands.command("requests", help=N_("Requests of your units, newest first."))
@@ -131,7 +139,7 @@ def suspend_own(app: Any, serial: str, reason: str) -> None:
 def requests(app: Any, ask: Any, state: str | None, waiting: bool) -> None:
     asked = ask.narrowed(state=state, waiting="me" if waiting else None)
     columns = (N_("id"), N_("profile"), N_("subject"), N_("unit"), N_("state"), N_("filed_at"))
-    app.out.page(app.ca.registration.page(app.principal, asked).map(request_row), columns)
+    app.out.page(app.ca.registration.page(app.principal, asked).map(request_row), columns, of="ca.requests")
 
 
 @commands.command("reject", help=N_("Turn a request down."))
@@ -139,7 +147,9 @@ def requests(app: Any, ask: Any, state: str | None, waiting: bool) -> None:
 @reason_option
 @pass_app
 def reject(app: Any, request_id: str, reason: str) -> None:
-    app.out.record(request_row(app.ca.registration.reject(app.principal, request_id, reason)))
+    app.out.record(
+        request_row(app.ca.registration.reject(app.principal, request_id, reason)), of="ca.requests"
+    )
 
 
 @commands.command("deliver", help=N_("Hand over a key made here, once, as a PKCS#12 file."))
@@ -216,7 +226,9 @@ def phrase(app: Any, request_id: str, made: bool) -> None:
 @pass_app
 def hold_by_phone(app: Any, serial: str, reason: str) -> None:
     heard = hidden(N_("Pass-phrase"))
-    app.out.record(certificate_row(app.ca.telephone.suspend(app.principal, serial, heard, reason)))
+    app.out.record(
+        certificate_row(app.ca.telephone.suspend(app.principal, serial, heard, reason)), of="ca.certificates"
+    )
 
 
 @commands.command("issue", help=N_("Issue at once from CSRs, for a profile that needs no approval."))

@@ -41,7 +41,9 @@ def ahead(app: Any) -> None:
 @pass_app
 def propose(app: Any, authority: str, moment: datetime | None, reason: str) -> None:
     since = moment.replace(tzinfo=UTC) if moment else None
-    app.out.record(asdict(app.ca.resumptions.propose(app.principal, authority, reason, since)))
+    app.out.record(
+        asdict(app.ca.resumptions.propose(app.principal, authority, reason, since)), of="ca.resumptions"
+    )
 
 
 @clock.command(
@@ -50,7 +52,7 @@ def propose(app: Any, authority: str, moment: datetime | None, reason: str) -> N
 @click.argument("resumption_id")
 @pass_app
 def perform(app: Any, resumption_id: str) -> None:
-    app.out.record(asdict(app.ca.resumptions.perform(app.principal, resumption_id)))
+    app.out.record(asdict(app.ca.resumptions.perform(app.principal, resumption_id)), of="ca.resumptions")
 
 
 @clock.command("reject", help=N_("Turn the proposal down."))
@@ -58,11 +60,13 @@ def perform(app: Any, resumption_id: str) -> None:
 @reason_option
 @pass_app
 def reject(app: Any, resumption_id: str, reason: str) -> None:
-    app.out.record(asdict(app.ca.resumptions.reject(app.principal, resumption_id, reason)))
+    app.out.record(
+        asdict(app.ca.resumptions.reject(app.principal, resumption_id, reason)), of="ca.resumptions"
+    )
 
 
 @clock.command("list", help=N_("What was proposed, newest first."))
 @list_options
 @pass_app
 def list_resumptions(app: Any, ask: Any) -> None:
-    app.out.page(app.ca.resumptions.page(app.principal, ask).map(asdict), _COLUMNS)
+    app.out.page(app.ca.resumptions.page(app.principal, ask).map(asdict), _COLUMNS, of="ca.resumptions")

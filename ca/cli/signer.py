@@ -22,7 +22,7 @@ def signer() -> None:
 @signer.command("status", help=N_("Show how the signer stands, who holds shares and which are present."))
 @pass_app
 def status(app: Any) -> None:
-    app.out.record(_row(app.ca.custody.status(app.principal)))
+    app.out.record(_row(app.ca.custody.status(app.principal)), of="ca.signers")
 
 
 @signer.command("keys", help=N_("List the keys of an active signer."))
@@ -32,7 +32,7 @@ def keys(app: Any) -> None:
 
     page = app.ca.custody.keys(app.principal, Ask(limit=500))
     columns = (N_("name"), N_("role"), N_("algorithm"), N_("place"), N_("fingerprint"))
-    app.out.rows([vars(one) for one in page.items], columns)
+    app.out.rows([vars(one) for one in page.items], columns, of="ca.keys")
 
 
 @signer.command("activate", help=N_("Present your own share (a file, or - for standard input)."))
@@ -44,7 +44,7 @@ def activate(app: Any, share: Any) -> None:
     app.principal  # noqa: B018 - who is not signed in is told so before they type a pass-phrase
     text = share.read()
     found = unseal(text, _passphrase())
-    app.out.record(_row(app.ca.custody.present(app.principal, found)))
+    app.out.record(_row(app.ca.custody.present(app.principal, found)), of="ca.signers")
 
 
 @signer.command(
@@ -53,7 +53,7 @@ def activate(app: Any, share: Any) -> None:
 @_reason
 @pass_app
 def deactivate(app: Any, reason: str) -> None:
-    app.out.record(_row(app.ca.custody.deactivate(app.principal, reason)))
+    app.out.record(_row(app.ca.custody.deactivate(app.principal, reason)), of="ca.signers")
 
 
 @signer.group("shares", help=N_("Hand out new shares: begin, each officer collects, all at once in force."))
@@ -69,7 +69,7 @@ def shares() -> None:
 @_reason
 @pass_app
 def begin(app: Any, threshold: int, officers: tuple[str, ...], reason: str) -> None:
-    app.out.record(_row(app.ca.custody.begin(app.principal, threshold, officers, reason)))
+    app.out.record(_row(app.ca.custody.begin(app.principal, threshold, officers, reason)), of="ca.signers")
 
 
 @shares.command(
@@ -88,14 +88,14 @@ def collect(app: Any, file: Path, qr: Path | None) -> None:
     if qr is not None:
         _write_qr(qr, file.read_text())
     kept = unseal(file.read_text(), passphrase)  # what stands in the file is what is confirmed
-    app.out.record(_row(app.ca.custody.confirm(app.principal, kept)))
+    app.out.record(_row(app.ca.custody.confirm(app.principal, kept)), of="ca.signers")
 
 
 @shares.command("cancel", help=N_("Drop a new set of shares that is not in force yet."))
 @_reason
 @pass_app
 def cancel(app: Any, reason: str) -> None:
-    app.out.record(_row(app.ca.custody.cancel(app.principal, reason)))
+    app.out.record(_row(app.ca.custody.cancel(app.principal, reason)), of="ca.signers")
 
 
 def _passphrase(*, new: bool = False) -> str:

@@ -53,7 +53,7 @@ def crl(app: Any, authority: str, file: Path, publish: bool, delta: bool, shard:
 def crls(app: Any) -> None:
     from kernel.store.listing import Ask
 
-    app.out.rows([asdict(one) for one in app.ca.lists.page(app.principal, Ask()).items], _LISTS)
+    app.out.rows([asdict(one) for one in app.ca.lists.page(app.principal, Ask()).items], _LISTS, of="ca.crls")
 
 
 @commands.command("proof", help=N_("What relying parties saw of a certificate's changes, and when."))

@@ -105,7 +105,7 @@ def enroll(
     except WeichengError:
         token.remove_key(place, made.id)
         raise
-    app.out.record(request_row(filed) | {"key": made.id})
+    app.out.record(request_row(filed) | {"key": made.id}, of="ca.requests")
 
 
 @tokens.command("install", help=N_("Write the issued certificate onto the token that holds its key."))

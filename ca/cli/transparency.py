@@ -45,7 +45,7 @@ def heads(app: Any, ask: Any) -> None:
 @pass_app
 def entries(app: Any, ask: Any, serial: str | None, kind: str | None) -> None:
     page = app.ca.log.page(app.principal, ask.narrowed(serial=serial, type=kind))
-    app.out.page(page.map(_entry_row), (N_("entry"), N_("type"), N_("serial"), N_("at")))
+    app.out.page(page.map(_entry_row), (N_("entry"), N_("type"), N_("serial"), N_("at")), of="ca.log-entries")
 
 
 def _entry_row(one: Any) -> dict[str, Any]:

@@ -53,9 +53,9 @@ def _tell(app: Any, found: Any) -> int:
     from ca.validation.report import lines
 
     if app.out.form in ("json", "yaml"):
-        app.out.record(_row(found) | {"report": found.report})
+        app.out.record(_row(found) | {"report": found.report}, of="ca.validations")
     else:
-        app.out.record(_row(found))
+        app.out.record(_row(found), of="ca.validations")
         app.out.rows(
             lines(readable(found.report)), (N_("certificate"), N_("check"), N_("outcome"), N_("detail"))
         )
@@ -160,7 +160,7 @@ def validations() -> None:
 @pass_app
 def list_validations(app: Any, ask: Any, verdict: str | None) -> None:
     page = app.ca.validations.page(app.principal, ask.narrowed(verdict=verdict))
-    app.out.page(page.map(_row), _COLUMNS)
+    app.out.page(page.map(_row), _COLUMNS, of="ca.validations")
 
 
 @validations.command("show", help=N_("One report again."))
@@ -205,14 +205,14 @@ def list_anchors(app: Any, ask: Any, state: str | None) -> None:
 @pass_app
 def propose_anchor(app: Any, file: Path, name: str, reason: str) -> None:
     made = app.ca.anchors.propose(app.principal, file.read_bytes(), name=name, note=reason)
-    app.out.record(_anchor_row(made))
+    app.out.record(_anchor_row(made), of="ca.anchors")
 
 
 @anchor.command("accept", help=N_("Accept as the second officer."))
 @click.argument("anchor_id")
 @pass_app
 def accept_anchor(app: Any, anchor_id: str) -> None:
-    app.out.record(_anchor_row(app.ca.anchors.accept(app.principal, anchor_id)))
+    app.out.record(_anchor_row(app.ca.anchors.accept(app.principal, anchor_id)), of="ca.anchors")
 
 
 @anchor.command("reject", help=N_("Turn the proposal down."))
@@ -220,7 +220,7 @@ def accept_anchor(app: Any, anchor_id: str) -> None:
 @reason_option
 @pass_app
 def reject_anchor(app: Any, anchor_id: str, reason: str) -> None:
-    app.out.record(_anchor_row(app.ca.anchors.reject(app.principal, anchor_id, reason)))
+    app.out.record(_anchor_row(app.ca.anchors.reject(app.principal, anchor_id, reason)), of="ca.anchors")
 
 
 @anchor.command("remove", help=N_("Trust it no more; one officer is enough."))
@@ -228,7 +228,7 @@ def reject_anchor(app: Any, anchor_id: str, reason: str) -> None:
 @reason_option
 @pass_app
 def remove_anchor(app: Any, anchor_id: str, reason: str) -> None:
-    app.out.record(_anchor_row(app.ca.anchors.remove(app.principal, anchor_id, reason)))
+    app.out.record(_anchor_row(app.ca.anchors.remove(app.principal, anchor_id, reason)), of="ca.anchors")
 
 
 @anchor.command("export", help=N_("Write an anchor's certificate to a file."))

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import Base64Bytes, Field, JsonValue
 
 from ca.bulk.choosing import Preview
-from ca.bulk.selection import Selection, serials_in
+from ca.bulk.selection import MOST, Selection, serials_in
 from ca.bulk.store import Bulk, BulkRow
 from ca.model import Reason
 from ca.resources.certificates import Revoke
@@ -28,6 +28,7 @@ from kernel.edges.resources import (
     Labels,
     Link,
     On,
+    Onward,
     Record,
     Related,
     Resource,
@@ -89,6 +90,9 @@ class _Select(Input):
         title=N_("Seen at these hosts"),
         description=N_("Addresses of the certificate inventory, with or without a port, one a line."),
     )
+    numbers: tuple[str, ...] = Field(
+        (), max_length=MOST, title=N_("With these serial numbers"), description=N_("In hex, one a line.")
+    )
     serials: Base64Bytes | None = Field(
         None,
         title=N_("Table of serial numbers"),
@@ -99,8 +103,9 @@ class _Select(Input):
 
     def selection(self) -> Selection:
         texts = {name: getattr(self, name) for name in ("profile", "unit", "authority", "key", "hosts")}
-        serials = serials_in(self.serials, self.serials_name) if self.serials else ()
-        return Selection(**texts, serials=serials)
+        listed = serials_in("\n".join(self.numbers).encode(), "numbers") if self.numbers else ()
+        table = serials_in(self.serials, self.serials_name) if self.serials else ()
+        return Selection(**texts, serials=tuple(dict.fromkeys((*listed, *table))))
 
 
 class Look(_Select):
@@ -108,11 +113,26 @@ class Look(_Select):
 
 
 class Propose(Revoke, _Select):
-    """What is chosen, and why it is revoked."""
+    """What is chosen, why it is revoked, and what a dry run of it has shown."""
+
+    tried: int | None = Field(
+        None, title=N_("Certificates of the dry run"), json_schema_extra={"widget": "told"}
+    )
+    digest: str = Field(
+        "",
+        pattern="[0-9a-f]{64}|",
+        title=N_("Digest of the dry run"),
+        description=N_("When given, nothing is proposed if other certificates fit by now."),
+        json_schema_extra={"widget": "told"},
+    )
 
 
 _CONDITIONS = {  # of a Selection, as the form calls them
-    **{name: info.title or name for name, info in _Select.model_fields.items() if name != "serials_name"},
+    **{
+        name: info.title or name
+        for name, info in _Select.model_fields.items()
+        if name not in ("serials_name", "numbers")
+    },
     "serials": N_("Serial numbers given"),
 }
 _CHOICES = {"profile": profile_titles, "unit": unit_names, "authority": authority_names}
@@ -155,12 +175,21 @@ def _item(app: Any, principal: Principal, bulk_id: str) -> BulkRecord:
 
 
 def _look(app: Any, principal: Principal, _id: str, given: Look) -> Done:
-    found = app.ca.bulk.preview(principal, given.selection())
+    selection = given.selection()
+    found = app.ca.bulk.preview(principal, selection)
     return Done(
         N_("%(count)s certificates would be revoked. Nothing was done."),
         {"count": found.total},
         rows=_told(found, app, principal),
+        onward=Onward("propose", _carried(selection, found)) if found.total else None,
     )
+
+
+def _carried(selection: Selection, found: Preview) -> dict[str, str]:
+    """What was tried, as the form of the proposal has it."""
+    values = {name: str(getattr(selection, name)) for name in ("profile", "unit", "authority", "key")}
+    lines = {"hosts": "\n".join(selection.hosts), "numbers": "\n".join(selection.serials)}
+    return values | lines | {"tried": str(found.total), "digest": found.digest}
 
 
 def _told(found: Preview, app: Any, principal: Principal) -> list[dict[str, Any]]:
@@ -182,6 +211,7 @@ def _told(found: Preview, app: Any, principal: Principal) -> list[dict[str, Any]
     lines.append((translate(N_("Places of the network where they were seen at work")), found.endpoints))
     lines.append((translate(N_("Accounts that sign in with them")), found.accounts))
     lines.append((translate(N_("Certificates of CAs, which are left out")), found.left_out))
+    lines.append((translate(N_("Digest of the dry run")), found.digest))
     lines += [
         (translate(N_("For example: %(subject)s"), subject=respelled(subject)), serial)
         for serial, subject in found.sample
@@ -198,6 +228,7 @@ def _propose(app: Any, principal: Principal, _id: str, given: Propose) -> Done:
         Reason[given.code.name],
         given.reason,
         invalid_since=given.invalid_since,
+        expected=given.digest,
     )
     return Done(
         N_("%(count)s certificates are proposed to be revoked; a second officer has to perform it."),
@@ -278,6 +309,7 @@ BULK_REVOCATIONS = Resource(
             danger=True,
             choices=_CHOICES,
             second=_P.CA_CEREMONY_APPROVE,
+            trial="look",
             explain=N_("Exactly what fits all conditions now is proposed. Look first what that is."),
         ),
         Verb(

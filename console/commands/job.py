@@ -33,14 +33,14 @@ _COLUMNS = (
 @list_options
 @pass_app
 def list_jobs(app: Any, ask: Any, **filters: str | None) -> None:
-    app.out.page(app.jobs.page(app.principal, ask.narrowed(**filters)).map(_row), _COLUMNS)
+    app.out.page(app.jobs.page(app.principal, ask.narrowed(**filters)).map(_row), _COLUMNS, of="jobs.jobs")
 
 
 @commands.command("show", help=N_("One job whole."))
 @click.argument("job_id")
 @pass_app
 def show(app: Any, job_id: str) -> None:
-    app.out.record(_row(app.jobs.get(app.principal, job_id)))
+    app.out.record(_row(app.jobs.get(app.principal, job_id)), of="jobs.jobs")
 
 
 @commands.command("log", help=N_("What became of a job, oldest line first."))

@@ -141,6 +141,10 @@
   // --- a form is sent once
   document.addEventListener("submit", (event) => {
     if (event.target.method !== "post") return;
+    if (event.target.closest("#dialog")) {
+      event.preventDefault();
+      sendDialog(event.target, event.submitter);
+    }
     const buttons = all("button:not([type=button]):not([type=reset])", event.target);
     setTimeout(() => buttons.forEach((button) => (button.disabled = true)));
     setTimeout(() => buttons.forEach((button) => (button.disabled = false)), 10_000);
@@ -159,13 +163,41 @@
     if (!verb && answer.status === 409 && refusal) return toast(refusal.textContent); // it has moved on meanwhile
     if (!verb) return location.assign(url);
     lasts(page.body.dataset.idle);
+    fillDialog(verb, url);
+    one("#dialog").showModal();
+    const first = one("#dialog-body input:not([type=hidden]), #dialog-body textarea, #dialog-body select, #dialog-body button");
+    return first?.focus();
+  }
+
+  function fillDialog(verb, url) {
     verb.querySelector("h1, h2").id = "dialog-title";
     all("form:not([action])", verb).forEach((form) => (form.action = url));
     one("#dialog-body").replaceChildren(document.adoptNode(verb));
     enhance();
-    one("#dialog").showModal();
-    const first = one("#dialog-body input:not([type=hidden]), #dialog-body textarea, #dialog-body select, #dialog-body button");
-    return first?.focus();
+  }
+
+  // What is sent from a dialog and refused comes back into it; whatever else is answered is shown as the page it is.
+  async function sendDialog(form, button) {
+    const url = button?.getAttribute("formaction") || form.action;
+    const sent = { method: "POST", body: new FormData(form), headers: { "HX-Request": "true" } };
+    const answer = await fetch(url, sent).catch(() => toast(texts.unanswered));
+    if (!answer) return undefined;
+    const onward = answer.headers.get("HX-Redirect");
+    if (onward) return location.assign(onward);
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const verb = page.querySelector("#verb");
+    if (answer.ok || !verb) return showAnswer(page);
+    fillDialog(verb, url);
+    return one("#dialog [data-focus]")?.focus();
+  }
+
+  function showAnswer(page) {
+    one("#dialog").close();
+    document.title = page.title;
+    one("#main").replaceWith(document.adoptNode(page.querySelector("#main")));
+    enhance();
+    scrollTo(0, 0);
+    one("#main [data-focus]")?.focus();
   }
 
   // --- keys

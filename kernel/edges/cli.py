@@ -22,16 +22,23 @@ if TYPE_CHECKING:
     from kernel.store.listing import Page
 
 FORMATS = ("table", "json", "yaml", "csv")
+# what people call the codes of a declared object's columns: column -> code -> message id
+Words = Mapping[str, Mapping[str, str]]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Output:
-    """Writes results in the format the user asked for."""
+    """Writes results in the format the user asked for.
 
-    def __init__(self, form: str = "table") -> None:
+    Tables say states and the like in the reader's words, where the command names the Resource (``of``) that declares them;
+    the other formats, which programs read, hold the codes. ``words`` finds them by the Resource's name.
+    """
+
+    def __init__(self, form: str = "table", words: Callable[[str], Words] | None = None) -> None:
         self.form = form
+        self._words = words
 
-    def rows(self, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    def rows(self, rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, of: str = "") -> None:
         """A list: columns are keys of the rows and, translated, the heads of the table."""
         listed = [dict(row) for row in rows]
         if self.form == "json":
@@ -43,18 +50,19 @@ class Output:
             writer.writerow(columns)
             writer.writerows([[guarded(cell_text(row.get(column))) for column in columns] for row in listed])
         else:
-            self._table(listed, columns)
+            self._table([self._spoken(row, of) for row in listed], columns)
 
-    def page(self, page: "Page[Any]", columns: Sequence[str]) -> None:
+    def page(self, page: "Page[Any]", columns: Sequence[str], *, of: str = "") -> None:
         """A page of rows; where the next one begins is told beside the data."""
-        self.rows(page.items, columns)
+        self.rows(page.items, columns, of=of)
         if page.next_cursor:
             self.note(N_("There is more: go on with --after %(cursor)s"), cursor=page.next_cursor)
 
-    def record(self, record: Mapping[str, Any]) -> None:
+    def record(self, record: Mapping[str, Any], *, of: str = "") -> None:
         """One object."""
         if self.form == "table":
-            pairs = [{N_("field"): translate(key), N_("value"): value} for key, value in record.items()]
+            told = self._spoken(record, of)
+            pairs = [{N_("field"): translate(key), N_("value"): value} for key, value in told.items()]
             self._table(pairs, ("field", "value"))
         elif self.form == "csv":
             self.rows([record], list(record))
@@ -75,6 +83,11 @@ class Output:
         """A bar on a terminal, JSON lines otherwise; both on standard error."""
         return Progress(total, label)
 
+    def _spoken(self, row: Mapping[str, Any], of: str) -> Mapping[str, Any]:
+        """The row with words in place of codes."""
+        words = self._words(of) if self._words and of else {}
+        return {name: _word(value, words.get(name, {})) for name, value in row.items()}
+
     def _json(self, value: Any) -> None:
         self._line(as_json_text(json.dumps(value, ensure_ascii=False, indent=2, default=plain_value)))
 
@@ -93,7 +106,7 @@ class Output:
         for column in columns:
             table.add_column(translate(column), overflow="fold")
         for row in rows:
-            table.add_row(*[plain(cell_text(row.get(column))) for column in columns])
+            table.add_row(*[plain(_for_people(row.get(column))) for column in columns])
         # data stay what they are: rich would take ":package:" of an audit action for a picture
         console = Console(
             markup=False, emoji=False, highlight=False, width=None if sys.stdout.isatty() else 200
@@ -103,6 +116,19 @@ class Output:
     @staticmethod
     def _line(text: str) -> None:
         click.echo(text)
+
+
+def _for_people(value: Any) -> str:
+    return translate(N_("yes") if value else N_("no")) if isinstance(value, bool) else cell_text(value)
+
+
+def _word(value: Any, words: Mapping[str, str]) -> Any:
+    if not words:
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_word(one, words) for one in value]
+    found = words.get(cell_text(value))
+    return value if found is None else translate(found)
 
 
 class Progress:

@@ -117,9 +117,10 @@ class Record(BaseModel):
 class Input(BaseModel):
     """Base of what a verb is given. A field's ``title`` and ``description`` are message ids.
 
-    ``json_schema_extra`` of a field: ``{"widget": "area" | "document" | "secret" | "file" | "hidden"}`` ("file" for
-    Base64Bytes; the name of the chosen file goes into a hidden field called the same with ``_name`` after it; "document" for
-    long texts in fixed width), and ``{"labels": {value: message id}}`` for enumerations.
+    ``json_schema_extra`` of a field: ``{"widget": "area" | "document" | "secret" | "file" | "hidden" | "told"}`` ("told":
+    shown and sent back, not typed; "file" for Base64Bytes; the name of the chosen file goes into a hidden field called the
+    same with ``_name`` after it; "document" for long texts in fixed width), and ``{"labels": {value: message id}}`` for
+    enumerations.
     Lists are forms' lines, mappings lines of ``name=value``. Choices that depend on what there is
     come from the verb's ``choices``. Unknown fields are refused, texts are stripped.
     """
@@ -139,6 +140,7 @@ class Done:
     ``secrets`` (message id -> value) are shown this once and kept nowhere. ``rows`` tell what came out in its parts, such as
     the bad rows of a file or the checks of a proof: mappings of the same keys, which are message ids, to plain values.
     ``file`` is what the act hands over once, such as a key that is kept no longer; what can be had again is a Download.
+    ``onward`` is a verb that may follow, such as the act itself after its dry run.
     """
 
     message: str
@@ -149,6 +151,15 @@ class Done:
     secrets: Mapping[str, str] = field(default_factory=dict)
     rows: Sequence[Mapping[str, Any]] = ()
     file: "HandedOver | None" = None
+    onward: "Onward | None" = None
+
+
+@dataclass(frozen=True)
+class Onward:
+    """A verb of the same list whose form begins with these values, by field; those of lists are lines."""
+
+    verb: str
+    values: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -194,9 +205,10 @@ class Verb:
     as one act. ``gathered(app, asked)``: what several people or programs ask at once as one piece of work, where that is
     cheaper; each gets what tells what came of it, in the language that is then spoken, or raises it. With ``by`` and
     ``shape`` the console asks only for what fits what was chosen first; programs send ``input``, and ``run`` understands
-    both. ``not_by`` names the record's field with the id of the one person to whom it is not offered: who proposed
-    something does not approve it (the service refuses them too). ``key``: its key in lists and
-    detail, the same for the same meaning in every room:
+    both. ``trial`` names the verb of the same list that tells what this one would do, from the same fields. ``not_by``
+    names the record's field with the id of the one person to whom it is not offered: who proposed something does not
+    approve it (the service refuses them too); ``only_by`` the field with the id of who alone is offered it. ``key``: its
+    key in lists and detail, the same for the same meaning in every room:
     a take on, approve; x close, reject, except, void; m make it mine; c hand on to a case or for mending; o do it now;
     e change; d done; v verify; w write.
     """
@@ -209,6 +221,7 @@ class Verb:
     on: On = On.ITEM
     when: Callable[[Any], bool] = lambda _record: True
     not_by: str = ""
+    only_by: str = ""
     danger: bool = False
     bulk: bool = False
     many: Callable[[Any, Principal, tuple[str, ...], Any], Mapping[str, Done | WeichengError]] | None = None
@@ -222,6 +235,7 @@ class Verb:
     initial: Callable[[Any, Principal, str], Mapping[str, Any]] | None = None  # what the form begins with
     by: str = ""  # the field that forms ask for first, where the others depend on it
     shape: Callable[[Any, Principal, str], Shape] | None = None  # the form for a value of that field
+    trial: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ _SEQUENCES = (list, tuple, set, frozenset, Sequence)
 @dataclass(frozen=True)
 class FormField:
     """A field as the template shows it. ``kind``: text, area, number, date, datetime, select, many, flag, file, secret,
-    hidden. ``value`` is what it holds at first or held when it was sent: a text, or a list of them for "many".
+    told (shown, not typed), hidden. ``value`` is what it holds at first or held when it was sent: a text, or a list of them
+    for "many".
     ``choices`` are (value, text), ``most`` the characters it takes.
     """
 
@@ -92,9 +93,13 @@ def _field(
         required=info.is_required() and widget != "flag",
         value=_shown(value, widget),
         choices=_choices(info, choices),
-        most=next((found.max_length for found in info.metadata if hasattr(found, "max_length")), None),
+        most=None if widget in ("lines", "pairs", "many") else _most(info),
         error=error,
     )
+
+
+def _most(info: FieldInfo) -> int | None:
+    return next((found.max_length for found in info.metadata if hasattr(found, "max_length")), None)
 
 
 def _extra(info: FieldInfo) -> Mapping[str, Any]:

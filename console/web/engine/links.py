@@ -20,6 +20,11 @@ def item_url(name: str, object_id: str, *more: str) -> str:
     return "/".join([list_url(name), quote(object_id, safe=""), *more])
 
 
+def act_url(name: str, verb: str) -> str:
+    """The form of a verb that is done to no single object."""
+    return f"{list_url(name)}/-/{verb}"
+
+
 def cell_url(column: Column, record: Any) -> str:
     """Where the column's value leads; "" for nowhere."""
     if column.link is None:

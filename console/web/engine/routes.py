@@ -15,7 +15,7 @@ from console.exchange.asking import ask_of
 from console.exchange.idempotency import Answer, Idempotency
 from console.web.context import local_path, the_app, the_principal
 from console.web.engine import exports, items, lists, verbs
-from console.web.engine.links import item_url, list_url
+from console.web.engine.links import act_url, item_url, list_url
 from console.web.engine.verbs import Refused, Sent, Target
 from console.web.panels import Panel
 from kernel.canonical import canonical_json, sha256_hex
@@ -136,8 +136,9 @@ def _verb(resource: Resource, name: str, object_id: str) -> ResponseReturnValue:
         return repeated  # before the object is looked at: it is no longer what the form was made for
     verb = verbs.shaped(app, principal, verb, chosen)
     target = verbs.target_of(app, principal, resource, verb, object_id)
-    if request.method == "GET":
-        return _form(verbs.form_view(app, principal, target, chosen=chosen))
+    if "number" not in sent.form:  # looked at, or led here by another act with what it begins with
+        filled = sent if request.method == "POST" else None
+        return _form(verbs.form_view(app, principal, target, filled, chosen=chosen))
     try:
         verbs.check_unchanged(target, sent)
         given = verbs.input_of(target, sent)
@@ -193,7 +194,10 @@ def _done(target: Target, done: Done) -> Response:
     message = translate(done.message, **done.params)
     if done.secrets or done.rows or done.file:
         secrets = [(translate(label), value) for label, value in done.secrets.items()]
-        told = {"target": target, "done": done, "message": message, "secrets": secrets}
+        told: dict[str, Any] = {"target": target, "done": done, "message": message, "secrets": secrets}
+        if done.onward and (verb := target.resource.verb(done.onward.verb)):
+            url = act_url(target.resource.name, verb.name)
+            told["onward"] = {"verb": verb, "url": url, "values": done.onward.values}
         if done.file:
             octets = b64encode(done.file.data).decode()
             told["file_url"] = f"data:{done.file.media_type};base64,{octets}"
@@ -227,13 +231,13 @@ def _back(url: str) -> Response:
 
 def _repeated(sent: Sent) -> Response | None:
     """The answer that this very form had before."""
-    found = _answers().answered(the_principal(), sent.form.get("number", ""), _digest(sent))
+    found = _answers().answered(the_principal(), _number(sent), _digest(sent))
     return None if found is None else _again(found)
 
 
 def _once(sent: Sent, act: Callable[[], Response]) -> Response:
     """Act and keep the answer under the form's number: the same form sent again gets the same answer."""
-    principal, kept, number = the_principal(), _answers(), sent.form.get("number", "")
+    principal, kept, number = the_principal(), _answers(), _number(sent)
     found = kept.begin(principal, number, _digest(sent))
     if found is not None:
         return _again(found)
@@ -254,6 +258,11 @@ _KEPT = ("Location", "HX-Redirect", "Content-Type")
 def _answers() -> Idempotency:
     floor = the_app().floor
     return Idempotency(floor.database, floor.clock, floor.box)
+
+
+def _number(sent: Sent) -> str:
+    """The form's own, for each verb that it can be sent to: tried first, then done."""
+    return f"{sent.form.get('number', '')}:{request.path.rpartition('/')[2]}"
 
 
 def _digest(sent: Sent) -> str:

@@ -18,6 +18,7 @@ from console.exchange.records import etag, matches
 from console.exchange.validation import explain
 from console.problems import HTTP_STATUS
 from console.web.engine.forms import FormField, fields_of, kept, read
+from console.web.engine.links import act_url
 from console.web.engine.names import called
 from kernel.edges.resources import Done, Input, On, Resource, Verb, outcome
 from kernel.errors import Conflict, ErrorCode, NotFound, WeichengError
@@ -69,6 +70,7 @@ class VerbView:
     status: int = 200
     objects: tuple[tuple[str, str], ...] = ()  # (id, headline) of a bulk act
     first: bool = False  # it asks only for what the rest of the form depends on
+    trial: tuple[str, str] | None = None  # label and address of the verb that tells what this one would do
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,13 @@ def form_view(
         errors=refused.errors if refused else (),
         status=refused.status if refused else 200,
         first=first,
+        trial=_trial(target),
     )
+
+
+def _trial(target: Target) -> tuple[str, str] | None:
+    verb = target.resource.verb(target.verb.trial)
+    return None if verb is None else (translate(verb.label), act_url(target.resource.name, verb.name))
 
 
 def input_of(target: Target, sent: Sent) -> Input:

@@ -1,7 +1,9 @@
 """Revoking many: a dry run does nothing, another officer performs exactly what was previewed, each has its result."""
 
 import io
+from base64 import b64encode
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pytest
@@ -13,6 +15,7 @@ from ca.bulk.service import WORK
 from ca.bulk.store import BulkState, Outcome
 from ca.jobs import handlers
 from ca.model import Certificate, Reason, State
+from ca.resources.bulk import Look
 from kernel.clock import FixedClock
 from kernel.errors import Conflict, Invalid, NotFound, NotPermitted, WeichengError
 from kernel.identity.access import Access
@@ -66,6 +69,30 @@ def test_from_a_look_to_one_list_that_tells_of_all(world: World, clock: FixedClo
     assert _number(crl_of(world).extensions) == _number(before) + 1
     with pytest.raises(Conflict):
         world.ca.bulk.perform(world.second, made.id)
+
+
+def test_what_was_tried_is_what_is_proposed_or_nothing(world: World, at: Any) -> None:
+    first, second = issued(world, "陈一", "陈二")
+    chosen = Selection(serials=(first.serial, second.serial))
+    tried = world.ca.bulk.preview(world.officer, chosen).digest
+    world.ca.lifecycle.revoke(world.officer, first.serial, Reason.KEY_COMPROMISE, "失窃")
+    with pytest.raises(Conflict, match="1 certificates by now"):
+        world.ca.bulk.propose(world.officer, chosen, Reason.SUPERSEDED, "换发", expected=tried)
+    assert not world.ca.bulk.page(world.officer, Ask()).items
+    officer = at(world.officer)
+    tried = officer.run("bulk", "look", "--profile", "person")["digest"]
+    why = ("--profile", "person", "--code", "superseded", "--reason", "换发")
+    made = officer.run("bulk", "propose", *why, "--tried", tried)
+    assert (made["total"], made["state"]) == (1, "proposed")
+
+
+def test_serials_are_typed_or_in_a_table_and_a_slip_is_told_with_its_line() -> None:
+    first, second = "0f" * 16, "1e" * 16
+    typed = Look(numbers=(first.upper(), "1e:" * 15 + "1e"), serials=b64encode(f"{first}\n".encode()))
+    assert typed.selection().serials == (first, second)
+    with pytest.raises(Invalid) as caught:
+        Look(numbers=(first, "keine Nummer")).selection()
+    assert caught.value.place == "numbers:2"
 
 
 def _number(extensions) -> int:  # type: ignore[no-untyped-def]

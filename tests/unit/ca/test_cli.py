@@ -1,6 +1,7 @@
 """The command line of the CA: what each person gets, as data that can be piped."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,16 @@ import pytest
 from click.testing import CliRunner
 
 from ca.cli import commands
+from ca.model import Reason
+from console.resources import words_of
+from kernel.clock import FixedClock
+from kernel.edges.cli import Output
 from kernel.errors import NeedsApproval, NotPermitted
-from tests.unit.ca.conftest import World
+from kernel.i18n import speaking
+from tests.unit.ca.conftest import Terminal, World
+
+ROOT = Path(__file__).parents[3]
+_COMMANDS = sorted([*ROOT.glob("*/cli.py"), *ROOT.glob("*/cli/*.py"), *ROOT.glob("console/commands/*.py")])
 
 
 def test_from_request_to_revocation(world: World, at: Any, tmp_path: Path) -> None:
@@ -43,7 +52,11 @@ def test_from_request_to_revocation(world: World, at: Any, tmp_path: Path) -> No
     assert officer.run("release", issued["serial"], "--reason", "找回")["state"] == "issued"
     revoked = officer.run("revoke", issued["serial"], "--code", "key_compromise", "--reason", "丢失")
     assert (revoked["state"], revoked["reason"]) == ("revoked", "key_compromise")
-    registrar.run("show", issued["serial"], "--pem", str(tmp_path / "one.pem"))
+    files = ("--pem", str(tmp_path / "one.pem"), "--chain", str(tmp_path / "chain.pem"))
+    registrar.run("show", issued["serial"], *files)
+    chain = (tmp_path / "chain.pem").read_bytes()
+    assert chain.startswith((tmp_path / "one.pem").read_bytes())  # as TLS servers take it: the leaf first
+    assert chain.count(b"BEGIN CERTIFICATE") == 3
     officer.run("crl", "issuing", str(tmp_path / "issuing.crl"))
     listed = ["openssl", "crl", "-inform", "DER", "-noout", "-text", "-in", str(tmp_path / "issuing.crl")]
     text = subprocess.run(listed, capture_output=True, text=True, check=True).stdout
@@ -117,3 +130,26 @@ def test_a_subject_without_a_value_is_a_usage_error(world: World, at: Any) -> No
     done = CliRunner().invoke(commands, wrong, obj=at(world.registrar))
     assert done.exit_code == 2
     assert "KEY=VALUE" in done.output
+
+
+def test_tables_speak_to_people_and_data_to_programs(world: World, clock: FixedClock) -> None:
+    certificate = world.issue()
+    world.ca.lifecycle.revoke(world.officer, certificate.serial, Reason.KEY_COMPROMISE, "丢失")
+
+    def told(form: str, *arguments: str) -> str:
+        at = Terminal(world.ca, clock, world.officer, Output(form, words_of))
+        return str(at.run(*arguments))
+
+    table = told("table", "list", "--profile", "person")
+    assert "已吊销" in table
+    assert "revoked" not in table
+    assert "密钥泄露" in told("table", "show", certificate.serial)
+    assert "revoked" in told("csv", "list", "--profile", "person")
+    with speaking("en"):
+        assert "revoked for good" in told("table", "list", "--profile", "person")
+
+
+@pytest.mark.parametrize("file", _COMMANDS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_what_commands_tell_of_is_declared(file: Path) -> None:
+    for name in re.findall(r'\bof="([a-z.-]+)"', file.read_text()):
+        assert words_of(name) is not None
