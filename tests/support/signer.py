@@ -9,6 +9,8 @@ from ca.signer.backends import Backend, Backends, Place, Secrets
 from ca.signer.control import Control
 from ca.signer.hardening import Protection
 from ca.signer.memory import MemoryKeys, MemorySigner
+from ca.signer.model import ApprovalRules
+from ca.signer.signed import Signed
 from kernel.clock import Clock
 
 
@@ -27,6 +29,14 @@ class ControlledSigner(MemorySigner):
     def call(self, header: Mapping[str, Any], body: bytes = b"") -> bytes:
         """As SocketSigner.call."""
         return self.control.answer(header, body)
+
+    def rule(self, rules: ApprovalRules) -> None:
+        """Go on as a process does that was started with these rules."""
+        self._rules = rules
+
+    def forget(self) -> None:
+        """Go on as a process does that was started without its record of what it signed."""
+        self._signed = Signed()
 
     def _opened(self, _secrets: Secrets) -> Backends:
         place = Backend(self.memory, "memory", self.memory.keys, str, lambda: None)

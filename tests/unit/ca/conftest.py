@@ -39,7 +39,7 @@ class World:
     """The CA's service with its signer, so that tests can break it."""
 
     ca: CaService
-    signer: MemorySigner
+    signer: ControlledSigner
     evidence: EvidenceService
     registrar: Principal
     officer: Principal

@@ -53,7 +53,7 @@ def test_an_officer_of_before_approves_and_is_still_one(world: World, tmp_path: 
     officer = appoint(world, world.officer, world.second, tmp_path)
     readable = world.ca.profile_changes.propose(world.second, changed("officer"), "可读的写法")
     world.ca.profile_changes.approve(world.officer, readable.key, "同意")
-    world.signer._rules = ApprovalRules(Signing.REQUIRED)
+    world.signer.rule(ApprovalRules(Signing.REQUIRED))
     assert isinstance(approve(world, officer, world.request().id), Certificate)
 
 

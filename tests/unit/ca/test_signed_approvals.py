@@ -131,7 +131,7 @@ def test_who_may_not_approve_is_told_nothing(world: World, other_registrar: Prin
 @pytest.fixture
 def strict(world: World, li: Officer) -> World:
     """The signer demands signatures from now on."""
-    world.signer._rules = ApprovalRules(Signing.REQUIRED)
+    world.signer.rule(ApprovalRules(Signing.REQUIRED))
     return world
 
 
@@ -404,7 +404,7 @@ def test_an_automatic_profile_is_issued_where_the_signer_s_own_setting_names_its
         token = strict.ca.issuance.prepare(uow, strict.officer, authority, wanted)
     with pytest.raises(SigningRefused, match="not approved by officers"):
         strict.ca.issuance.sign(token)
-    strict.signer._rules = ApprovalRules(Signing.REQUIRED, frozenset(one.oid for one in profile.policies))
+    strict.signer.rule(ApprovalRules(Signing.REQUIRED, frozenset(one.oid for one in profile.policies)))
     assert strict.ca.issuance.sign(token).state is State.ISSUED
 
 

@@ -15,7 +15,6 @@ from ca.registration.batchstore import Batch, BatchState
 from ca.registration.signatures import SignatureNeeded
 from ca.signer import rows
 from ca.signer.model import ApprovalRules, Purpose, Signing, SigningRefused
-from ca.signer.signed import Signed
 from ca.tables import certificates, requests
 from kernel.canonical import canonical_json
 from kernel.clock import FixedClock
@@ -39,7 +38,7 @@ def li(world: World, tmp_path: Path) -> Officer:
 @pytest.fixture
 def strict(world: World, li: Officer) -> World:
     """The signer demands signatures from now on."""
-    world.signer._rules = ApprovalRules(Signing.REQUIRED)
+    world.signer.rule(ApprovalRules(Signing.REQUIRED))
     return world
 
 
@@ -241,7 +240,7 @@ def test_a_row_is_signed_once(strict: World, intended: Sequence[tuple[bytes, dic
 def test_rows_that_were_intended_are_signed_after_a_restart_of_the_signer(
     strict: World, worker: Worker, intended: Sequence[tuple[bytes, dict[str, Any]]]
 ) -> None:
-    strict.signer._signed = Signed()
+    strict.signer.forget()
     assert strict.ca.issuance.recover() == len(intended) == 5
 
 
@@ -284,10 +283,10 @@ def of_two(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
 def test_two_officers_sign_where_two_are_needed(
     strict: World, li: Officer, worker: Worker, of_two: None, tmp_path: Path
 ) -> None:
-    strict.signer._rules = ApprovalRules()
+    strict.signer.rule(ApprovalRules())
     third = replace(strict.officer, id="usr_third", name="third")
     wang = appoint(strict, strict.second, third, tmp_path / "wang")
-    strict.signer._rules = ApprovalRules(Signing.REQUIRED)
+    strict.signer.rule(ApprovalRules(Signing.REQUIRED))
     batch = filed(strict, worker, 2)
     assert approve(strict, li, batch) == ""  # one more person has to
     assert set(states(strict, batch)) == {"requested"}
@@ -312,7 +311,7 @@ def test_one_signature_is_not_two(world: World, li: Officer, worker: Worker, of_
     batch = filed(world, worker, 2)
     approve(world, li, batch)
     world.ca.registration.batches.approve(world.second, batch.id)
-    world.signer._rules = ApprovalRules(Signing.REQUIRED)
+    world.signer.rule(ApprovalRules(Signing.REQUIRED))
     worker.queue.run_next("worker")
     assert set(states(world, batch)) == {"approved"}  # intended, and never signed
     assert world.ca.issuance.recover() == 0

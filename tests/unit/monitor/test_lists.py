@@ -16,8 +16,9 @@ from monitor.model import FindingState, Problem, Trap
 from monitor.picture import topology_svg
 from monitor.standing import EndpointState
 from tests.conftest import person
+from tests.support.statements import counting
 from tests.unit.monitor.conftest import World, neighbour
-from tests.unit.netops.test_lists import MOST_QUERIES, counting
+from tests.unit.netops.test_lists import MOST_QUERIES
 
 
 @pytest.fixture
