@@ -82,12 +82,12 @@ def _signing(signature: Path | None, certificate: Path | None, key: Path | None,
     if certificate is None:
         given = signature.read_bytes() if signature else None
         return lambda _app, _document: given
-    own = _own_key(certificate, key, token)
+    own = own_key(certificate, key, token)
     return lambda app, document: bytes(own.approve(document(), app.clock.now()))
 
 
-def _own_key(certificate: Path, key: Path | None, token: str | None) -> Any:
-    """The officer's key; a pass-phrase or PIN is asked for, never given on the command line."""
+def own_key(certificate: Path, key: Path | None, token: str | None) -> Any:
+    """One's own key (OfficerKey); a pass-phrase or PIN is asked for, never given on the command line."""
     from ca.registration.officer_key import TokenUri, key_in_file, key_on_token
     from kernel.pki.pem import certificate_der
 

@@ -58,6 +58,14 @@ FIELDS = (  # of records that are told whole: named here so that they have names
     N_("passwords_waiting"),
     N_("keys_to"),
     N_("names"),
+    N_("ceremony"),
+    N_("exported_at"),
+    N_("signed_by"),
+    N_("signed_at"),
+    N_("answer"),
+    N_("policy"),
+    N_("batch"),
+    N_("document"),
 )
 code_option = click.option(
     "--code", type=click.Choice(REASONS), required=True, help=N_("Reason as relying parties are told.")

@@ -204,3 +204,16 @@ def _tell_next(app: Any, found: Any) -> None:
     if step is not None:
         row = _step_row(step)
         app.out.note(N_("Next: %(number)s. %(step)s %(about)s"), **row)
+        _tell_waiting(app, found.id)
+
+
+def _tell_waiting(app: Any, ceremony_id: str) -> None:
+    """What has to be carried to an offline machine before the ceremony goes on."""
+    from kernel.store.listing import Ask
+
+    waiting = app.ca.hierarchy.offline.page(app.principal, Ask(filters={"state": ("waiting",)})).items
+    for one in waiting:
+        if one.ceremony == ceremony_id:
+            app.out.note(
+                N_("It waits for the offline machine: weicheng ca offline export %(id)s FILE"), id=one.id
+            )

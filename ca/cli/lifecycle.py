@@ -44,17 +44,25 @@ def list_certificates(
     )
 
 
-@commands.command("show", help=N_("One certificate; with --pem also to a file."))
+@commands.command("show", help=N_("One certificate; with --pem or --chain also to a file."))
 @click.argument("serial")
 @click.option("--pem", type=NEW_FILE, help=N_("Write the certificate to this file."))
+@click.option(
+    "--chain",
+    type=NEW_FILE,
+    help=N_("Write the certificate and those above it to this file, as servers need it."),
+)
 @pass_app
-def show(app: Any, serial: str, pem: Path | None) -> None:
+def show(app: Any, serial: str, pem: Path | None, chain: Path | None) -> None:
+    from kernel.pki.pem import certificate_pem
+
     found = app.ca.lifecycle.show(app.principal, serial)
     app.out.record(certificate_row(found), of="ca.certificates")
     if pem is not None:
-        from kernel.pki.pem import certificate_pem
-
         pem.write_bytes(certificate_pem(found.der))
+    if chain is not None:
+        above = app.ca.overview.chain_certificates(app.principal, serial)
+        chain.write_bytes(b"".join(map(certificate_pem, above)))
 
 
 @commands.command("hold", help=N_("Suspend a certificate."))

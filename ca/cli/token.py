@@ -50,10 +50,12 @@ def _place(module: Path, label: str, pin_file: Path | None) -> Any:
 def csr(
     app: Any, module: Path, label: str, pin_file: Path | None, kind: str, subject: tuple[str, ...], file: Path
 ) -> None:
+    from asn1crypto import pem
+
     from ca.registration import token
 
     made = token.make_key(_place(module, label, pin_file), subject_of(subject), kind)
-    file.write_bytes(made.csr)
+    file.write_bytes(pem.armor("CERTIFICATE REQUEST", made.csr))  # what other programs expect of such a file
     app.out.record({"key": made.id, "file": str(file)})
 
 

@@ -342,6 +342,7 @@ REQUESTS = Resource(
             _deliver,
             Deliver,
             when=lambda record: record.state == "issued" and record.key_waiting,
+            only_by="requested_by",
             explain=N_("Key and certificate as a PKCS#12 file, once, to who filed the request."),
         ),
         Verb(
@@ -350,6 +351,7 @@ REQUESTS = Resource(
             Permission.CA_PASSWORD_TELL,
             _password,
             when=lambda record: record.state == "issued" and not record.own_key and not record.key_waiting,
+            not_by="requested_by",
             explain=N_(
                 "The password of the key file, once, to a colleague of who handed over the file: the applicant gets the"
                 " two by two ways."

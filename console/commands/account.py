@@ -134,6 +134,7 @@ def bind_certificate(app: Any, login: str, certificate: Path) -> None:
     app.identity.bind_certificate(
         app.principal, login, certificate_der(certificate.read_bytes(), str(certificate))
     )
+    app.out.note(N_("From now on %(login)s signs in with this certificate too."), login=login)
 
 
 @commands.command("sessions", help=N_("Open sessions: your own, or everybody's."))

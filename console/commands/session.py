@@ -12,6 +12,7 @@ from kernel.i18n import N_, translate
 from kernel.secrets import write_private
 
 SESSION_VARIABLE = "WEICHENG_SESSION_FILE"
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 def session_file() -> Path:
@@ -28,14 +29,50 @@ def read_token() -> str:
 
 
 @click.command(cls=Command, help=N_("Sign in to the command line."))
-@click.option("--user", required=True, help=N_("Login."))
+@click.option("--user", help=N_("Login."))
 @click.option(
     "--password-file", type=click.File("r"), help=N_("File with the password, - for standard input.")
 )
 @click.option("--code", help=N_("One-time code of the authenticator app."))
 @click.option("--demo", is_flag=True, help=N_("Take both from the demo's private accounts file."))
+@click.option("--certificate", type=_FILE, help=N_("Sign in with this certificate instead (PEM or DER)."))
+@click.option("--sign-with", "key", type=_FILE, help=N_("Its private key (PEM)."))
+@click.option("--token", metavar="PKCS11-URI", help=N_("Its private key on a token (RFC 7512)."))
 @pass_app
-def login(app: Any, user: str, password_file: Any, code: str | None, demo: bool) -> None:
+def login(
+    app: Any,
+    user: str | None,
+    password_file: Any,
+    code: str | None,
+    demo: bool,
+    certificate: Path | None,
+    key: Path | None,
+    token: str | None,
+) -> None:
+    if (user is None) == (certificate is None) or bool(certificate) != bool(key or token):
+        raise click.UsageError(translate(N_("Give --user, or --certificate with --sign-with or --token.")))
+    if certificate is not None:
+        signed_in = app.floor.sign_in.with_certificate(
+            _proven(certificate, key, token), origin="command line"
+        )
+    else:
+        signed_in = _by_password(app, str(user), password_file, code, demo)
+    write_private(session_file(), signed_in.token.encode())
+    app.out.note(N_("Signed in as %(name)s."), name=signed_in.principal.name)
+    if signed_in.principal.must_change:
+        app.out.note(N_("Set a password of your own before anything else: weicheng account password."))
+
+
+def _proven(certificate: Path, key: Path | None, token: str | None) -> bytes:
+    """The certificate (DER), once its key has signed something new, as it does in a TLS handshake."""
+    from ca.cli.approving import own_key
+
+    own = own_key(certificate, key, token)
+    own.sign(os.urandom(32))
+    return bytes(own.certificate_der)
+
+
+def _by_password(app: Any, user: str, password_file: Any, code: str | None, demo: bool) -> Any:
     if demo:
         password, code = demo_secrets(app.settings.data_dir, user)
     elif password_file:
@@ -43,11 +80,7 @@ def login(app: Any, user: str, password_file: Any, code: str | None, demo: bool)
     else:
         password = click.prompt(translate(N_("Password")), hide_input=True, err=True)
     code = code or click.prompt(translate(N_("One-time code")), err=True)
-    signed_in = app.floor.sign_in.with_password(user, password, code, origin="command line")
-    write_private(session_file(), signed_in.token.encode())
-    app.out.note(N_("Signed in as %(name)s."), name=signed_in.principal.name)
-    if signed_in.principal.must_change:
-        app.out.note(N_("Set a password of your own before anything else: weicheng account password."))
+    return app.floor.sign_in.with_password(user, password, code, origin="command line")
 
 
 @click.command(
@@ -95,6 +128,5 @@ def logout(app: Any) -> None:
 def whoami(app: Any) -> None:
     me = app.principal
     permissions = sorted(app.floor.access.permissions(me))
-    app.out.record(
-        {"id": me.id, "name": me.name, "unit": me.unit, "roles": sorted(me.roles), "permissions": permissions}
-    )
+    told = {"id": me.id, "name": me.name, "unit": me.unit, "roles": sorted(me.roles)}
+    app.out.record(told | {N_("permissions"): permissions})

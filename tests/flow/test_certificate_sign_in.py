@@ -1,5 +1,6 @@
 """Sign-in by a certificate of our own CA, in a real browser, until the certificate is revoked (ID-2)."""
 
+import json
 import os
 import subprocess
 import sys
@@ -151,6 +152,33 @@ def test_openssl_verifies_the_console_against_our_root(city: City) -> None:
         [*command, *checks], input="", capture_output=True, text=True, check=False, timeout=20
     )
     assert "Verification: OK" in done.stderr
+
+
+def test_the_certificate_signs_in_to_the_command_line_with_its_own_key_alone(city: City) -> None:
+    tls, session = city.folder / "tls", city.folder / "session"
+
+    def weicheng(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "console.main", "-o", "json", *arguments]
+        scene = {**os.environ, "WEICHENG_SESSION_FILE": str(session), "LANG": "en_GB.UTF-8"}
+        return subprocess.run(command, env=scene, capture_output=True, text=True, check=False)
+
+    own = ("login", "--certificate", str(tls / "li.na.pem"), "--sign-with")
+    assert "not that of the certificate" in weicheng(*own, str(tls / "console.key")).stderr
+    assert not session.exists()
+    assert weicheng("login").returncode == weicheng("login", "--user", "li.na", *own[1:3]).returncode == 2
+    done = weicheng(*own, str(tls / "li.na.key"))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(weicheng("whoami").stdout)["name"] == "李娜"
+    [mine] = json.loads(weicheng("ca", "own").stdout)
+    assert mine["serial"] == city.certificate.serial
+    request = [*"openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x".split()]
+    made = city.folder / "newer.csr"
+    subprocess.run(
+        [*request, "-keyout", str(made) + ".key", "-out", str(made)], check=True, capture_output=True
+    )
+    asked = weicheng("ca", "renew-own", mine["serial"], "--csr", str(made))
+    assert asked.returncode == 0, asked.stderr
+    assert json.loads(asked.stdout)["replaces"] == mine["serial"]
 
 
 def test_the_certificate_opens_the_console_until_it_is_revoked(page: Page, city: City) -> None:

@@ -96,7 +96,8 @@ def item_view(
 
 def _applies(principal: Principal, record: Any, verb: Verb) -> bool:
     own = verb.not_by != "" and getattr(record, verb.not_by) == principal.id
-    return verb.on is On.ITEM and verb.when(record) and not own
+    theirs = verb.only_by != "" and getattr(record, verb.only_by) != principal.id
+    return verb.on is On.ITEM and verb.when(record) and not own and not theirs
 
 
 def _values(app: App, principal: Principal, resource: Resource, record: Any) -> tuple[CellView, ...]:

@@ -3,7 +3,7 @@
 import base64
 import inspect
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -65,7 +65,14 @@ class Desk:
 
     def offered(self, who: Principal, resource: str, object_id: str) -> set[str]:
         record = self.item(who, resource, object_id)
-        return {one.name for one in BY_NAME[resource].verbs if one.on == "item" and one.when(record)}
+        return {
+            one.name
+            for one in BY_NAME[resource].verbs
+            if one.on == "item"
+            and one.when(record)
+            and not (one.not_by and getattr(record, one.not_by) == who.id)
+            and not (one.only_by and getattr(record, one.only_by) != who.id)
+        }
 
     def file(self, who: Principal, resource: str, name: str, object_id: str) -> bytes:
         found = next(one for one in BY_NAME[resource].downloads if one.name == name)
@@ -109,6 +116,7 @@ def test_from_a_filed_request_to_the_key_in_the_applicants_hand(world: World, de
     assert approved.record is not None
     assert approved.record.model_dump()["state"] == "issued"
     assert desk.offered(world.registrar, "requests", filed.id) == {"deliver", "phrase"}
+    assert desk.offered(world.officer, "requests", filed.id) == {"phrase"}
     done = desk.do(world.registrar, "requests", "deliver", filed.id, password="Yue-Guang-2026!")
     assert done.secrets == {}
     assert done.file is not None
@@ -116,7 +124,11 @@ def test_from_a_filed_request_to_the_key_in_the_applicants_hand(world: World, de
     assert key is not None
     assert certificate is not None
     assert len(chain) == 1
-    assert desk.offered(world.registrar, "requests", filed.id) == {"password", "phrase"}
+    assert desk.offered(world.registrar, "requests", filed.id) == {"phrase"}
+    assert desk.offered(world.officer, "requests", filed.id) == {
+        "password",
+        "phrase",
+    }  # another person tells it
     with pytest.raises(Conflict, match="handed over already"):
         desk.do(world.registrar, "requests", "deliver", filed.id)
 
@@ -138,8 +150,11 @@ def test_nobody_but_who_filed_it_gets_the_key(world: World, desk: Desk) -> None:
     with pytest.raises(NotPermitted):
         desk.do(world.officer, "requests", "deliver", request_id)
     colleague = Principal("usr_colleague", "c", world.registrar.roles, "u_county", "password")
-    with pytest.raises(NotFound):
+    with pytest.raises(Conflict, match="who filed the request"):
         desk.do(colleague, "requests", "deliver", request_id)
+    stranger = replace(colleague, unit="u_other")
+    with pytest.raises(NotFound):
+        desk.do(stranger, "requests", "deliver", request_id)
 
 
 def test_an_uploaded_signing_request_needs_no_delivery(world: World, desk: Desk) -> None:

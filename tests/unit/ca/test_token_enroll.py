@@ -73,7 +73,7 @@ def test_the_csr_is_the_tokens_own_and_goes_through_the_console_too(
     target = tmp_path / "chen.csr"
     token = ("--module", str(usb.module), "--label", usb.label)
     made = run(world, clock, "token", "csr", *token, "-s", "CN=陈晓明", str(target), text=f"{usb.pin}\n")
-    command = ["openssl", "req", "-inform", "DER", "-in", str(target), "-verify", "-noout", "-subject"]
+    command = ["openssl", "req", "-in", str(target), "-verify", "-noout", "-subject"]
     told = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "verify OK" in told.stderr
     issued = world.issue(csr=target.read_bytes())
