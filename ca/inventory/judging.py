@@ -1,6 +1,7 @@
 """What a certificate says, and what is wrong with it where it is used. Pure."""
 
 from datetime import datetime, timedelta
+from ipaddress import ip_address
 
 from asn1crypto import x509
 
@@ -9,7 +10,7 @@ from ca.validation import reading
 from kernel.canonical import sha256_hex
 from kernel.errors import Invalid
 
-SOON = timedelta(days=30)
+SOON = timedelta(days=30)  # of certificates whose profile does not say
 _CURVES = frozenset({"secp256r1", "secp384r1", "secp521r1", "1.2.156.10197.1.301"})  # the last: SM2
 _OLD = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
 _WEAK_DIGESTS = ("sha1", "md5", "md2")
@@ -55,9 +56,12 @@ def faults_of(
     shared: bool,
     complete: bool = True,
     tls: str = "",
+    address: str = "",
+    soon: timedelta = SOON,
 ) -> tuple[Fault, ...]:
     """What is wrong, the worst first. ``shared``: the same key is at work at another host too; ``complete``: the chain was
-    sent that relying parties need; ``tls``: the newest version spoken, "" where it is not known."""
+    sent that relying parties need; ``tls``: the newest version spoken, "" where it is not known; ``soon``: how long before
+    its end a certificate is renewed."""
     checks = {
         Fault.UNKNOWN: origin is Origin.UNKNOWN,
         Fault.REVOKED: revoked,
@@ -68,11 +72,11 @@ def faults_of(
         Fault.WEAK_CURVE: bool(facts.curve) and facts.curve not in _CURVES,
         Fault.FOREIGN: origin is Origin.FOREIGN,
         Fault.SHARED_KEY: shared,
-        Fault.NAME_MISMATCH: bool(server_name) and not _named(facts, server_name),
+        Fault.NAME_MISMATCH: _wrong_host(facts, server_name, address),
         Fault.INCOMPLETE_CHAIN: not complete,
         Fault.OLD_PROTOCOL: tls in _OLD,
         Fault.SELF_SIGNED: origin is Origin.SELF_SIGNED,
-        Fault.EXPIRES_SOON: now < facts.not_after <= now + SOON,
+        Fault.EXPIRES_SOON: now < facts.not_after <= now + soon,
     }
     return tuple(fault for fault, there in checks.items() if there)
 
@@ -83,7 +87,20 @@ def _weak_key(facts: Facts) -> bool:
     return algorithm == "dsa" or 0 < facts.bits < least
 
 
-def _named(facts: Facts, server_name: str) -> bool:
+def _wrong_host(facts: Facts, server_name: str, address: str) -> bool:
+    """Whether it is another host's: the name of the register decides; where there is none, only a certificate for addresses
+    alone tells, since by which names others come here nobody knows."""
     from ca.validation.usage import is_named
 
-    return is_named(facts.names, server_name)
+    if server_name:
+        return not is_named(facts.names, server_name)
+    for_addresses = bool(facts.names) and all(map(_is_address, facts.names))
+    return bool(address) and for_addresses and not is_named(facts.names, address)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -71,6 +71,13 @@ def ports_of(ports: Sequence[int]) -> tuple[int, ...]:
     return found
 
 
+class KeyKind(StrEnum):
+    """Kinds of keys that servers have certificates for side by side (RFC 8446 section 4.4.2.2)."""
+
+    RSA = "rsa"
+    ECDSA = "ecdsa"
+
+
 @dataclass(frozen=True, order=True)
 class Target:
     """Where to knock: an address and port, and the name to ask for (SNI), where one is known."""
@@ -86,13 +93,24 @@ class Target:
         host = f"[{self.address}]" if ":" in self.address else self.address
         return f"{host}:{self.port}"
 
+    def id_of(self, kind: KeyKind | None) -> str:
+        """Of the certificate that the place shows: its own, or the other one for keys of this kind."""
+        return f"{self.id}~{kind}" if kind else self.id
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All under which something may be known of it."""
+        return tuple(self.id_of(kind) for kind in (None, *KeyKind))
+
 
 @dataclass(frozen=True)
 class Presented:
-    """What an endpoint presented: the chain as it was sent (DER, leaf first), and the TLS version."""
+    """What an endpoint presented: the chain as it was sent (DER, leaf first), and the TLS version. ``kind`` is None for what
+    everybody is shown; otherwise it is shown only to who takes keys of this kind alone."""
 
     chain: tuple[bytes, ...]
     tls: str
+    kind: KeyKind | None = None
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,12 @@ _IN_TIME = frozenset({Why.EXPIRED, Why.NOT_YET_VALID, Why.WEAK})  # its path is 
 
 @dataclass(frozen=True)
 class Standing:
-    """Who vouches for it, the serial in our register ("" for a stranger's), and whether that says revoked or held."""
+    """Who vouches for it; of our own the serial and profile ("" for a stranger's), and whether it is revoked or held."""
 
     origin: Origin
     serial: str = ""
     revoked: bool = False
+    profile: str = ""
 
 
 class Origins:
@@ -42,7 +43,7 @@ class Origins:
         """``chain`` is leaf first, empty when only the facts are known."""
         ours = store.certificate_by_fingerprint(connection, facts.fingerprint)
         if ours is not None:
-            return Standing(Origin.OURS, ours.serial, _revoked(ours))
+            return Standing(Origin.OURS, ours.serial, _revoked(ours), ours.profile)
         if self._bears_our_name(facts, chain):
             return Standing(Origin.UNKNOWN)
         if facts.self_signed:

@@ -9,12 +9,23 @@ from typing import Protocol
 
 from ca.inventory import store
 from ca.inventory.findings import Findings
-from ca.inventory.judging import facts_of, faults_of
-from ca.inventory.model import Elsewhere, Endpoint, Facts, Figures, Origin, Presented, Range, Target
+from ca.inventory.judging import SOON, facts_of, faults_of
+from ca.inventory.model import (
+    Elsewhere,
+    Endpoint,
+    Facts,
+    Figures,
+    KeyKind,
+    Origin,
+    Presented,
+    Range,
+    Target,
+)
 from ca.inventory.origins import Origins
 from ca.inventory.ranges import Ranges
 from ca.inventory.tables import endpoints
 from ca.ports import Evidence
+from ca.profiles.register import Profiles
 from kernel.assets.service import Register
 from kernel.audit.model import AuditAction
 from kernel.clock import Clock
@@ -28,14 +39,14 @@ from kernel.store import Database, UnitOfWork
 from kernel.store.listing import Ask, Page
 
 SCAN = "ca.inventory-scan"
-_BATCH = 256
+_BATCH = 64  # kept, told and cancelled so often: 6 s where nobody answers
 _ENDS = (0, 30, 90, 180, 365)  # days, the bounds of the picture of ages
 
 
 class Scanner(Protocol):
     """Asks endpoints for their certificates (ca.inventory.scanning)."""
 
-    def scan(self, targets: Sequence[Target]) -> Iterable[tuple[Target, Presented | None]]: ...
+    def scan(self, targets: Sequence[Target]) -> Iterable[tuple[Target, tuple[Presented, ...]]]: ...
 
 
 # what other parts of the suite have seen: console/compose joins the rooms
@@ -52,6 +63,7 @@ class Inventory:
         access: Access,
         register: Register,
         evidence: Evidence,
+        profiles: Profiles,
         scanner: Scanner,
         feed: Feed = lambda: (),
     ) -> None:
@@ -60,6 +72,7 @@ class Inventory:
         self._access = access
         self._register = register
         self._evidence = evidence
+        self._profiles = profiles
         self._scanner = scanner
         self._feed = feed
         self.ranges = Ranges(database, clock, access, register)
@@ -154,18 +167,18 @@ class Inventory:
         return found
 
     def _look(self, batch: Sequence[Target]) -> None:
-        answers = [(target, presented) for target, presented in self._scanner.scan(batch)]
+        answers = [(target, one) for target, found in self._scanner.scan(batch) for one in found]
         now = self._clock.now()
         with self._database.begin() as uow:
             origins = Origins(uow.connection)
-            known = store.known_at(uow.connection, [target.id for target in batch])
+            known = store.known_at(uow.connection, [each for target in batch for each in target.ids])
             for target, presented in answers:
-                facts = facts_of(presented.chain[0]) if presented else None
-                if presented is None or facts is None:
+                facts = facts_of(presented.chain[0])
+                if facts is None:
                     continue
-                known.discard(target.id)
+                known.discard(target.id_of(presented.kind))
                 standing = origins.of(uow.connection, facts, presented.chain, now)
-                one = _endpoint(target, "scan", presented.tls, facts, now)
+                one = _endpoint(target, "scan", presented.tls, facts, now, presented.kind)
                 one = replace(one, origin=standing.origin, serial=standing.serial, chain=presented.chain)
                 store.put_endpoint(uow.connection, one, target.range)
             self._gone(uow, known, now)
@@ -192,6 +205,7 @@ class Inventory:
         """Every endpoint again: time passes, certificates are revoked, keys turn up elsewhere."""
         now = self._clock.now()
         origins = Origins(uow.connection)
+        windows = {one.id: one.renewal for one in self._profiles.all()}
         living = list(store.living_endpoints(uow.connection))
         hosts = store.hosts_of_keys(uow.connection, {one.facts.key_digest for one in living})
         for one in living:
@@ -206,6 +220,8 @@ class Inventory:
                 shared=shared,
                 complete=origins.complete(one.chain),
                 tls=one.tls,
+                address=one.address,
+                soon=windows.get(standing.profile, SOON),
             )
             judged = replace(one, origin=standing.origin, serial=standing.serial, faults=faults)
             store.set_faults(uow.connection, judged)
@@ -224,9 +240,11 @@ class Inventory:
         )
 
 
-def _endpoint(target: Target, source: str, tls: str, facts: Facts, now: datetime) -> Endpoint:
+def _endpoint(
+    target: Target, source: str, tls: str, facts: Facts, now: datetime, kind: KeyKind | None = None
+) -> Endpoint:
     return Endpoint(
-        id=target.id,
+        id=target.id_of(kind),
         address=target.address,
         port=target.port,
         server_name=target.server_name,

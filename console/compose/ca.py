@@ -218,7 +218,9 @@ def _insight(m: Means, issuing: Issuing, publishing: Publishing) -> Insight:
         overview=Overview(m.database, m.clock, m.access, issuing.profiles),
         ends=Ends(m.database, m.clock, m.access),
         impacts=Impacts(m.database, m.access),
-        inventory=Inventory(m.database, m.clock, m.access, m.register, m.evidence, m.scanner, m.feed),
+        inventory=Inventory(
+            m.database, m.clock, m.access, m.register, m.evidence, issuing.profiles, m.scanner, m.feed
+        ),
         bulk=BulkRevocations(m.database, m.access, m.approvals, publishing.marking),
     )
 

@@ -1,17 +1,22 @@
 """The inventory of certificates: real TLS servers are scanned, and what is wrong with each is found, followed and gone."""
 
 import ssl
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from ca.inventory import scanning
 from ca.inventory.judging import facts_of
 from ca.inventory.model import Elsewhere, FindingState, Range, Target, network_of, ports_of
+from ca.inventory.scanning import Pace
 from ca.inventory.service import SCAN
 from ca.jobs import handlers
 from ca.model import Reason
@@ -21,13 +26,13 @@ from kernel.clock import FixedClock
 from kernel.errors import Conflict, Invalid, NotFound, NotPermitted
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
-from kernel.jobs.queue import JobQueue
+from kernel.jobs.queue import JobContext, JobQueue
 from kernel.pki.pem import certificate_pem
 from kernel.store.listing import Ask
 from tests.unit.ca.conftest import World, on_both
 from tests.unit.ca.foreign import Foreign
 from tests.unit.ca.signing import server_csr
-from tests.unit.ca.tls_servers import Identity, declare_loopback, self_signed, served
+from tests.unit.ca.tls_servers import Identity, declare_loopback, openssl_served, self_signed, served
 
 
 @pytest.fixture
@@ -204,6 +209,122 @@ def test_a_chain_without_its_issuer_and_an_old_protocol_are_told(
     add_range(world, *ports)
     scan(world, clock)
     assert [faults(world, port) for port in ports] == [{"incomplete_chain"}, {"old_protocol"}, set()]
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_a_server_with_a_certificate_for_each_kind_of_key_has_both_looked_at(
+    world: World, clock: FixedClock, tmp_path: Path, version: str
+) -> None:
+    """Browsers are shown the new one; the one that old programs are shown has been forgotten and ends."""
+    mine, serial = ours(world)
+    forgotten = self_signed("old", key=rsa.generate_private_key(65537, 2048), days=(-100, 9))
+    with openssl_served(mine, forgotten, tmp_path, version) as port:
+        add_range(world, port)
+        scan(world, clock)
+        place = f"127.0.0.1:{port}"
+        first, second = (world.ca.inventory.show(world.officer, one) for one in (place, f"{place}~rsa"))
+        assert (first.serial, first.facts.key, first.faults) == (serial, "ec 256", ())
+        assert (str(second.origin), second.facts.key, second.port) == ("self_signed", "rsa 2048", port)
+        assert {str(one) for one in second.faults} == {"self_signed", "expires_soon"}
+        page = world.ca.inventory.findings.page(world.officer, Ask(filters={"endpoint": (second.id,)}))
+        assert len(page.items) == 2
+        scan(world, clock)
+        assert len(world.ca.inventory.page(world.officer, Ask()).items) == 2
+
+
+def test_the_second_certificate_goes_alone(world: World, clock: FixedClock, tmp_path: Path) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    old, new = self_signed("old", key=key), self_signed("new")
+    with openssl_served(old, new, tmp_path, "-tls1_3") as port:
+        add_range(world, port)
+        scan(world, clock)
+        ids = {one.id for one in world.ca.inventory.page(world.officer, Ask()).items}
+        assert len(ids) == 2
+    with served(new, tmp_path, port=port):
+        scan(world, clock)
+    present = world.ca.inventory.page(world.officer, Ask(filters={"present": ("yes",)})).items
+    assert [(one.id, one.facts.key) for one in present] == [(f"127.0.0.1:{port}", "ec 256")]
+
+
+def test_a_certificate_for_another_address_is_at_the_wrong_host(
+    world: World, clock: FixedClock, tmp_path: Path, stack: ExitStack
+) -> None:
+    """Copied with its key from another server; a certificate for names is judged where the register knows the name."""
+    identities = (
+        self_signed("a", address="10.7.7.7"),
+        self_signed("b", address="127.0.0.1"),
+        self_signed("c.gov.internal"),
+    )
+    ports = [stack.enter_context(served(one, tmp_path)) for one in identities]
+    add_range(world, *ports)
+    scan(world, clock)
+    found = [faults(world, port) - {"self_signed"} for port in ports]
+    assert found == [{"name_mismatch"}, set(), set()]
+
+
+def test_what_ends_soon_is_what_its_profile_says(
+    world: World, clock: FixedClock, tmp_path: Path, stack: ExitStack
+) -> None:
+    """A device's certificate is renewed in its last 60 days, a server's in its last 30; of a stranger's 30 days count."""
+    key, csr = server_csr("ww-acc-07")
+    subject = {"O": "临江县大数据中心", "CN": "ww-acc-07", "serialNumber": "FOC2451X07Q"}
+    issued = world.issue(profile="device", subject=subject, names=("ip:10.20.0.7",), csr=csr)
+    issuer = certificate_pem(world.ca.authority("issuing").certificate)
+    device = Identity(certificate_pem(issued.der) + issuer, key)
+    strange = self_signed("stranger", days=(-1, (issued.not_after - clock.now()).days))
+    ports = [stack.enter_context(served(one, tmp_path)) for one in (device, strange)]
+    add_range(world, *ports)
+    ends = []
+    for left in (70, 50, 20):
+        clock.advance(days=(issued.not_after - clock.now()).days - left)
+        scan(world, clock)
+        ends.append(["expires_soon" in faults(world, port) for port in ports])
+    assert ends == [[False, False], [True, False], [True, True]]
+
+
+def test_a_whole_network_is_looked_at_in_bounded_time_with_progress(
+    world: World, clock: FixedClock, tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """254 addresses, of which three answer."""
+    addresses = [f"127.77.5.{last}" for last in (1, 130, 254)]
+    port = stack.enter_context(served(self_signed("a"), tmp_path, address=addresses[0]))
+    for address in addresses[1:]:
+        stack.enter_context(served(self_signed(address), tmp_path, address=address, port=port))
+    add_range(world, port, network="127.77.5.0/24")
+    told: list[tuple[int, int]] = []
+    real = JobContext.progress
+
+    def progress(context: JobContext, done: int, total: int) -> None:
+        told.append((done, total))
+        real(context, done, total)
+
+    monkeypatch.setattr(JobContext, "progress", progress)
+    most = _connections(monkeypatch)
+    began = time.process_time()
+    scan(world, clock)
+    assert time.process_time() - began < 10
+    assert told == [(64, 254), (128, 254), (192, 254), (254, 254)]
+    assert sorted(one.address for one in world.ca.inventory.page(world.officer, Ask()).items) == addresses
+    assert most() <= Pace().at_once
+
+
+def _connections(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """Counts the handshakes under way; the most there were at once."""
+    real, lock, under_way, most = scanning._handshake, threading.Lock(), 0, 0
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        try:
+            return real(*arguments)
+        finally:
+            with lock:
+                under_way -= 1
+
+    monkeypatch.setattr(scanning, "_handshake", counted)
+    return lambda: most
 
 
 def test_a_trusted_ca_is_no_stranger(

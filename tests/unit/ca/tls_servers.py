@@ -1,12 +1,16 @@
 """Real TLS servers on ephemeral ports of 127.0.0.1, each with the certificate it is given."""
 
+import re
 import socket
 import ssl
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
@@ -41,11 +45,14 @@ def pem(key: Key) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
-def self_signed(name: str, *, key: Key | None = None, days: tuple[int, int] = (-1, 100)) -> Identity:
-    """``days``: from and to, from 2026-11-23 on, the day of the tests' clock."""
+def self_signed(
+    name: str, *, key: Key | None = None, days: tuple[int, int] = (-1, 100), address: str = ""
+) -> Identity:
+    """``days``: from and to, from 2026-11-23 on, the day of the tests' clock; ``address``: for it alone, not for a name."""
     used = key or ec.generate_private_key(ec.SECP256R1())
     today = datetime(2026, 11, 23, tzinfo=UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    alternative = x509.IPAddress(ip_address(address)) if address else x509.DNSName(name)
     built = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -54,13 +61,20 @@ def self_signed(name: str, *, key: Key | None = None, days: tuple[int, int] = (-
         .serial_number(x509.random_serial_number())
         .not_valid_before(today + timedelta(days=days[0]))
         .not_valid_after(today + timedelta(days=days[1]))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([alternative]), critical=False)
     )
     return Identity(built.sign(used, hashes.SHA256()).public_bytes(Encoding.PEM), used)
 
 
 @contextmanager
-def served(identity: Identity, folder: Path, only: ssl.TLSVersion | None = None) -> Iterator[int]:
+def served(
+    identity: Identity,
+    folder: Path,
+    only: ssl.TLSVersion | None = None,
+    *,
+    address: str = "127.0.0.1",
+    port: int = 0,
+) -> Iterator[int]:
     """A server that shakes hands with whoever comes, in the ``only`` version that it speaks; its port."""
     file = folder / f"{x509.random_serial_number():x}.pem"
     file.touch(mode=0o600)
@@ -70,7 +84,7 @@ def served(identity: Identity, folder: Path, only: ssl.TLSVersion | None = None)
     context.load_cert_chain(file)
     if only is not None:
         context.minimum_version = context.maximum_version = only
-    listening = socket.create_server(("127.0.0.1", 0))
+    listening = socket.create_server((address, port))
     stopped = threading.Event()
 
     def serve() -> None:
@@ -94,3 +108,35 @@ def served(identity: Identity, folder: Path, only: ssl.TLSVersion | None = None)
         listening.shutdown(socket.SHUT_RDWR)
         listening.close()
         thread.join(timeout=5)
+
+
+@contextmanager
+def openssl_served(first: Identity, second: Identity | None, folder: Path, version: str) -> Iterator[int]:
+    """`openssl s_server` with one certificate, or with two for different kinds of keys; ``version``: "-tls1_2", "-tls1_3"."""
+    command = ["openssl", "s_server", "-accept", "127.0.0.1:0", version]
+    for prefix, one in (("", first), ("d", second)):
+        if one is not None:
+            file = folder / f"{x509.random_serial_number():x}.pem"
+            file.touch(mode=0o600)
+            file.write_bytes(one.chain + pem(one.key))
+            for what in ("cert", "key", "cert_chain"):
+                command += [f"-{prefix}{what}", str(file)]
+    said = folder / f"{x509.random_serial_number():x}.log"
+    with said.open("wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log)
+    try:
+        yield _accepting(process, said)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def _accepting(process: "subprocess.Popen[bytes]", said: Path) -> int:
+    """The port, once it is told."""
+    for _attempt in range(200):
+        found = re.search(rb"^ACCEPT \S+:(\d+)$", said.read_bytes(), re.MULTILINE)
+        if found:
+            return int(found[1])
+        assert process.poll() is None, said.read_text()
+        time.sleep(0.05)
+    raise AssertionError(said.read_text())
