@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select
 
 from ca.model import State
 from ca.tables import certificates, lists
@@ -18,9 +18,8 @@ def living(connection: Connection) -> dict[str, int]:
 
 def states_of(connection: Connection, fingerprints: Iterable[str]) -> dict[str, State]:
     """The states of the certificates with those fingerprints, as far as they are in the register."""
-    known = certificates.c.fingerprint.in_(sorted(fingerprints))
-    query = select(certificates.c.fingerprint, certificates.c.state).where(known)
-    return {row[0]: State(row[1]) for row in connection.execute(query)}
+    found = connection.execute(_STATES, {"fingerprints": sorted(fingerprints)})
+    return {row[0]: State(row[1]) for row in found}
 
 
 def ending(
@@ -49,8 +48,19 @@ def issued(
 
 def signed_until(connection: Connection, authority: str) -> datetime | None:
     """When the CA last intended a certificate or made a full list: two seeks in indexes, for each certificate issued."""
-    mine = (lists.c.authority == authority) & (lists.c.shard == 0) & (lists.c.kind == "full")
-    newest = select(lists.c.this_update).where(mine).order_by(lists.c.number.desc()).limit(1)
-    listed: datetime | None = connection.execute(newest).scalar_one_or_none()
-    intended: datetime | None = connection.execute(select(func.max(certificates.c.intent_at))).scalar_one()
-    return max((one for one in (listed, intended) if one is not None), default=None)
+    row = connection.execute(_SIGNED_UNTIL, {"authority": authority}).one()
+    return max((one for one in row if one is not None), default=None)
+
+
+# built once: each certificate that is issued asks them
+_STATES = select(certificates.c.fingerprint, certificates.c.state).where(
+    certificates.c.fingerprint.in_(bindparam("fingerprints", expanding=True))
+)
+_SIGNED_UNTIL = select(
+    select(lists.c.this_update)
+    .where(lists.c.authority == bindparam("authority"), lists.c.shard == 0, lists.c.kind == "full")
+    .order_by(lists.c.number.desc())
+    .limit(1)
+    .scalar_subquery(),
+    select(func.max(certificates.c.intent_at)).scalar_subquery(),
+)

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, case, select, update
 
-from ca import refusals, store, warrants
+from ca import refusals, store
 from ca.issuance import Issuance
 from ca.model import Authority, Certificate, State, move
 from ca.profiles import Profiles, Usage
@@ -167,8 +167,8 @@ class Intents:
                 N_("The signer has not refused it: it is signed as soon as the signer answers."),
                 place=current.serial,
             )
-        store.set_status(uow.connection, current.serial, State.GIVEN_UP)
-        warrants.remove(uow.connection, [current.serial])
+        unsigned = update(certificates).where(certificates.c.serial == current.serial)
+        uow.execute(unsigned.values(state=str(State.GIVEN_UP), warrant=None))
         if current.request is not None:
             mine = update(requests).where(requests.c.id == current.request)
             uow.execute(mine.values(state=str(State.GIVEN_UP), sealed_key=None))

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from ca import figures, refusals, store, warrants
+from ca import figures, refusals, store
 from ca.encoding import certificate as encoding
 from ca.model import TRANSITIONS, Authority, AuthorityState, Certificate, State
 from ca.ports import Evidence, Signer
@@ -39,15 +39,20 @@ __all__ = ["Issuance", "Token", "Wanted"]
 
 @dataclass(frozen=True)
 class Token:
-    """Checked bytes with a stored intent: the only thing that is ever signed. Made by Issuance alone, for ``by``."""
+    """Checked bytes with a stored intent: the only thing that is ever signed. Made by Issuance alone, for ``by``.
+
+    ``intended`` is the certificate as it will be, without its bytes.
+    """
 
     by: Principal
-    serial: str
     authority: Authority
+    intended: Certificate
     tbs: bytes
-    unit: str
-    profile: str
     warrant: str
+
+    @property
+    def serial(self) -> str:
+        return self.intended.serial
 
 
 Drawn = tuple[Wanted, Draft, Token]  # a token whose intent is not stored yet
@@ -151,27 +156,42 @@ class Issuance:
             )
 
     def _token(self, authority: Authority, by: Principal, wanted: Wanted, draft: Draft) -> Token:
-        serial = f"{draft.serial:032x}"
+        profile, serial = wanted.profile, f"{draft.serial:032x}"
         warrant = self._signer.warrant(
             authority.key,
             Purpose.CERTIFICATE,
             draft.tbs,
             serial=serial,
-            profile=wanted.profile.id,
-            version=wanted.profile.version,
+            profile=profile.id,
+            version=profile.version,
             request=wanted.request or "",
             approvals=list(wanted.approvals),
         )
-        return Token(by, serial, authority, draft.tbs, wanted.unit, wanted.profile.id, warrant)
+        intended = Certificate(
+            serial=serial,
+            authority=authority.id,
+            request=wanted.request,
+            profile=profile.id,
+            profile_version=profile.version,
+            subject=draft.name.rfc4514_string(),
+            unit=wanted.unit,
+            not_before=draft.not_before,
+            not_after=draft.not_after,
+            state=State.APPROVED,
+            der=b"",
+            fingerprint="",
+            intent_at=self._clock.now().replace(microsecond=0),
+            authority_name=authority.name,
+        )
+        return Token(by, authority, intended, draft.tbs, warrant)
 
     def intend(self, uow: UnitOfWork, drawn: Sequence[Drawn]) -> list[Token]:
         """Store the intents of what ``draw`` gave in this transaction, each request of theirs being stored already."""
         if not drawn:
             return []
-        store.add_intents(uow.connection, [self._row(*one) for one in drawn])
-        names = {token.serial: [token.serial, *of.subject.values(), *of.names] for of, _, token in drawn}
-        store.add_words(uow.connection, names)
-        warrants.add(uow.connection, {token.serial: token.warrant for _, _, token in drawn})
+        store.add_intents(uow.connection, [_row(*one) for one in drawn])
+        own = {token.serial: [*of.subject.values(), *of.names] for of, _, token in drawn if not of.request}
+        store.add_words(uow.connection, own)
         for wanted, draft, token in drawn:
             details: dict[str, object] = {"profile": wanted.profile.id, "version": wanted.profile.version}
             details |= {"tbs": sha256_hex(draft.tbs)} | (
@@ -180,27 +200,6 @@ class Issuance:
             target = f"certificate:{token.serial}"
             uow.audit(token.by, AuditAction.CA_SIGN_INTENT, target, unit=wanted.unit, details=details)
         return [token for _, _, token in drawn]
-
-    def _row(self, wanted: Wanted, draft: Draft, token: Token) -> dict[str, object]:
-        profile = wanted.profile
-        return {
-            "serial": token.serial,
-            "authority": token.authority.id,
-            "request": wanted.request,
-            "profile": profile.id,
-            "profile_version": profile.version,
-            "crl_shard": draft.shard,
-            "subject": draft.name.rfc4514_string(),
-            "unit": wanted.unit,
-            "spki_digest": sha256_hex(wanted.spki),
-            "not_before": draft.not_before,
-            "not_after": draft.not_after,
-            "state": str(State.APPROVED),
-            "tbs": draft.tbs,
-            "der": b"",
-            "fingerprint": "",
-            "intent_at": self._clock.now().replace(microsecond=0),
-        }
 
     def sign(self, token: Token) -> Certificate:
         """Have the token signed and store the certificate with its audit record, event and evidence."""
@@ -249,7 +248,7 @@ class Issuance:
         with self._database.read() as connection:
             row = store.read_intent(connection, serial)
             authority = store.read_authority(connection, row.authority)
-        return self._complete([(_stored(row, authority, "", by), signature)])[serial]
+        return self._complete([(_stored(row, authority, by), signature)])[serial]
 
     def recover(self) -> int:
         """Finish what a crash left between intent and result; returns how many certificates that were.
@@ -260,7 +259,6 @@ class Issuance:
         with self._database.read() as connection:
             resting = refusals.refused_after(connection, self._clock.now() - _REFUSED_FOR)
             rows = [row for row in store.pending_intents(connection) if row.serial not in resting]
-            prepared = warrants.read(connection)
             authorities = {found.id: found for found in store.read_authorities(connection)}
         faults: list[WeichengError] = []
         done = 0
@@ -269,7 +267,7 @@ class Issuance:
             if not authority.signs_here:  # its answer is imported
                 continue
             try:
-                made = self._retried(_stored(row, authority, prepared.get(row.serial, ""), actor))
+                made = self._retried(_stored(row, authority, actor))
                 done += isinstance(made, Certificate)
             except WeichengError as error:  # one that can not be signed must not keep the others back
                 faults.append(error)
@@ -282,8 +280,7 @@ class Issuance:
         with self._database.read() as connection:
             row = store.read_intent(connection, serial)
             authority = store.read_authority(connection, row.authority)
-            warrant = warrants.read(connection).get(serial, "")
-        made = self._retried(_stored(row, authority, warrant, by))
+        made = self._retried(_stored(row, authority, by))
         if isinstance(made, WeichengError):
             raise made
         return made
@@ -299,29 +296,34 @@ class Issuance:
 
     def _keep(self, token: Token, refusal: WeichengError) -> None:
         """The first time it is also audited and told."""
-        target, about = f"certificate:{token.serial}", {"serial": token.serial, "profile": token.profile}
+        one = token.intended
+        target, about = f"certificate:{one.serial}", {"serial": one.serial, "profile": one.profile}
         details = about | {"refusal": refusal.message}
         with self._database.begin() as uow:
             if refusals.add(uow.connection, token.serial, refusal, self._clock.now()):
                 action = AuditAction.CA_SIGN_REFUSED
-                uow.audit(token.by, action, target, unit=token.unit, outcome="failure", details=details)
+                uow.audit(token.by, action, target, unit=one.unit, outcome="failure", details=details)
                 uow.emit(
-                    Event(EventKind.CERTIFICATE_REFUSED, target, details, unit=token.unit, severity="high")
+                    Event(EventKind.CERTIFICATE_REFUSED, target, details, unit=one.unit, severity="high")
                 )
 
     def _store(
         self, uow: UnitOfWork, made: Mapping[str, tuple[Token, bytes]], *, recovered: bool
     ) -> dict[str, Certificate]:
         """``made``: by serial, the token and the certificate (DER). What another process has recovered meanwhile stays."""
-        stored = store.lock_certificates(uow.connection, made)
+        named = store.lock_intents(uow.connection, made)
         fresh = [
-            replace(one, der=made[serial][1], fingerprint=sha256_hex(made[serial][1]), state=State.ISSUED)
-            for serial, one in stored.items()
-            if one.state is State.APPROVED
+            replace(
+                made[serial][0].intended,
+                der=made[serial][1],
+                fingerprint=sha256_hex(made[serial][1]),
+                state=State.ISSUED,
+                unit_name=unit_name,
+            )
+            for serial, unit_name in named.items()
         ]
         if fresh:
             store.store_signed(uow.connection, fresh, self._clock.now())
-            warrants.remove(uow.connection, [one.serial for one in fresh])
             fulfilled = {one.request: made[one.serial][0].by for one in fresh if one.request}
             for request, replaced in store.fulfil_requests(uow.connection, fulfilled):
                 self._supersede(uow, replaced, fulfilled[request])
@@ -332,7 +334,8 @@ class Issuance:
             for one in fresh if recovered else ():
                 by = made[one.serial][0].by
                 uow.audit(by, AuditAction.CA_RECOVER, f"certificate:{one.serial}", unit=one.unit)
-        return stored | {one.serial: one for one in fresh}
+        done = made.keys() - named.keys()
+        return store.certificates_of(uow.connection, done) | {one.serial: one for one in fresh}
 
     def _tell_of(self, uow: UnitOfWork, issued: Sequence[tuple[Principal, Certificate]]) -> None:
         statements = []
@@ -364,6 +367,15 @@ def _require_allowed(wanted: Wanted, units: Sequence[str]) -> None:
     profile.check_names(wanted.names, units)
 
 
-def _stored(row: Row[Any], authority: Authority, warrant: str, by: Principal) -> Token:
+def _row(wanted: Wanted, draft: Draft, token: Token) -> dict[str, object]:
+    """The intent as it is stored: the certificate-to-be, and what is signed."""
+    row: dict[str, object] = {name: getattr(token.intended, name) for name in store.INTENDED}
+    row |= {"state": str(State.APPROVED), "tbs": token.tbs, "warrant": token.warrant}
+    return row | {"spki_digest": sha256_hex(wanted.spki), "crl_shard": draft.shard}
+
+
+def _stored(row: Row[Any], authority: Authority, by: Principal) -> Token:
     """The token of a stored intent, which ``by`` has signed now."""
-    return Token(by, row.serial, authority, bytes(row.tbs), row.unit, row.profile, warrant)
+    intended = store.certificate_of(row)
+    tbs = bytes(row.tbs) if row.tbs else encoding.tbs_of(intended.der)
+    return Token(by, authority, intended, tbs, row.warrant or "")

@@ -34,15 +34,15 @@ from ca.words import words_of
 from kernel.errors import NotFound
 from kernel.i18n import N_
 from kernel.identity.store import units, users
-from kernel.store import insert_texts
+from kernel.store import insert_rows
 
 
 # --- quick find
 def add_words(connection: Connection, texts_of: Mapping[str, Iterable[str]]) -> None:
-    """Have each owner (a request's id, a certificate's serial) found by its texts."""
-    rows = [(word, owner) for owner, texts in texts_of.items() for word in sorted(words_of(texts))]
-    if rows:
-        insert_texts(connection, words, rows)
+    """Have each owner found by its texts: a request by its id, which finds its certificate too, whose names are the same; a
+    certificate without one by its serial number."""
+    found = [(word, owner) for owner, texts in texts_of.items() for word in sorted(words_of(texts))]
+    insert_rows(connection, words, [{"word": word, "owner": owner} for word, owner in found])
 
 
 # --- authorities
@@ -62,9 +62,7 @@ def read_authority(connection: Connection, authority_id: str) -> Authority:
 
 def read_authorities(connection: Connection) -> list[Authority]:
     """All CAs, superior first."""
-    order = (authorities.c.parent.is_not(None), authorities.c.created_at, authorities.c.id)
-    rows = connection.execute(select(authorities).order_by(*order))
-    return [_authority(row) for row in rows]
+    return [_authority(row) for row in connection.execute(_AUTHORITIES)]
 
 
 # --- requests
@@ -78,7 +76,7 @@ def add_requests(
         | {"csr": csr, "spki_digest": digest, "sealed_key": sealed}
         for request, csr, digest, sealed in filed
     ]
-    connection.execute(insert(requests), rows)
+    insert_rows(connection, requests, rows)
     texts = {one.id: [one.id, *one.subject.values(), *one.names] for one, _, _, _ in filed}
     add_words(connection, texts)
 
@@ -112,8 +110,7 @@ def fulfil_requests(connection: Connection, request_ids: Collection[str]) -> lis
     """The requests' certificates are issued; returns each that replaces a certificate, with the serial of that."""
     if not request_ids:
         return []
-    fulfilled = update(requests).where(requests.c.id.in_(request_ids)).values(state=str(State.ISSUED))
-    found = connection.execute(fulfilled.returning(requests.c.id, requests.c.replaces))
+    found = connection.execute(_FULFILLED, {"fulfilled": list(request_ids)})
     return sorted((row.id, row.replaces) for row in found if row.replaces is not None)
 
 
@@ -129,12 +126,9 @@ def history_of_keys(
     connection: Connection, spki_digests: Sequence[str]
 ) -> tuple[dict[str, set[str]], set[str]]:
     """By digest of the key, the subjects it is certified for, whatever their state; and the digests of revoked ones."""
-    query = select(certificates.c.spki_digest, certificates.c.subject, certificates.c.state)
     subjects: dict[str, set[str]] = {}
     revoked: set[str] = set()
-    for digest, subject, state in connection.execute(
-        query.where(certificates.c.spki_digest.in_(spki_digests))
-    ):
+    for digest, subject, state in connection.execute(_HISTORY, {"digests": spki_digests}):
         subjects.setdefault(digest, set()).add(subject)
         if state == State.REVOKED:
             revoked.add(digest)
@@ -143,27 +137,32 @@ def history_of_keys(
 
 # --- certificates
 def add_intents(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    connection.execute(insert(certificates), [dict(row) for row in rows])
+    insert_rows(connection, certificates, rows)
 
 
 def pending_intents(connection: Connection) -> Sequence[Row[Any]]:
-    """Serial, authority and TBS of everything that was to be signed and is not."""
-    query = select(certificates).where(certificates.c.state == str(State.APPROVED))
+    """All that was to be signed and is not, with the warrants."""
+    query = _intents.where(certificates.c.state == str(State.APPROVED))
     return connection.execute(query.order_by(certificates.c.intent_at)).all()
 
 
 def read_intent(connection: Connection, serial: str) -> Row[Any]:
     """What was to be signed under that serial, signed or not."""
-    return connection.execute(select(certificates).where(certificates.c.serial == serial)).one()
+    return connection.execute(_intents.where(certificates.c.serial == serial)).one()
+
+
+def lock_intents(connection: Connection, serials: Iterable[str]) -> dict[str, str]:
+    """Which of these are not signed yet, kept from others until the transaction ends: serial -> name of the unit."""
+    found = connection.execute(_UNSIGNED, {"serials": list(serials)})
+    return {row.serial: row.unit_name or "" for row in found}
 
 
 def store_signed(connection: Connection, issued: Sequence[Certificate], now: datetime) -> None:
-    """Keep the certificates' bytes and fingerprints."""
+    """Keep the certificates' bytes and fingerprints; what only their signing needed goes."""
     rows = [
         {"of": one.serial, "der": one.der, "fingerprint": one.fingerprint, "issued_at": now} for one in issued
     ]
     connection.execute(_SIGNED, rows)
-    add_words(connection, {one.serial: [one.fingerprint] for one in issued})
 
 
 def read_certificates() -> Select[Any]:
@@ -181,12 +180,11 @@ def read_certificate(connection: Connection, serial: str, *, lock: bool = False)
     return certificate_of(row)
 
 
-def lock_certificates(connection: Connection, serials: Iterable[str]) -> dict[str, Certificate]:
-    """Several certificates by serial, kept from others until the transaction ends."""
-    query = (
-        read_certificates().where(certificates.c.serial.in_(list(serials))).order_by(certificates.c.serial)
-    )
-    rows = connection.execute(query.with_for_update(of=certificates))
+def certificates_of(connection: Connection, serials: Collection[str]) -> dict[str, Certificate]:
+    """Several certificates by serial."""
+    if not serials:
+        return {}
+    rows = connection.execute(read_certificates().where(certificates.c.serial.in_(serials)))
     return {row.serial: certificate_of(row) for row in rows}
 
 
@@ -299,6 +297,26 @@ def put_service(connection: Connection, row: Mapping[str, Any], *, each_authorit
     connection.execute(insert(services).values(dict(row)))
 
 
+# built once: each certificate that is issued asks them
+_AUTHORITIES = select(authorities).order_by(
+    authorities.c.parent.is_not(None), authorities.c.created_at, authorities.c.id
+)
+_HISTORY = select(certificates.c.spki_digest, certificates.c.subject, certificates.c.state).where(
+    certificates.c.spki_digest.in_(bindparam("digests", expanding=True))
+)
+_UNSIGNED = (
+    select(certificates.c.serial, name_of(units, certificates.c.unit).label("unit_name"))
+    .where(certificates.c.serial.in_(bindparam("serials", expanding=True)))
+    .where(certificates.c.state == str(State.APPROVED))
+    .order_by(certificates.c.serial)
+    .with_for_update(of=certificates)
+)
+_FULFILLED = (
+    update(requests)
+    .where(requests.c.id.in_(bindparam("fulfilled", expanding=True)))
+    .values(state=str(State.ISSUED))
+    .returning(requests.c.id, requests.c.replaces)
+)
 _SIGNED = (
     update(certificates)
     .where(certificates.c.serial == bindparam("of"))
@@ -307,6 +325,8 @@ _SIGNED = (
         fingerprint=bindparam("fingerprint"),
         issued_at=bindparam("issued_at"),
         state=str(State.ISSUED),
+        tbs=b"",
+        warrant=None,
     )
 )
 _REVOCATION = (
@@ -339,6 +359,8 @@ _CERTIFICATE = (
     "reason",
 )
 _NAMED = ("id", "name", "algorithm", "certificate", "subject", "spki", "parent")
+INTENDED = tuple(name for name in _CERTIFICATE if name not in ("state", "revoked_at", "reason"))
+_intents = read_certificates().add_columns(certificates.c.tbs, certificates.c.warrant)
 _AUTHORITY = (*_NAMED, "offline", "generation", "predecessor")
 _REQUEST = (
     "id",

@@ -76,8 +76,9 @@ certificates = Table(
     Column("not_before", UtcDateTime, nullable=False),
     Column("not_after", UtcDateTime, nullable=False),
     Column("state", String(20), nullable=False),
-    Column("tbs", LargeBinary, nullable=False),
-    Column("der", LargeBinary, nullable=False),
+    Column("tbs", LargeBinary, nullable=False),  # what is to be signed; empty once it is
+    Column("warrant", Text),  # what the signer is sent with it, also after a crash (ca.signer.warrant)
+    Column("der", LargeBinary, nullable=False),  # empty until then
     Column("fingerprint", String(64), nullable=False, index=True),
     Column("intent_at", UtcDateTime, nullable=False),
     Column("issued_at", UtcDateTime),
@@ -130,7 +131,7 @@ lists = Table(  # revocation lists that were published; the octets are files
     Column("digest", String(64), nullable=False),
 )
 
-words = Table(  # what requests (by id) and certificates (by serial) are found by; see ca.words
+words = Table(  # what requests are found by, and certificates of none (by serial); see ca.words
     "ca_words",
     metadata,
     Column("word", String(LONGEST).with_variant(String(LONGEST, "C"), "postgresql"), primary_key=True),

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
 
-LONGEST = 64  # a SHA-256 in hex
+LONGEST = 64
 LAST = "\U0010ffff"  # sorts after all that may follow
 _PART = re.compile(r"[\w.@:/+-]+")
 _HAN = r"[\u3400-\u9fff\U00020000-\U0010ffff]"

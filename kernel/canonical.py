@@ -13,9 +13,7 @@ from typing import Any
 
 def canonical_json(value: Any) -> bytes:
     """Encode ``value`` so that equal values always give equal bytes; raises TypeError for what has no JSON form."""
-    return json.dumps(
-        value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain
-    ).encode()
+    return _ENCODE(value).encode()
 
 
 def sha256_hex(data: bytes) -> str:
@@ -27,7 +25,7 @@ def iso_utc(moment: datetime) -> str:
     """``2026-11-23T01:00:00.000000Z``: fixed width, so that text order is time order."""
     if moment.tzinfo is None:
         raise TypeError("a naive datetime has no canonical form")
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _plain(value: Any) -> Any:
@@ -42,3 +40,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+_ENCODE = json.JSONEncoder(
+    sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain
+).encode

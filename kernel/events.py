@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Column, Connection, Integer, Row, String, Table, Text, func, select
 
-from kernel.store.base import Json, UtcDateTime, insert_if_absent, metadata
+from kernel.store.base import Json, UtcDateTime, insert_if_absent, insert_rows, metadata
 
 if TYPE_CHECKING:
     from kernel.store.database import Database, UnitOfWork
@@ -124,8 +124,7 @@ event_parked = Table(
 
 def append_events(connection: Connection, events: Sequence[Event]) -> None:
     """Write announced events. The caller holds the audit chain's lock, so sequence order is commit order."""
-    if events:
-        connection.execute(event_outbox.insert(), [_row(event) for event in events])
+    insert_rows(connection, event_outbox, [_row(event) for event in events])
 
 
 @dataclass(frozen=True)

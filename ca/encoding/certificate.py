@@ -74,6 +74,11 @@ def signed(tbs: bytes, signature_algorithm: bytes, signature: bytes) -> bytes:
     return der.sequence(tbs, signature_algorithm, der.bit_string(signature))
 
 
+def tbs_of(certificate: bytes) -> bytes:
+    """The to-be-signed bytes of a DER certificate."""
+    return x509.load_der_x509_certificate(certificate).tbs_certificate_bytes
+
+
 def encode_extension(value: x509.ExtensionType, critical: bool) -> bytes:
     return der.extension(value.oid.dotted_string, value.public_bytes(), critical=critical)
 

@@ -7,6 +7,7 @@ protocols' requests. One that is refused stops no other.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from ca import store
@@ -83,21 +84,26 @@ class Automatic:
         refused: dict[int, WeichengError] = {}
         outcomes: dict[Place, Outcome] = {}
         drafts: dict[Place, _Drafted] = {}
-        bounds: dict[tuple[str, str], Sequence[str]] = {}
+        allowed = lru_cache(maxsize=None)(self._allowed)  # many ask for the same
         for number, order in enumerate(orders):
-            try:
-                profile = self._require_automatic(order.profile)
-                units = bounds.get((profile.id, order.unit)) or self._filing.bounds(profile, order.unit)
-            except WeichengError as error:
-                refused[number] = error
+            profile, units = allowed(order.profile, order.unit)
+            if isinstance(profile, WeichengError):
+                refused[number] = profile
                 continue
-            bounds[profile.id, order.unit] = units
             for at, csr in enumerate(order.csrs):
                 try:
                     drafts[number, at] = _Drafted(order, profile, self._draft(order, profile, units, csr))
                 except WeichengError as error:
                     outcomes[number, at] = error
         return refused, outcomes, drafts
+
+    def _allowed(self, profile_id: str, unit: str) -> tuple[Profile | WeichengError, Sequence[str]]:
+        """The profile with its bounds for the unit, or why nothing of it is issued at once."""
+        try:
+            profile = self._require_automatic(profile_id)
+            return profile, self._filing.bounds(profile, unit)
+        except WeichengError as error:
+            return error, ()
 
     def _require_automatic(self, profile_id: str) -> Profile:
         profile = self._filing.applicable(profile_id, own_key=True)

@@ -8,8 +8,9 @@ records and searched in the file itself, so that lists of millions of keys cost 
 import hashlib
 import json
 import mmap
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -136,11 +137,17 @@ class Blocklists:
 
     def naming(self, key: PublicKeyTypes) -> str:
         """The name of a list that holds the key; "" when none does."""
-        wanted = fingerprints(key)
-        return next((path.stem for path in self._paths() if _holds(path, wanted.get(path.suffix[1:]))), "")
+        lists = self._paths()
+        wanted = fingerprints(key) if lists else {}
+        return next((path.stem for path in lists if _holds(path, wanted.get(path.suffix[1:]))), "")
 
-    def _paths(self) -> Iterator[Path]:
-        yield from sorted(path for kind in _WIDTH for path in self._folder.glob(f"*.{kind}"))
+    def _paths(self) -> list[Path]:
+        """Looked up at every key, so that a list counts from the moment it is loaded."""
+        try:
+            names = os.listdir(self._folder)
+        except FileNotFoundError:
+            return []
+        return [self._folder / name for name in sorted(names) if name.rpartition(".")[2] in _WIDTH]
 
     def _in_use(self, connection: Connection) -> list[Blocklist]:
         loaded = _loaded(connection)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from ca import store
 from ca.authorities import authority_of
 from ca.issuance import Issuance, Wanted
-from ca.listing import found_by
+from ca.listing import requests_by
 from ca.model import Certificate, Request
 from ca.ports import Box, Evidence
 from ca.profiles import Lint, Profiles
@@ -210,7 +210,7 @@ class Registration:
         found = requests_of(principal, approves=approves)
         seen = self._access.seen(principal, requests.c.unit)
         with self._database.read() as connection:
-            return found.page(connection, ask, *seen, *found_by(connection, found.key, ask.text))
+            return found.page(connection, ask, *seen, *requests_by(connection, ask.text))
 
     def deliver_pkcs12(self, principal: Principal, request_id: str, password: str | None = None) -> bytes:
         """PKCS#12 of a key made here: once, to who filed it, under a ``password`` that the applicant chose. Without one a

@@ -46,7 +46,7 @@ class Lifecycle:
         self._access.require(principal, Permission.CA_READ)
         seen = self._access.seen(principal, certificates.c.unit)
         with self._database.read() as connection:
-            found = listing.found_by(connection, certificates.c.serial, ask.text)
+            found = listing.certificates_by(connection, ask.text)
             return listing.CERTIFICATES.page(connection, ask, *seen, *found)
 
     def hold(self, principal: Principal, serial: str, note: str) -> Certificate:

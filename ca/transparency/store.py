@@ -15,7 +15,7 @@ from ca.transparency.tables import entries, heads, queue, state
 from kernel.errors import IntegrityFailed, NotFound
 from kernel.i18n import N_
 from kernel.ids import new_id
-from kernel.store import insert_if_absent
+from kernel.store import insert_if_absent, insert_rows
 from kernel.store.listing import Listing, equals, numbered, since, until
 
 RawEntry = Row[Any]
@@ -28,7 +28,7 @@ _ONLY = 1  # the state's one row
 # --- what waits
 def enqueue(connection: Connection, leaves: Iterable[Leaf]) -> None:
     """Have the leaves logged; in the transaction of the act that they tell of."""
-    connection.execute(insert(queue), [{"leaf": leaf.encoded().decode()} for leaf in leaves])
+    insert_rows(connection, queue, [{"leaf": leaf.encoded().decode()} for leaf in leaves])
 
 
 def waiting(connection: Connection, most: int) -> Sequence[Row[Any]]:
@@ -86,7 +86,7 @@ def rebuild(connection: Connection) -> None:
 def append(connection: Connection, size: int, rows: Sequence[Row[Any]]) -> int:
     """Move waiting rows into the log of ``size`` entries, whose lock the caller holds; the new size."""
     numbered_rows = [_entry_row(number, row.leaf) for number, row in enumerate(rows, size)]
-    connection.execute(insert(entries), numbered_rows)
+    insert_rows(connection, entries, numbered_rows)
     tiles.append(connection, size, [row["hash"] for row in numbered_rows])
     done = [row.id for row in rows]
     for at in range(0, len(done), _CHUNK):  # by id: a row that is committed later may have a lower one

@@ -11,7 +11,6 @@ _OTHERS = (
     "kernel.events",
     "console.exchange.idempotency",
     "ca.refusals",
-    "ca.warrants",
 )
 
 

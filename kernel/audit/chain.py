@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from kernel.audit.model import AuditEntry
 from kernel.canonical import canonical_json, sha256_hex
-from kernel.store.base import UtcDateTime, metadata
+from kernel.store.base import UtcDateTime, insert_rows, metadata
 
 GENESIS = "0" * 64
 
@@ -82,7 +82,6 @@ for _dialect, _statements in PROTECTION.items():
 
 
 # built once, since everything that is done asks them
-_APPEND = audit_records.insert()
 _MAKE_HEAD = text(f"INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, '{GENESIS}') ON CONFLICT DO NOTHING")  # noqa: S608
 _LOCK_HEAD = select(audit_head.c.seq, audit_head.c.hash).with_for_update()
 _MOVE_HEAD = audit_head.update().values(seq=bindparam("seq"), hash=bindparam("hash"))
@@ -102,7 +101,7 @@ def append_entries(connection: Connection, entries: Sequence[AuditEntry]) -> Non
         chained = {"seq": seq, "at": entry.at, "body": body, "previous": previous, "hash": digest}
         rows.append(columns_of(said) | chained)
         previous = digest
-    connection.execute(_APPEND, rows)
+    insert_rows(connection, audit_records, rows)
     connection.execute(_MOVE_HEAD, {"seq": seq, "hash": previous})
 
 
@@ -132,8 +131,10 @@ def columns_of(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def lock_head(connection: Connection) -> tuple[int, str]:
     """Return (sequence number, hash) of the newest record and keep other writers out until the commit."""
-    connection.execute(_MAKE_HEAD)
-    row = connection.execute(_LOCK_HEAD).one()
+    row = connection.execute(_LOCK_HEAD).one_or_none()
+    if row is None:
+        connection.execute(_MAKE_HEAD)
+        row = connection.execute(_LOCK_HEAD).one()
     return row.seq, row.hash
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     event,
     select,
     text,
@@ -25,7 +26,7 @@ from sqlalchemy import (
 
 from kernel.canonical import canonical_json, sha256_hex
 from kernel.evidence.model import GENESIS, EvidenceKind, EvidenceRecord, Seal, canonical_record, sm3_hex
-from kernel.store.base import UtcDateTime, metadata
+from kernel.store.base import UtcDateTime, insert_rows, metadata
 
 _BATCH = 500
 
@@ -92,12 +93,18 @@ for _dialect, _statements in PROTECTION.items():
         )
 
 
+# built once, since much that is done asks them
+_MAKE_HEAD = "INSERT INTO evidence_head (id, seq, sha256) VALUES (1, 0, '{}') ON CONFLICT DO NOTHING"
+_LOCK_HEAD = select(evidence_head.c.seq, evidence_head.c.sha256).with_for_update()
+_MOVE_HEAD = evidence_head.update().values(seq=bindparam("seq"), sha256=bindparam("sha256"))
+
+
 def lock_head(connection: Connection) -> tuple[int, str]:
     """(sequence number, SHA-256) of the newest record; other writers wait until this transaction ends."""
-    connection.execute(
-        text(f"INSERT INTO evidence_head (id, seq, sha256) VALUES (1, 0, '{GENESIS}') ON CONFLICT DO NOTHING")  # noqa: S608
-    )
-    row = connection.execute(select(evidence_head.c.seq, evidence_head.c.sha256).with_for_update()).one()
+    row = connection.execute(_LOCK_HEAD).one_or_none()
+    if row is None:
+        connection.execute(text(_MAKE_HEAD.format(GENESIS)))
+        row = connection.execute(_LOCK_HEAD).one()
     return row.seq, row.sha256
 
 
@@ -117,8 +124,8 @@ def append_records(connection: Connection, records: Sequence[EvidenceRecord]) ->
         previous = row["sha256"]
         rows.append(row)
     if rows:
-        connection.execute(evidence_records.insert(), rows)
-        connection.execute(evidence_head.update().values(seq=seq, sha256=previous))
+        insert_rows(connection, evidence_records, rows)
+        connection.execute(_MOVE_HEAD, {"seq": seq, "sha256": previous})
 
 
 def _row(record: EvidenceRecord) -> dict[str, Any]:

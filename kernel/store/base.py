@@ -1,7 +1,8 @@
 """What every room's tables are made of: one metadata, UTC times, JSON."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import JSON, Connection, DateTime, Dialect, MetaData, Table
@@ -52,12 +53,33 @@ def insert_if_absent(connection: Connection, table: Table, row: Mapping[str, Any
     return connection.execute(statement.returning(*table.primary_key)).one_or_none() is not None
 
 
-def insert_texts(connection: Connection, table: Table, rows: Sequence[tuple[str, ...]]) -> None:
-    """Insert rows of all the table's columns, each a text, in their order: a third of what statements by name cost."""
-    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    names = ", ".join(column.name for column in table.columns)
-    marks = ", ".join(mark for _ in table.columns)
-    connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", list(rows))  # noqa: S608 - no value is in it
+def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that all name the columns of the first; those that are not named get the database's own default.
+
+    For what is written by the hundred a second: the values are turned column by column, at a third of what SQLAlchemy's own
+    statements cost.
+    """
+    if not rows:
+        return
+    names = tuple(rows[0])
+    statement, processors = _insertion(table, names, connection.dialect)
+    columns: list[Iterable[Any]] = [[row[name] for row in rows] for name in names]
+    for at, process in processors:
+        columns[at] = map(process, columns[at])
+    connection.exec_driver_sql(statement, list(zip(*columns, strict=True)))
+
+
+@lru_cache(maxsize=256)
+def _insertion(
+    table: Table, names: tuple[str, ...], dialect: Dialect
+) -> tuple[str, Sequence[tuple[int, Callable[[Any], Any]]]]:
+    """The statement, and by place what turns a value into one of the driver's."""
+    mark = "?" if dialect.paramstyle == "qmark" else "%s"
+    quoted = dialect.identifier_preparer
+    listed, marks = ", ".join(map(quoted.quote, names)), ", ".join(mark for _ in names)
+    found = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
+    processors = [(at, process) for at, process in enumerate(found) if process is not None]
+    return f"INSERT INTO {quoted.format_table(table)} ({listed}) VALUES ({marks})", processors  # noqa: S608 - no value is in it
 
 
 def storable(text: str) -> str:

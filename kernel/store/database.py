@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from kernel.identity.model import Principal
     from kernel.jobs.model import JobRequest
 
+_AS_JSON = json.JSONEncoder(ensure_ascii=False).encode
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _active: ContextVar[bool] = ContextVar("transaction_active", default=False)
 
 
@@ -189,11 +191,14 @@ def _whole_characters() -> Iterator[None]:
 def _engine(url: str) -> Engine:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
+        options: dict[str, Any] = {}
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        engine = create_engine(
-            url, connect_args={"check_same_thread": False}, json_serializer=_json_of_storable
-        )
+            options["pool_use_lifo"] = (
+                True  # what one connection has read and written is not at hand for another
+            )
+        arguments = {"check_same_thread": False}
+        engine = create_engine(url, connect_args=arguments, json_serializer=_json_of_storable, **options)
         event.listen(engine, "do_connect", _make_private)
         event.listen(engine, "do_connect", _remember_file)
         event.listen(engine, "connect", _prepare_sqlite)
@@ -218,17 +223,22 @@ def _bind_storable(
 ) -> tuple[str, Any]:
     """Names and texts come from outside, and PostgreSQL ends the transaction at a NUL where SQLite stores it."""
     rows = parameters if many else [parameters]
-    cleaned = [_storable_row(row) if isinstance(row, Mapping) else row for row in rows]
+    cleaned = [_storable_row(row) if isinstance(row, Mapping) else tuple(map(_cleaned, row)) for row in rows]
     return statement, cleaned if many else cleaned[0]
 
 
 def _storable_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: storable(value) if isinstance(value, str) else value for name, value in row.items()}
+    return {name: _cleaned(value) for name, value in row.items()}
+
+
+def _cleaned(value: Any) -> Any:
+    return storable(value) if isinstance(value, str) else value
 
 
 def _json_of_storable(value: Any) -> str:
     """JSON without the escape of NUL, which JSONB refuses; an escaped backslash before ``u0000`` is not that."""
-    return re.sub(r"(?<!\\)((?:\\\\)*)\\u0000", "\\1\ufffd", json.dumps(value, ensure_ascii=False))
+    text = _AS_JSON(value)
+    return _NUL.sub("\\1\ufffd", text) if r"\u0000" in text else text
 
 
 def _file_of(path: str) -> tuple[int, int] | None:

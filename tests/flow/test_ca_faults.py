@@ -27,11 +27,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from ca.intents import IntentState
 from ca.model import Certificate, Request, State
 from ca.tables import certificates
-from ca.warrants import warrants
 from console.compose.app import App
 from console.compose.tables import import_all_tables
 from kernel.audit.chain import audit_records as records
 from kernel.audit.model import AuditAction
+from kernel.canonical import sha256_hex
 from kernel.config import Settings, Signer
 from kernel.errors import Unavailable, WeichengError
 from kernel.identity.model import Principal, Role
@@ -95,19 +95,18 @@ class House:
         """Recover, then look whether all is as it has to be."""
         self.app.ca.issuance.recover()
         issuing = {one.id: one for one in self.app.ca.authorities()}
-        told = self._told()
+        told, intended = self._told(), self._intended()
         for row in self.rows():
             assert row.state == State.ISSUED
             made = x509.load_der_x509_certificate(bytes(row.der))
             by = issuing[row.authority]
             assert f"{made.serial_number:032x}" == row.serial
-            assert made.tbs_certificate_bytes == bytes(row.tbs)
+            assert sha256_hex(made.tbs_certificate_bytes) == intended[row.serial]
             verify(by.spki, algorithm(by.algorithm).digest, made.signature, made.tbs_certificate_bytes)
             assert told[AuditAction.CA_SIGN_INTENT, row.serial] == 1
             assert told[AuditAction.CA_ISSUE, row.serial] == 1
             assert self.app.ca.registration.show(OFFICER, row.request).state is State.ISSUED
-        with self.app.floor.database.read() as connection:
-            assert connection.execute(select(warrants)).all() == []
+            assert (row.tbs, row.warrant) == (b"", None)  # nothing is left that could be signed
         issued = {serial for action, serial in told if action == AuditAction.CA_ISSUE}
         assert {row.serial for row in self.rows()} <= issued
 
@@ -115,6 +114,13 @@ class House:
         with self.app.floor.database.read() as connection:
             rows = connection.execute(select(records.c.action, records.c.target))
             return Counter((row.action, row.target.rpartition(":")[2]) for row in rows)
+
+    def _intended(self) -> dict[str, str]:
+        """By serial, the digest of what was to be signed, as the audit trail has it."""
+        found = select(records.c.target, records.c.body).where(records.c.action == AuditAction.CA_SIGN_INTENT)
+        with self.app.floor.database.read() as connection:
+            rows = connection.execute(found).all()
+        return {row.target.rpartition(":")[2]: json.loads(row.body)["details"]["tbs"] for row in rows}
 
     def recovered(self) -> int:
         return sum(number for (action, _), number in self._told().items() if action == AuditAction.CA_RECOVER)
@@ -400,14 +406,14 @@ def test_what_was_changed_in_the_database_is_not_signed(house: House) -> None:
     assert "not those of the request" in str(told.refusal)
     put(bytes(row.tbs))
     with database.begin() as uow:
-        mine = warrants.c.serial == row.serial
-        warrant = json.loads(uow.execute(select(warrants.c.warrant).where(mine)).scalar_one())
-        uow.execute(
-            warrants.update().where(mine).values(warrant=json.dumps({**warrant, "profile": "device"}))
+        warrant, mine = (
+            json.loads(row.warrant),
+            certificates.update().where(certificates.c.serial == row.serial),
         )
+        uow.execute(mine.values(warrant=json.dumps({**warrant, "profile": "device"})))
     with pytest.raises(WeichengError, match="may not ask"):
         house.app.ca.intents.again(OFFICER, row.serial)
     with database.begin() as uow:
-        uow.execute(warrants.update().where(mine).values(warrant=json.dumps(warrant)))
+        uow.execute(mine.values(warrant=row.warrant))
     house.app.ca.intents.again(OFFICER, row.serial)
     house.settled()

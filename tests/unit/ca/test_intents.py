@@ -14,7 +14,6 @@ from ca.refusals import refusals
 from ca.resources.intents import INTENTS
 from ca.signer.model import SigningRefused
 from ca.tables import certificates
-from ca.warrants import warrants
 from kernel.audit.chain import audit_records
 from kernel.clock import FixedClock
 from kernel.errors import Conflict, IntegrityFailed, NotFound, NotPermitted, Unavailable
@@ -125,7 +124,12 @@ def test_what_is_given_up_keeps_its_serial_and_is_told_as_never_issued(world: Wo
     assert world.ca.log.check.run().findings == ()
     assert audited(world, refused)["ca:certificate:give-up"] == ("success", "批准人证书已吊销，重新提交")
     with world.ca.database.read() as connection:
-        assert connection.execute(select(warrants)).all() == []
+        assert (
+            connection.execute(
+                select(certificates.c.warrant).where(certificates.c.warrant.is_not(None))
+            ).all()
+            == []
+        )
         kept = connection.execute(
             select(certificates.c.tbs).where(certificates.c.serial == refused)
         ).scalar_one()
@@ -185,7 +189,8 @@ def test_a_warrant_that_was_spoilt_is_a_refusal_too(
         with pytest.raises(Unavailable):
             world.ca.registration.approve(world.officer, world.request().id)
     with world.ca.database.begin() as uow:
-        uow.execute(warrants.update().values(warrant=base64.b64encode(b"nonsense").decode()))
+        intended = certificates.update().where(certificates.c.warrant.is_not(None))
+        uow.execute(intended.values(warrant=base64.b64encode(b"nonsense").decode()))
     assert world.ca.issuance.recover() == 0
     (found,) = world.ca.intents.page(world.officer, Ask(filters={"state": ("refused",)})).items
     assert isinstance(found.refusal, IntegrityFailed)
