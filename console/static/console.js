@@ -171,14 +171,14 @@
 
   function fillDialog(verb, url) {
     verb.querySelector("h1, h2").id = "dialog-title";
-    all("form:not([action])", verb).forEach((form) => (form.action = url));
+    all("form:not([action])", verb).forEach((form) => form.setAttribute("action", url)); // a field may be called "action"
     one("#dialog-body").replaceChildren(document.adoptNode(verb));
     enhance();
   }
 
   // What is sent from a dialog and refused comes back into it; whatever else is answered is shown as the page it is.
   async function sendDialog(form, button) {
-    const url = button?.getAttribute("formaction") || form.action;
+    const url = button?.getAttribute("formaction") || form.getAttribute("action");
     const sent = { method: "POST", body: new FormData(form), headers: { "HX-Request": "true" } };
     const answer = await fetch(url, sent).catch(() => toast(texts.unanswered));
     if (!answer) return undefined;

@@ -51,3 +51,9 @@ def serve(app: App, folder: Path) -> tuple[BaseWSGIServer, str]:
 def drawn(page: Page) -> None:
     """Wait until every picture of the page is drawn."""
     expect(page.locator("[data-picture]:not(.picture-ready)")).to_have_count(0)
+
+
+def answered(page: Page) -> None:
+    """Wait until what was sent from a dialog is answered: by another page, or in the dialog by what is wrong."""
+    expect(page.locator("#dialog[open]:not(:has(.alert-danger))")).to_have_count(0)
+    page.wait_for_load_state()

@@ -25,7 +25,7 @@ from kernel.store.listing import Ask
 from policies import jobs as policies_jobs
 from policies.package.service import require_intact
 from policies.systems.model import System
-from tests.support.console import ServedConsole, drawn, serve
+from tests.support.console import ServedConsole, answered, drawn, serve
 from tests.support.plain_engine import PlainEngine
 from tests.unit.backup.world import World, build, make_sources
 from tests.unit.console.conftest import START, Issued, make_accounts
@@ -135,7 +135,7 @@ def act(page: Page, label: str, **fields: str) -> None:
         else:
             control.fill(value)
     form.get_by_role("button", name=label).click()
-    page.wait_for_load_state()
+    answered(page)
 
 
 def fetched(page: Page, link: Locator, city: City) -> bytes:

@@ -23,7 +23,7 @@ from monitor import jobs as monitor_jobs
 from monitor import mib
 from monitor.model import Oid, Problem, Value
 from netops import jobs as netops_jobs
-from tests.support.console import ServedConsole, drawn, serve
+from tests.support.console import ServedConsole, answered, drawn, serve
 from tests.support.network import COLLECTED, RANGE, Network
 from tests.unit.console.conftest import START, Issued, make_accounts
 from tests.unit.monitor.conftest import neighbour, system
@@ -149,7 +149,7 @@ def act(page: Page, label: str, **fields: str) -> None:
     for field, value in fields.items():
         form.locator(f"[name={field}]").fill(value)
     form.get_by_role("button", name=label).click()
-    page.wait_for_load_state()
+    answered(page)
 
 
 def serious(page: Page) -> list[str]:
