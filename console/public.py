@@ -54,9 +54,10 @@ class Front:
         self.bodies = 0  # octets of what came and is not answered yet
         self.connections: set[Connection] = set()
         self.origins: Counter[str] = Counter()
+        self.waiting = 0  # requests that wait for their answer
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="public")
-        self._waiting: Counter[str] = Counter()
+        self._waiting: Counter[str] = Counter()  # the same by address
         self._alone: deque[_Waiting] = deque()
         self._together: deque[_Waiting] = deque()
         self._running = 0
@@ -80,6 +81,7 @@ class Front:
         if self.waiting >= most or self._waiting[asked.origin] >= most // 2:
             told(_BUSY)
             return
+        self.waiting += 1
         self._waiting[asked.origin] += 1
         queue = self._together if self.site.together(asked) else self._alone
         queue.append(_Waiting(asked, told))
@@ -124,17 +126,13 @@ class Front:
             self._expected = max(2, min(TOGETHER, len(batch) + len(self._together)))
         else:
             self._running -= 1
+        self.waiting -= len(batch)
         for one, answer in zip(batch, answers, strict=True):
             self._waiting[one.asked.origin] -= 1
             if not self._waiting[one.asked.origin]:
                 del self._waiting[one.asked.origin]
             one.told(answer)
         self._start()
-
-    @property
-    def waiting(self) -> int:
-        """How many requests wait for their answer."""
-        return self._waiting.total()
 
     def sweep(self) -> None:
         """Cut off who has been too long about something; about once a second."""

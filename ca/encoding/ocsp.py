@@ -149,16 +149,23 @@ def _cert_ids(requests: der.Reader) -> tuple[CertId, ...]:
 
 def _cert_id(raw: bytes) -> CertId:
     reader = der.Reader(raw, "CertID").enter(der.SEQUENCE)
-    algorithm = reader.enter(der.SEQUENCE)
+    digest = _digest(reader.element())
+    name_hash, key_hash = reader.content(der.OCTET_STRING), reader.content(der.OCTET_STRING)
+    serial = reader.positive_integer()
+    reader.finish()
+    return CertId(raw, (digest, name_hash, key_hash), serial)
+
+
+@lru_cache(maxsize=64)
+def _digest(identifier: bytes) -> str:
+    """Which digest an AlgorithmIdentifier names; empty for one that we hold no issuer digests for."""
+    algorithm = der.Reader(identifier, "CertID").enter(der.SEQUENCE)
     digest = _DIGESTS.get(algorithm.element(), "")
     if digest and not algorithm.empty:  # it is echoed: nothing strange may be in it
         if algorithm.content(der.NULL):
             raise der.malformed("CertID")
         algorithm.finish()
-    name_hash, key_hash = reader.content(der.OCTET_STRING), reader.content(der.OCTET_STRING)
-    serial = reader.positive_integer()
-    reader.finish()
-    return CertId(raw, (digest, name_hash, key_hash), serial)
+    return digest
 
 
 def _nonce(explicit: der.Reader) -> bytes | None:

@@ -39,7 +39,7 @@ class _Kept:
     answer: Answer
     authority: str
     version: int
-    until: float  # seconds since 1970
+    until: datetime
 
 
 class Desk:
@@ -59,10 +59,7 @@ class Desk:
         kept = self._kept.get(_key(asked))
         if kept is None or not self._trusted():
             return None
-        if (
-            self._versions.get(kept.authority, 0) != kept.version
-            or self._clock.now().timestamp() >= kept.until
-        ):
+        if self._versions.get(kept.authority, 0) != kept.version or self._clock.now() >= kept.until:
             with self._lock:
                 self._kept.pop(_key(asked), None)
             return None
@@ -100,7 +97,7 @@ class Desk:
         etag = f'"{sha1(told.octets, usedforsecurity=False).hexdigest()}"' if age else ""
         headers = {"Last-Modified": format_datetime(produced.astimezone(UTC), usegmt=True)} if age else {}
         answer = Answer(200, _TYPE, told.octets, age, etag, headers)
-        self._keep(key, _Kept(answer, told.authority, told.version, (ends - RENEWED / 2).timestamp()))
+        self._keep(key, _Kept(answer, told.authority, told.version, ends - RENEWED / 2))
         return answer
 
     def _keep(self, key: Key, kept: _Kept) -> None:

@@ -9,18 +9,18 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from http import HTTPStatus
 from pathlib import Path
-from typing import Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """One request. ``path`` is as it came: percent-encoded, without the query; header names are in lower case."""
 
     method: str
     path: str
     body: bytes = b""
     query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     origin: str = ""
 
 
