@@ -50,7 +50,7 @@ FAULTS: Labels = {
     "incomplete_chain": Label(N_("sent without its issuers"), Tone.WARN),
     "old_protocol": Label(N_("nothing newer than TLS 1.1"), Tone.WARN),
     "self_signed": Label(N_("self-signed"), Tone.WARN),
-    "expires_soon": Label(N_("ends within 30 days"), Tone.WARN),
+    "expires_soon": Label(N_("ends soon"), Tone.WARN),
 }
 FINDING_STATES: Labels = {
     "open": Label(N_("open"), Tone.BAD),
