@@ -102,7 +102,8 @@ def chromium() -> "Iterator[Browser]":
 _ONE_NETWORK = ("tests/flow/", "tests/unit/range/", "tests/unit/netops/", "tests/unit/monitor/")
 # flows with folders, sockets and ports of their own
 _BY_THEMSELVES = tuple(
-    f"tests/flow/test_{name}.py" for name in ("ca", "ca_faults", "ceremony", "hsm", "log_killed")
+    f"tests/flow/test_{name}.py"
+    for name in ("ca", "ca_faults", "ca_waiting", "ceremony", "hsm", "log_killed")
 )
 
 
