@@ -1,6 +1,7 @@
 """`weicheng ca log`: what the transparency log publishes, and its check, which needs neither database nor network."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -101,12 +102,39 @@ def check(app: Any) -> None:
     app.out.record({"job": app.ca.log.queue_check(app.principal)})
 
 
-@log.command("restart", help=N_("Begin the log anew after a fault whose cause is known."))
+@log.group("restart", help=N_("Begin the log anew after a fault: one officer proposes, another performs."))
+def restart() -> None:
+    """Proposing, performing, turning down."""
+
+
+@restart.command("propose", help=N_("Propose to begin the log anew over the entries that are there."))
 @reason_option
 @pass_app
-def restart(app: Any, reason: str) -> None:
-    found = app.ca.log.restart(app.principal, reason)
-    app.out.record({"log": found.log, "entries": found.size})
+def propose(app: Any, reason: str) -> None:
+    app.out.record(_restart_row(app.ca.log.restarts.propose(app.principal, reason)))
+
+
+@restart.command("perform", help=N_("Begin the log anew, as the second officer."))
+@click.argument("restart_id")
+@pass_app
+def perform(app: Any, restart_id: str) -> None:
+    app.out.record(_restart_row(app.ca.log.restarts.perform(app.principal, restart_id)))
+
+
+@restart.command("reject", help=N_("Turn the proposal down; the log goes on signing nothing."))
+@click.argument("restart_id")
+@reason_option
+@pass_app
+def reject(app: Any, restart_id: str, reason: str) -> None:
+    app.out.record(_restart_row(app.ca.log.restarts.reject(app.principal, restart_id, reason)))
+
+
+@restart.command("list", help=N_("What was proposed, newest first."))
+@list_options
+@pass_app
+def list_restarts(app: Any, ask: Any) -> None:
+    columns = (N_("id"), N_("log"), N_("fault"), N_("state"), N_("entries"), N_("proposed_at"))
+    app.out.page(app.ca.log.restarts.page(app.principal, ask).map(_restart_row), columns)
 
 
 @log.command("verify", help=N_("Check a downloaded head (and entries, proofs) without database or network."))
@@ -151,6 +179,10 @@ def verify(
     app.out.record(
         {"log": found.log, "size": found.size, "root_hash": found.root, "at": found.at, "verdict": "intact"}
     )
+
+
+def _restart_row(one: Any) -> dict[str, Any]:
+    return asdict(one) | {"lost": one.lost}
 
 
 def _head_row(signed: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ca.resources.profiles import PROFILE_VERSIONS, PROFILES
 from ca.resources.ranges import RANGES
 from ca.resources.renewals import RENEWALS
 from ca.resources.requests import REQUESTS
+from ca.resources.restarts import LOG_RESTARTS
 from ca.resources.resumptions import RESUMPTIONS
 from ca.resources.services import SERVICES
 from ca.resources.signer import KEYS, SIGNERS
@@ -48,6 +49,7 @@ RESOURCES = (
     KEYS,
     TREE_HEADS,
     LOG_ENTRIES,
+    LOG_RESTARTS,
     TIMESTAMPS,
     VALIDATIONS,
     ANCHORS,

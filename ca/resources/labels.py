@@ -104,10 +104,14 @@ AUTHORITY_STATES: Labels = {
     AuthorityState.RETIRING: Label(N_("tells status only"), Tone.WARN),
     AuthorityState.RETIRED: Label(N_("signs nothing more"), Tone.QUIET),
 }
-REVOCATION_STATES: Labels = {
+PROPOSAL_STATES: Labels = {
     ProposalState.PROPOSED: Label(N_("waits for the second officer"), Tone.BUSY),
-    ProposalState.PERFORMED: Label(N_("performed by two officers"), Tone.BAD),
+    ProposalState.PERFORMED: Label(N_("performed by two officers"), Tone.GOOD),
     ProposalState.REJECTED: Label(N_("turned down"), Tone.QUIET),
+}
+REVOCATION_STATES: Labels = {
+    **PROPOSAL_STATES,
+    ProposalState.PERFORMED: Label(N_("performed by two officers"), Tone.BAD),
 }
 
 

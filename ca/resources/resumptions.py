@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, Field
 
-from ca.resources.labels import authority_names, local_time
+from ca.resources.labels import PROPOSAL_STATES, authority_names, local_time
 from ca.resources.proposals import by_second_officer
 from ca.resumption.store import Resumption
 from kernel.edges.resources import (
@@ -14,13 +14,10 @@ from kernel.edges.resources import (
     Done,
     Filter,
     Input,
-    Label,
-    Labels,
     Link,
     On,
     Record,
     Resource,
-    Tone,
     Verb,
 )
 from kernel.edges.shared import Reason, reason_field
@@ -30,11 +27,6 @@ from kernel.identity.permissions import Permission
 from kernel.store.listing import Ask, Page
 
 _P = Permission
-STATES: Labels = {
-    "proposed": Label(N_("waits for the second officer"), Tone.BUSY),
-    "performed": Label(N_("performed by two officers"), Tone.GOOD),
-    "rejected": Label(N_("turned down"), Tone.QUIET),
-}
 
 
 class ResumptionRecord(Record):
@@ -142,7 +134,7 @@ RESUMPTIONS = Resource(
         Column(
             "authority_name", N_("Certification authority (CA)"), link=Link("ca.authorities", "authority")
         ),
-        Column("state", N_("State"), Cell.STATE, STATES),
+        Column("state", N_("State"), Cell.STATE, PROPOSAL_STATES),
         Column("moment", N_("Signs again from"), Cell.TIME),
         Column("ahead_until", N_("Had signed up to"), Cell.TIME),
         Column("certificates", N_("Certificates of that time"), Cell.NUMBER, shown=False),
@@ -156,7 +148,7 @@ RESUMPTIONS = Resource(
         Column("id", N_("Proposal number"), Cell.CODE, shown=False),
     ),
     filters=(
-        Filter("state", N_("State"), labels=STATES),
+        Filter("state", N_("State"), labels=PROPOSAL_STATES),
         Filter("authority", N_("Certification authority (CA)"), choices=authority_names),
     ),
     verbs=(

@@ -25,7 +25,6 @@ from kernel.edges.resources import (
     Tone,
     Verb,
 )
-from kernel.edges.shared import Reason
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
@@ -80,11 +79,6 @@ def _check(app: Any, principal: Principal, _id: str, _given: Any) -> Done:
     return Done(N_("The worker compares the log with itself and with the register."), job=job)
 
 
-def _restart(app: Any, principal: Principal, _id: str, given: Reason) -> Done:
-    state = app.ca.log.restart(principal, given.reason)
-    return Done(N_("The log goes on as %(log)s."), {"log": state.log})
-
-
 def _json_file(name: str, value: Any) -> File:
     return File(name, "application/json", json.dumps(value, ensure_ascii=False, indent=1).encode() + b"\n")
 
@@ -118,18 +112,6 @@ TREE_HEADS = Resource(
             on=On.LIST,
             explain=N_(
                 "Entries, tree, heads and the register of certificates are compared; a difference raises the alarm."
-            ),
-        ),
-        Verb(
-            "restart",
-            N_("Begin the log anew after a fault"),
-            _P.LOG_RESTART,
-            _restart,
-            Reason,
-            on=On.LIST,
-            danger=True,
-            explain=N_(
-                "Only after the cause is known, such as a database restored from a backup: auditors see that a new log begins."
             ),
         ),
     ),

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from ca.encoding import merkle
 from ca.encoding.log import EntryType, TreeHead
+from ca.model import ProposalState
 
 
 class Fault(StrEnum):
@@ -16,6 +17,7 @@ class Fault(StrEnum):
         "rolled_back"  # the database knows less, or other things, than the newest head that was signed
     )
     DAMAGED = "damaged"  # entries, tree and heads do not belong together
+    AHEAD = "ahead"  # the newest head bears a time to come: it was signed with a clock that was ahead
 
 
 @dataclass(frozen=True)
@@ -71,3 +73,32 @@ class LogState:
     size: int
     fault: Fault
     fault_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Restart:
+    """That ``log`` ends after a fault, and another goes on over what is there: ``entries`` whose tree has ``root`` (hex).
+
+    ``signed`` is the size of the largest head that is known, in the database or beside it: entries beyond those that are there
+    are lost. ``begun`` is the log that goes on, "" until then.
+    """
+
+    id: str
+    log: str
+    fault: Fault
+    entries: int
+    root: str
+    signed: int
+    note: str
+    state: ProposalState
+    approval: str
+    proposed_by: str
+    proposed_at: datetime
+    decided_at: datetime | None = None
+    begun: str = ""
+    proposer: str = ""
+
+    @property
+    def lost(self) -> int:
+        """Entries at the end that were signed once and are there no more."""
+        return max(0, self.signed - self.entries)

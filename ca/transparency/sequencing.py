@@ -69,7 +69,7 @@ class Sequencer:
             return state.fault
         if not known:
             return self.alarm(Fault.ROLLED_BACK)
-        if newest is not None and newest.head != kept:
+        if state is not None and newest is not None and newest.head != kept and newest.head.log == state.log:
             self._kept.write(newest.text)
         return Fault.NONE
 
@@ -126,11 +126,14 @@ class Sequencer:
 
 
 def _due(newest: TreeHead, log: str, size: int, now: datetime) -> bool:
+    if newest.log != log:  # which has begun anew
+        return True
     if now < newest.at:
         raise Unavailable(
-            N_("The clock is behind what the log has signed already."), mend=N_("Set the clock.")
+            N_("The clock is behind what the log has signed already."),
+            mend=N_("Set the clock; if it was ahead before: weicheng ca log restart propose."),
         )
-    return (newest.log, newest.size) != (log, size) or now - newest.at >= EVERY
+    return newest.size != size or now - newest.at >= EVERY
 
 
 def _root(tree: Tree, size: int) -> str:

@@ -11,6 +11,7 @@ from ca.transparency import store
 from ca.transparency.checking import LogCheck
 from ca.transparency.kept import KeptHead
 from ca.transparency.model import Entry, Fault, Inclusion, LogState, SignedHead
+from ca.transparency.restarts import Restarts
 from ca.transparency.sequencing import Sequencer
 from ca.transparency.tiles import Tree
 from kernel.audit.model import AuditAction
@@ -18,6 +19,7 @@ from kernel.clock import Clock
 from kernel.errors import Conflict, Invalid, NotFound, Unavailable
 from kernel.i18n import N_
 from kernel.identity.access import Access
+from kernel.identity.approvals import Approvals
 from kernel.identity.model import Principal
 from kernel.identity.permissions import Permission
 from kernel.jobs.model import JobRequest
@@ -33,15 +35,22 @@ class TransparencyLog:
     """Heads, entries and proofs."""
 
     def __init__(
-        self, database: Database, clock: Clock, access: Access, keys: ServiceKeys, folder: Path
+        self,
+        database: Database,
+        clock: Clock,
+        access: Access,
+        approvals: Approvals,
+        keys: ServiceKeys,
+        folder: Path,
     ) -> None:
         """``folder`` is where the newest head is kept outside the database."""
         self._database = database
         self._clock = clock
         self._access = access
-        self._kept = KeptHead(folder / "head.json")
-        self.sequencer = Sequencer(database, clock, keys, self._kept)
+        kept = KeptHead(folder / "head.json")
+        self.sequencer = Sequencer(database, clock, keys, kept)
         self.check = LogCheck(database, clock, self.sequencer)
+        self.restarts = Restarts(database, clock, access, approvals, kept)
 
     # --- for everybody: what the log publishes
     def head(self) -> SignedHead:
@@ -178,23 +187,6 @@ class TransparencyLog:
             job = uow.enqueue(JobRequest(CHECK, key=CHECK, requested_by=principal.id))
             uow.audit(principal, AuditAction.JOB_ENQUEUE, job, details={"kind": CHECK})
         return job
-
-    def restart(self, principal: Principal, reason: str) -> LogState:
-        """After a fault: go on as another log over the same entries; what the old one signed stays listed and kept aside.
-
-        Conflict when nothing is wrong.
-        """
-        self._access.require_root(principal, Permission.LOG_RESTART)
-        with self._database.begin() as uow:
-            state = store.lock(uow.connection)
-            if state.fault is Fault.NONE:
-                raise Conflict(N_("Nothing is wrong with the log."))
-            store.rebuild(uow.connection)
-            log = store.begin_anew(uow.connection)
-            details = {"log": log, "before": state.log, "fault": str(state.fault), "entries": state.size}
-            uow.audit(principal, AuditAction.CA_LOG_RESTART, "log", reason=reason, details=details)
-        self._kept.put_aside(state.log)
-        return LogState(log, state.size, Fault.NONE)
 
 
 def _numbered(text: str) -> int:

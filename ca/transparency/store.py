@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from ca.encoding.log import EntryType, Leaf, read_head
 from ca.encoding.merkle import leaf_hash
@@ -62,24 +63,28 @@ def begin_anew(connection: Connection) -> str:
     return log
 
 
-def rebuild(connection: Connection) -> None:
-    """Make the tree anew of the entries; IntegrityFailed when some are missing. The caller holds the log's lock."""
-    tiles.clear(connection)
-    size, hashes = 0, list[bytes]()
+def leaf_hashes(connection: Connection) -> Iterator[bytes]:
+    """Made anew of all entries, in their order; IntegrityFailed at the first that is missing."""
     query = select(entries.c.number, entries.c.leaf).order_by(entries.c.number)
-    for number, leaf in connection.execute(query):
-        if number != size + len(hashes):
+    for expected, row in enumerate(connection.execute(query.execution_options(yield_per=_STREAMED))):
+        if row.number != expected:
             raise IntegrityFailed(
                 N_("Entry %(number)s of the log is missing."),
                 mend=N_("Restore the database from a backup that has it."),
-                number=size + len(hashes),
+                number=expected,
             )
-        hashes.append(leaf_hash(leaf.encode()))
-        if len(hashes) == _REBUILT:
-            tiles.append(connection, size, hashes)
-            size, hashes = size + len(hashes), []
-    tiles.append(connection, size, hashes)
-    connection.execute(update(state).values(size=size + len(hashes)))
+        yield leaf_hash(row.leaf.encode())
+
+
+def rebuild(connection: Connection) -> int:
+    """Make the tree anew of the entries, and return its size. The caller holds the log's lock."""
+    tiles.clear(connection)
+    size, hashes = 0, leaf_hashes(connection)
+    while some := list(islice(hashes, _REBUILT)):
+        tiles.append(connection, size, some)
+        size += len(some)
+    connection.execute(update(state).values(size=size))
+    return size
 
 
 # --- entries
@@ -138,6 +143,12 @@ def add_head(connection: Connection, signed: SignedHead) -> None:
 def newest_head(connection: Connection) -> SignedHead | None:
     row = connection.execute(select(heads).order_by(heads.c.number.desc()).limit(1)).one_or_none()
     return None if row is None else head_of(row)
+
+
+def largest_signed(connection: Connection, log: str) -> int:
+    """The size of the log's largest signed head; 0 before the first."""
+    largest = select(func.max(heads.c.size)).where(heads.c.log == log)
+    return connection.execute(largest).scalar_one() or 0
 
 
 def read_signed_head(connection: Connection, number: int) -> SignedHead:

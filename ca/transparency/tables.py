@@ -57,3 +57,21 @@ state = Table(  # one row; its lock is what makes the sequencer one
     Column("fault", String(20), nullable=False),
     Column("fault_at", UtcDateTime),
 )
+
+restarts = Table(  # what two officers agree on after a fault
+    "ca_log_restarts",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("log", String(60), nullable=False),  # the one that ends
+    Column("fault", String(20), nullable=False),
+    Column("entries", BigInteger, nullable=False),  # in the database, with the root of their tree
+    Column("root", String(64), nullable=False),
+    Column("signed", BigInteger, nullable=False),  # under the largest head that is known
+    Column("note", Text, nullable=False),
+    Column("state", String(20), nullable=False, index=True),
+    Column("approval", String(60), nullable=False),
+    Column("proposed_by", String(80), nullable=False),
+    Column("proposed_at", UtcDateTime, nullable=False),
+    Column("decided_at", UtcDateTime),
+    Column("begun", String(60), nullable=False),  # the log that goes on
+)

@@ -167,7 +167,9 @@ def _status(m: Means, publishing: Publishing) -> Status:
 def _relying(m: Means, issuing: Issuing) -> Relying:
     return Relying(
         timestamps=Timestamps(m.database, m.clock, m.access, issuing.services, m.stamping),
-        log=TransparencyLog(m.database, m.clock, m.access, issuing.services, m.data / "transparency"),
+        log=TransparencyLog(
+            m.database, m.clock, m.access, m.approvals, issuing.services, m.data / "transparency"
+        ),
         validations=Validations(m.database, m.clock, m.access, m.evidence),
         anchors=Anchors(m.database, m.clock, m.access, m.approvals),
         directory=Directory(m.database, m.clock, issuing.profiles),

@@ -83,6 +83,7 @@ ACT_NAMES: Mapping[str, str] = {
     AuditAction.CA_PROFILE_REJECT: N_("turned down a version of a certificate profile"),
     AuditAction.CA_LOG_ALARM: N_("stopped the transparency log"),
     AuditAction.CA_LOG_CHECK: N_("checked the transparency log"),
+    AuditAction.CA_LOG_RESTART_PROPOSE: N_("proposed to begin the transparency log anew"),
     AuditAction.CA_LOG_RESTART: N_("began the transparency log anew"),
     AuditAction.CA_BLOCKLIST_LOAD: N_("took a list of compromised keys into use"),
     AuditAction.CA_SIGN_REFUSED: N_("was refused a signature by the signer"),

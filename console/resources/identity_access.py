@@ -251,6 +251,7 @@ KINDS: Labels = {
     "ca:ceremony": Label(N_("Key ceremony")),
     "ca:profile": Label(N_("Version of a certificate profile")),
     "ca:resumption": Label(N_("Signing again after a clock that was ahead")),
+    "ca:log-restart": Label(N_("Beginning the transparency log anew")),
     "ca:revocation": Label(N_("Revocation of a CA's certificate")),
     "ca:anchor": Label(N_("Trust anchor")),
     "ca:bulk": Label(N_("Revocation of many certificates")),
@@ -262,6 +263,7 @@ OBJECTS: Mapping[str, str] = {
     "revocation": "ca.revocations",
     "profile-version": "ca.profile-versions",
     "anchor": "ca.anchors",
+    "log-restart": "ca.log-restarts",
     "bulk": "ca.bulk-revocations",
     "resumption": "ca.resumptions",
 }

@@ -45,6 +45,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "ca.timestamps",
             "ca.tree-heads",
             "ca.log-entries",
+            "ca.log-restarts",
         ),
     ),
     N_("Certificates in the network"): (

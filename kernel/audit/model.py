@@ -90,6 +90,7 @@ class AuditAction(StrEnum):
     CA_PROFILE_REJECT = "ca:profile:reject"
     CA_LOG_ALARM = "ca:log:alarm"
     CA_LOG_CHECK = "ca:log:check"
+    CA_LOG_RESTART_PROPOSE = "ca:log:restart-propose"
     CA_LOG_RESTART = "ca:log:restart"
     CA_BLOCKLIST_LOAD = "ca:blocklist:load"
     CA_RECOVER = "ca:certificate:recover"

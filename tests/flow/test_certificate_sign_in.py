@@ -171,7 +171,20 @@ def test_the_certificate_signs_in_to_the_command_line_with_its_own_key_alone(cit
     assert json.loads(weicheng("whoami").stdout)["name"] == "李娜"
     [mine] = json.loads(weicheng("ca", "own").stdout)
     assert mine["serial"] == city.certificate.serial
-    request = [*"openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x".split()]
+    request = [
+        *[
+            "openssl",
+            "req",
+            "-new",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-subj",
+            "/CN=x",
+        ]
+    ]
     made = city.folder / "newer.csr"
     subprocess.run(
         [*request, "-keyout", str(made) + ".key", "-out", str(made)], check=True, capture_output=True

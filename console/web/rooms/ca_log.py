@@ -4,22 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ca.resources.certificates import CertificateRecord
+from ca.resources.restarts import FAULTS
 from ca.resources.transparency import ENTRY_TYPES, EntryRecord, HeadRecord
 from ca.transparency.model import Fault, Inclusion
 from console.compose.app import App
-from console.web.engine.links import item_url
-from kernel.edges.resources import Label, Labels, Tone
+from console.web.engine.links import item_url, list_url
+from kernel.edges.resources import Label, Tone
 from kernel.errors import Conflict, Unavailable
 from kernel.i18n import N_
 from kernel.identity.model import Principal
 
 _HOLDS = Label(N_("The proof holds"), Tone.GOOD)
 _BROKEN = Label(N_("The proof does not hold"), Tone.BAD)
-FAULTS: Labels = {
-    Fault.NONE: Label(N_("The log is sound"), Tone.GOOD),
-    Fault.ROLLED_BACK: Label(N_("The database was set back"), Tone.BAD),
-    Fault.DAMAGED: Label(N_("The log is damaged"), Tone.BAD),
-}
 
 
 def of_certificate(app: App, principal: Principal, record: CertificateRecord) -> Mapping[str, Any]:
@@ -38,7 +34,8 @@ def of_entry(app: App, principal: Principal, record: EntryRecord) -> Mapping[str
 def of_head(app: App, principal: Principal, _record: HeadRecord) -> Mapping[str, Any]:
     """How the log stands now."""
     state = app.ca.log.state(principal)
-    return {"state": state, "fault": FAULTS[state.fault]}
+    restarts = "" if state.fault is Fault.NONE else list_url("ca.log-restarts")
+    return {"state": state, "fault": FAULTS[state.fault], "restarts": restarts}
 
 
 def _told(found: Sequence[Inclusion]) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""The transparency log and the stamps in the console: auditors look, prove and check; officers begin anew."""
+"""The transparency log and the stamps in the console: auditors look, prove and check; two officers begin anew."""
 
 import json
 
@@ -9,7 +9,7 @@ from ca.transparency import offline
 from ca.transparency.model import Fault
 from kernel.identity.model import Role
 from kernel.store.listing import Ask
-from tests.unit.ca.office import OFFICER
+from tests.unit.ca.office import OFFICER, SECOND
 from tests.unit.ca.test_pages import Office, founded, office, send
 
 __all__ = ["founded", "office"]  # fixtures
@@ -61,13 +61,19 @@ def test_an_auditor_has_the_log_checked(office: Office) -> None:
     assert job.result == {"entries": app.ca.log.head().head.size, "heads": 1, "findings": []}
 
 
-def test_an_officer_begins_a_faulty_log_anew_and_nobody_else(office: Office) -> None:
+def test_two_officers_begin_a_faulty_log_anew_and_nobody_else(office: Office) -> None:
     ca = office.console.app.ca
     ca.log.sequencer.alarm(Fault.ROLLED_BACK)
-    assert office.at(Role.AUDITOR).get("/ca/tree-heads/-/restart").status_code == 403
+    assert office.at(Role.AUDITOR).get("/ca/log-restarts/-/propose").status_code == 403
     officer = office.at(Role.SECURITY_OFFICER)
-    assert "数据库被回退" in officer.get("/ca/tree-heads/1").text
-    assert send(officer, "/ca/tree-heads/-/restart", reason="数据库已从备份恢复").status_code in (200, 303)
+    page = officer.get("/ca/tree-heads/1").text
+    assert "数据库被回退" in page
+    assert 'href="/ca/log-restarts"' in page
+    assert send(officer, "/ca/log-restarts/-/propose", reason="数据库已从备份恢复").status_code in (200, 303)
+    (proposed,) = ca.log.restarts.page(OFFICER, Ask()).items
+    assert ca.log.state(OFFICER).fault is Fault.ROLLED_BACK
+    assert office.at(Role.AUDITOR).get(f"/ca/log-restarts/{proposed.id}").status_code == 200
+    ca.log.restarts.perform(SECOND, proposed.id)
     assert ca.log.state(OFFICER).fault is Fault.NONE
 
 

@@ -169,5 +169,5 @@ def test_the_rest_of_the_commands_tell_how_the_log_stands(taken: Taken) -> None:
     entries = json.loads(taken.run("entries", "--type", "issued", "--limit", "3")[1])
     assert [one["type"] for one in entries] == ["issued"] * 3
     assert json.loads(taken.run("check")[1])["job"].startswith("job_")
-    assert taken.run("restart", "--reason", "试试")[0] != 0
+    assert taken.run("restart", "propose", "--reason", "试试")[0] != 0
     assert taken.run("proof", "999", "--out", "none.json")[0] != 0

@@ -27,7 +27,8 @@ ACTS: dict[str, Act] = {
     "trust": lambda ca, by: ca.anchors.propose(by, b"", name="x", note="x"),
     "agree to trust": lambda ca, by: ca.anchors.accept(by, "anc_x"),
     "trust no more": lambda ca, by: ca.anchors.remove(by, "anc_x", "x"),
-    "restart the log": lambda ca, by: ca.log.restart(by, "x"),
+    "propose to restart the log": lambda ca, by: ca.log.restarts.propose(by, "x"),
+    "restart the log": lambda ca, by: ca.log.restarts.perform(by, "lgr_x"),
 }
 
 
