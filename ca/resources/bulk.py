@@ -17,6 +17,7 @@ from ca.resources.labels import (
     profile_titles,
     reason_name,
 )
+from ca.resources.proposals import by_second_officer
 from kernel.edges.resources import (
     Cell,
     Column,
@@ -312,25 +313,11 @@ BULK_REVOCATIONS = Resource(
             trial="look",
             explain=N_("Exactly what fits all conditions now is proposed. Look first what that is."),
         ),
-        Verb(
-            "perform",
-            N_("Perform as the second officer"),
-            _P.CA_CEREMONY_APPROVE,
+        *by_second_officer(
             _perform,
-            when=lambda record: record.state == "proposed",
-            not_by="proposed_by",
-            danger=True,
-            preview=_consequences,
-            explain=N_("You approve what another officer has proposed; the worker revokes them one by one."),
-        ),
-        Verb(
-            "reject",
-            N_("Turn down"),
-            _P.CA_CEREMONY_APPROVE,
             _reject,
-            Reasoned,
-            when=lambda record: record.state == "proposed",
-            key="x",
+            _consequences,
+            N_("You approve what another officer has proposed; the worker revokes them one by one."),
         ),
     ),
     related=(Related(N_("Its certificates"), "ca.bulk-rows", lambda record: {"bulk": record.id}),),
