@@ -65,9 +65,10 @@ class Decision:
         self, uow: UnitOfWork, by: Principal, request: Request, given: Sequence[Mapping[str, Any]]
     ) -> Token:
         """Store the intent of a request that was approved, with the signed decisions as the signer takes them; Conflict when
-        key or profile no longer allow it."""
+        key, profile or the certificate that it renews no longer allow it."""
         # looked at again: another request may have been granted the same key since this one was filed
         check_key_history(uow.connection, request.spki, request.subject)
+        _check_renewed(uow, request)
         # the version that was filed; prepare refuses it when another is in force
         profile = self._profiles.version(request.profile, request.profile_version)
         store.set_request_state(uow.connection, request.id, move(request.id, request.state, State.APPROVED))
@@ -114,6 +115,22 @@ def _require_single(uow: UnitOfWork, request: Request) -> None:
             mend=N_("Decide on the batch."),
             place=request.id,
             batch=batch,
+        )
+
+
+def _check_renewed(uow: UnitOfWork, request: Request) -> None:
+    """Conflict when the certificate was suspended or revoked while its renewal waited: who stole it may have asked for that."""
+    if request.replaces is None:
+        return
+    old = store.read_certificate(uow.connection, request.replaces, lock=True)
+    if old.state in (State.HELD, State.REVOKED):
+        raise Conflict(
+            N_("Certificate %(serial)s, which this request renews, was suspended or revoked meanwhile."),
+            mend=N_(
+                "Turn the request down; its holder is registered anew, or the certificate released first."
+            ),
+            place=request.id,
+            serial=old.serial,
         )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ca.model import Certificate, IllegalMove, State
+from ca.model import Certificate, IllegalMove, Reason, State
 from kernel.errors import Conflict, NotFound, NotPermitted, WeichengError
 from kernel.identity.model import Principal
 from kernel.identity.store import user_certificates, users
@@ -70,6 +70,33 @@ def test_a_renewal_by_certificate_waits_for_the_officer_and_follows_the_person(w
     assert isinstance(new, Certificate)
     states = {one.serial: one.state for one in world.ca.holders.page(HOLDER, Ask()).items}
     assert states == {old.serial: State.SUPERSEDED, new.serial: State.ISSUED}
+
+
+@pytest.mark.parametrize("act", ["suspend", "revoke"])
+def test_a_renewal_that_a_thief_has_asked_for_ends_with_the_stolen_certificate(
+    world: World, act: str
+) -> None:
+    stolen = world.issue()
+    bind(world, stolen)
+    asked = world.ca.holders.renew(HOLDER, stolen.serial, new_csr())
+    if act == "suspend":
+        world.ca.holders.suspend(replace(HOLDER, method="password"), stolen.serial, "令牌被盗")
+    else:
+        world.ca.lifecycle.revoke(world.officer, stolen.serial, Reason.KEY_COMPROMISE, "令牌被盗")
+    with pytest.raises(Conflict, match="suspended or revoked meanwhile"):
+        world.ca.registration.approve(world.officer, asked.id)
+    assert world.ca.registration.show(world.officer, asked.id).state is State.REQUESTED
+    assert not world.ca.lifecycle.page(world.officer, Ask(filters={"request": (asked.id,)})).items
+    assert world.ca.registration.reject(world.officer, asked.id, "非本人申请").state is State.REJECTED
+
+
+def test_a_suspension_that_ended_lets_the_renewal_go_on(world: World) -> None:
+    mine = world.issue()
+    bind(world, mine)
+    asked = world.ca.holders.renew(HOLDER, mine.serial, new_csr())
+    world.ca.lifecycle.hold(world.officer, mine.serial, "核实")
+    world.ca.lifecycle.release(world.officer, mine.serial, "无误")
+    assert isinstance(world.ca.registration.approve(world.officer, asked.id), Certificate)
 
 
 def test_a_password_or_a_program_asks_for_no_renewal(world: World) -> None:
