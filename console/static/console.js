@@ -188,16 +188,20 @@
     const verb = page.querySelector("#verb");
     if (answer.ok || !verb) return showAnswer(page);
     fillDialog(verb, url);
+    if (!one("#dialog").open) one("#dialog").showModal(); // closed while it waited
     return one("#dialog [data-focus]")?.focus();
   }
 
   function showAnswer(page) {
+    const main = page.querySelector("#main");
+    if (!main) return location.reload();
     one("#dialog").close();
+    lasts(page.body.dataset.idle);
     document.title = page.title;
-    one("#main").replaceWith(document.adoptNode(page.querySelector("#main")));
+    one("#main").replaceWith(document.adoptNode(main));
     enhance();
     scrollTo(0, 0);
-    one("#main [data-focus]")?.focus();
+    return one("#main [data-focus]")?.focus();
   }
 
   // --- keys
