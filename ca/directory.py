@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
-from sqlalchemy import Row, or_, select
+from sqlalchemy import Row, select
 
 from ca.model import State
 from ca.profiles import Profiles
@@ -48,10 +48,7 @@ class Directory:
         now, c = self._clock.now(), certificates.c
         owners = select(words.c.owner).where(words.c.word == wanted[:LONGEST]).limit(_LOOKED_AT)
         query = select(c.profile, c.profile_version, c.der).where(
-            or_(c.serial.in_(owners), c.request.in_(owners)),
-            c.state == str(State.ISSUED),
-            c.not_before <= now,
-            c.not_after > now,
+            c.serial.in_(owners), c.state == str(State.ISSUED), c.not_before <= now, c.not_after > now
         )
         with self._database.read() as connection:
             return list(connection.execute(query.order_by(c.intent_at.desc(), c.serial.desc())))

@@ -190,8 +190,8 @@ class Issuance:
         if not drawn:
             return []
         store.add_intents(uow.connection, [_row(*one) for one in drawn])
-        own = {token.serial: [*of.subject.values(), *of.names] for of, _, token in drawn if not of.request}
-        store.add_words(uow.connection, own)
+        names = {token.serial: [*of.subject.values(), *of.names] for of, _, token in drawn}
+        store.add_words(uow.connection, names)
         for wanted, draft, token in drawn:
             details: dict[str, object] = {"profile": wanted.profile.id, "version": wanted.profile.version}
             details |= {"tbs": sha256_hex(draft.tbs)} | (

@@ -1,10 +1,10 @@
 """Certificates and proposed revocations as people look through them: filters, order, quick find."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, false, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, false, select, union_all
 
 from ca.model import Certificate, Revocation
 from ca.store import (
@@ -17,7 +17,8 @@ from ca.tables import certificates, requests, revocations, words
 from ca.words import LAST, terms_of
 from kernel.store.listing import Listing, equals, since, until
 
-_HEX = re.compile("[0-9a-f]+")
+_NUMBER = re.compile("[0-9a-f]{4,}")
+_SERIAL = words.c.owner < "g"  # hex; a request's id begins with "req"
 _FEW = 1000  # owners that are named one by one; more are looked up row by row, where a page is soon full
 
 CERTIFICATES: Listing[Certificate] = Listing(
@@ -54,42 +55,48 @@ REVOCATIONS: Listing[Revocation] = Listing(
 
 
 def certificates_by(connection: Connection, text: str) -> list[ColumnElement[bool]]:
-    """The conditions for certificates that are found by ``text``: by their names, which a request may hold in their place
-    (ca.store.add_words), or by the beginning of serial number or fingerprint."""
-    owned = (certificates.c.serial, certificates.c.request)
-    return _conditions(
-        text, lambda term: _holding(connection, _of_word(term).union_all(*_of_number(term)), owned)
-    )
+    """The conditions for certificates that are found by ``text``: by their names, or by at least four digits with which the
+    serial number or fingerprint begins."""
+    serial = certificates.c.serial
+    return [
+        _holding(connection, serial, union_all(_of_word(term, _SERIAL), *_of_number(term)))
+        if term
+        else false()
+        for term in _terms(text)
+    ]
 
 
 def requests_by(connection: Connection, text: str) -> list[ColumnElement[bool]]:
     """The conditions for requests that are found by ``text``."""
-    return _conditions(text, lambda term: _holding(connection, _of_word(term), (requests.c.id,)))
+    mine = requests.c.id
+    return [
+        _holding(connection, mine, _of_word(term, ~_SERIAL)) if term else false() for term in _terms(text)
+    ]
 
 
-def _conditions(text: str, condition: Callable[[str], ColumnElement[bool]]) -> list[ColumnElement[bool]]:
-    terms = terms_of(text)
-    return [false()] if text.strip() and not terms else [condition(term) for term in terms]
+def _terms(text: str) -> list[str]:
+    """What is looked for, an empty term when nothing can be."""
+    return terms_of(text) or [""] * bool(text.strip())
 
 
 def _holding(
-    connection: Connection, found: Select[Any] | CompoundSelect[Any], columns: Sequence[ColumnElement[str]]
+    connection: Connection, key: ColumnElement[str], found: Select[Any] | CompoundSelect[Any]
 ) -> ColumnElement[bool]:
-    """That one of the columns holds what was found."""
     few = connection.execute(found.limit(_FEW + 1)).scalars().all()
     if len(few) <= _FEW:
-        return or_(*(column.in_(sorted(set(few))) for column in columns))
+        return key.in_(sorted(set(few)))
     # no index on that: the list is read in its order until the page is full
-    return or_(*(column.concat("").in_(found) for column in columns))
+    return key.concat("").in_(found)
 
 
-def _of_word(term: str) -> Select[Any]:
-    return select(words.c.owner).where(words.c.word >= term, words.c.word < term + LAST)
+def _of_word(term: str, kind: ColumnElement[bool]) -> Select[Any]:
+    """The owners, of that kind, of words that begin so."""
+    return select(words.c.owner).where(words.c.word >= term, words.c.word < term + LAST, kind)
 
 
-def _of_number(term: str) -> list[Select[Any]]:
-    """The serial numbers of certificates whose own or whose fingerprint begins so; hex, before any "g"."""
-    if not _HEX.fullmatch(term):
-        return []
-    serial, columns = certificates.c.serial, (certificates.c.serial, certificates.c.fingerprint)
-    return [select(serial).where(column >= term, column < f"{term}g") for column in columns]
+def _of_number(term: str) -> Iterator[Select[Any]]:
+    """Both are in hex: whatever follows the beginning is before any "g"."""
+    if _NUMBER.fullmatch(term):
+        serial = certificates.c.serial
+        for column in (serial, certificates.c.fingerprint):
+            yield select(serial).where(column >= term, column < f"{term}g")

@@ -39,8 +39,7 @@ from kernel.store import insert_rows
 
 # --- quick find
 def add_words(connection: Connection, texts_of: Mapping[str, Iterable[str]]) -> None:
-    """Have each owner found by its texts: a request by its id, which finds its certificate too, whose names are the same; a
-    certificate without one by its serial number."""
+    """Have each owner (a request's id, a certificate's serial) found by its texts."""
     found = [(word, owner) for owner, texts in texts_of.items() for word in sorted(words_of(texts))]
     insert_rows(connection, words, [{"word": word, "owner": owner} for word, owner in found])
 

@@ -131,7 +131,7 @@ lists = Table(  # revocation lists that were published; the octets are files
     Column("digest", String(64), nullable=False),
 )
 
-words = Table(  # what requests are found by, and certificates of none (by serial); see ca.words
+words = Table(  # what requests (by id) and certificates (by serial) are found by; see ca.words
     "ca_words",
     metadata,
     Column("word", String(LONGEST).with_variant(String(LONGEST, "C"), "postgresql"), primary_key=True),

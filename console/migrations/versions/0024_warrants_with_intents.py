@@ -8,7 +8,7 @@ down_revision = "0023"
 branch_labels = None
 depends_on = None
 
-_certificates = sa.table("ca_certificates", *map(sa.column, ("serial", "state", "warrant")))
+_certificates = sa.table("ca_certificates", *map(sa.column, ("serial", "warrant")))
 _warrants = sa.table("ca_warrants", *map(sa.column, ("serial", "warrant")))
 
 
