@@ -38,6 +38,7 @@ from tests.support.postgres import Postgres
 WARM = 10_000  # certificates that are asked for again and again
 PREPARED = 20_000  # whose answers are prepared; for all of them it is a job of minutes
 ROUNDS = 3
+BUFFERS = "128MB"  # as PostgreSQL has by itself, and so has ours (docker-compose.yml)
 STORES = ("SQLite", "PostgreSQL")
 CACHED_MARK, SIGNED_MARK = 2.5, 0.6
 Requests = Sequence[bytes]
@@ -294,7 +295,7 @@ def database_of(store: str) -> Iterator[tuple[str, Callable[[], list[int]]]]:
     if store == "SQLite":
         yield "", list
         return
-    server = Postgres(durable=True, parent=Path("/var/tmp")).start()
+    server = Postgres(durable=True, parent=Path("/var/tmp"), memory=BUFFERS).start()
     try:
         yield server.fresh_database(), server.processes
     finally:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    cast,
     delete,
     func,
     insert,
@@ -200,7 +201,7 @@ _TOLD: Select[Any] = _KNOWN.add_columns(
 
 # PostgreSQL plans a list of values anew for each number of them, an array once
 _AMONG: Mapping[str, ColumnElement[bool]] = {
-    "postgresql": certificates.c.serial == any_(bindparam("serials", type_=ARRAY(String))),
+    "postgresql": certificates.c.serial == any_(cast(bindparam("serials", type_=String), ARRAY(String))),
     "sqlite": certificates.c.serial.in_(bindparam("serials", expanding=True)),
 }
 _ASKED = {
@@ -212,8 +213,11 @@ _ASKED = {
 
 def statuses(connection: Connection, serials: Iterable[str], *, prepared: bool = True) -> dict[str, Row[Any]]:
     """What is known of serials; those never issued are left out. ``prepared``: with the prepared answer (or None) of each."""
-    found = connection.execute(_ASKED[connection.dialect.name, prepared], {"serials": list(serials)})
-    return {row.serial: row for row in found}
+    dialect = connection.dialect.name
+    # serials are hex digits: as PostgreSQL writes arrays, which the driver would do at a third of the question's cost
+    among = f"{{{','.join(serials)}}}" if dialect == "postgresql" else list(serials)
+    rows = connection.execute(_ASKED[dialect, prepared], {"serials": among}).all()
+    return {row.serial: row for row in rows}
 
 
 def status_in(row: Row[Any], authority: str) -> CertificateStatus:

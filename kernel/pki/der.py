@@ -121,7 +121,7 @@ class Reader:
 
     def peek(self) -> int | None:
         """Tag of the next element, None at the end."""
-        return None if self.empty else self._data[self._at]
+        return self._data[self._at] if self._at < self._end else None
 
     def enter(self, tag: int) -> "Reader":
         """A reader for the inside of the next element, which must bear ``tag``."""
@@ -135,9 +135,9 @@ class Reader:
 
     def element(self) -> bytes:
         """The next element whole, whatever its tag."""
-        if self.empty:
-            raise self._fault()
         begin = self._at
+        if begin >= self._end:
+            raise self._fault()
         _, end = self._take(self._data[begin])
         return self._data[begin:end]
 

@@ -44,9 +44,10 @@ def free_port() -> int:
 class Postgres:
     """One server for a test session; ``fresh_database`` gives each test an empty database of its own."""
 
-    def __init__(self, *, durable: bool = False, parent: Path | None = None) -> None:
-        """With ``durable`` what it acknowledged survives ``crash``; ``parent`` is where its files lie."""
+    def __init__(self, *, durable: bool = False, parent: Path | None = None, memory: str = "64MB") -> None:
+        """With ``durable`` what it acknowledged survives ``crash``; its files lie in ``parent``, ``memory`` is its buffers'."""
         self._durable = durable
+        self._memory = memory
         self._programs = programs()
         self._folder = server_folder("weicheng-postgres-", parent or quickest_folder())
         self._password = secrets.token_urlsafe(16)
@@ -84,7 +85,7 @@ class Postgres:
             "fsync": "off",  # the data is thrown away; tests kill the server's clients, they don't cut its power
             "synchronous_commit": "on" if self._durable else "off",
             "full_page_writes": "off",
-            "shared_buffers": "64MB",
+            "shared_buffers": self._memory,
             "max_wal_size": "128MB",
             "max_connections": 60,
         }
