@@ -52,10 +52,11 @@ class Probe:
 
 
 def check_database(probe: Probe) -> None:
-    """The relational store answers and has its tables."""
+    """The relational store answers and has the tables of this program."""
     from sqlalchemy import select
     from sqlalchemy.exc import SQLAlchemyError
 
+    from console.compose.schema import require_current
     from kernel.jobs.store import schedules
 
     try:
@@ -65,6 +66,7 @@ def check_database(probe: Probe) -> None:
         raise Unavailable(
             N_("The database does not answer."), mend=N_("Start it, then run: weicheng db upgrade.")
         ) from error
+    require_current(probe.store())
 
 
 def check_events(probe: Probe) -> None:

@@ -1,15 +1,14 @@
 """The relational database's schema."""
 
-from pathlib import Path
 from typing import Any
 
+from console.compose.schema import MIGRATIONS
 from kernel.config import load_settings
 from kernel.edges.cli import group, pass_app
 from kernel.errors import Conflict
 from kernel.i18n import N_
 
 commands = group("db", N_("Create, migrate and check the database."))
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
 
 
 def alembic_config(url: str) -> Any:

@@ -44,11 +44,14 @@ class App:
     @cached_property
     def floor(self) -> "Floor":
         from console.compose.floor import build_floor
+        from console.compose.schema import require_current
         from console.compose.seal import CaCertificates, CaSealer
 
-        return build_floor(
+        floor = build_floor(
             self.settings, self.clock, CaCertificates(lambda: self.ca), CaSealer(lambda: self.ca)
         )
+        require_current(floor.database)
+        return floor
 
     @property
     def identity(self) -> "IdentityService":

@@ -2,9 +2,11 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -104,3 +106,24 @@ def test_the_auditor_verifies_exports_and_finds_what_was_tampered_with(
     )
     assert done.returncode == 7
     assert 2 in [fault["seq"] for fault in json.loads(done.stdout)]
+
+
+def test_an_update_whose_second_step_was_forgotten_is_told_with_it(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    """The program is new and the database is not: nothing is tried on tables that are not there."""
+    from alembic.script import ScriptDirectory
+
+    from console.commands.db import alembic_config
+    from console.compose.schema import newest
+
+    terminal.run(*SETUP)
+    file = tmp_path / "data" / "weicheng.sqlite"
+    assert newest() == ScriptDirectory.from_config(alembic_config(f"sqlite:///{file}")).get_current_head()
+    for other in ("0009", "9999"):
+        with closing(sqlite3.connect(file)) as database:
+            database.execute("UPDATE alembic_version SET version_num = ?", (other,))
+            database.commit()
+        told = terminal.run("account", "list", status=1)
+        assert f"of revision {other}" in told
+        assert "weicheng db upgrade" in told
