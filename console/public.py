@@ -102,9 +102,20 @@ class Front:
     def _start_batch(self) -> None:
         """Whoever was answered together asks again together: after a batch of many the next waits for them a moment."""
         self._gathering, self._batch_runs = None, True
-        count = min(len(self._together), TOGETHER)
-        self._patience = self.bounds.gathering * (count - 1) / TOGETHER
-        self._run([self._together.popleft() for _ in range(count)], together=True)
+        batch = self._next_batch()
+        self._patience = self.bounds.gathering * (len(batch) - 1) / TOGETHER
+        self._run(batch, together=True)
+
+    def _next_batch(self) -> list[_Waiting]:
+        """The first that waits, and those behind it as far as there is room."""
+        batch = [self._together.popleft()]
+        room = self.bounds.batch - len(batch[0].asked.body)
+        while self._together and len(batch) < TOGETHER:
+            room -= len(self._together[0].asked.body)
+            if room < 0:
+                break
+            batch.append(self._together.popleft())
+        return batch
 
     def _run(self, batch: list[_Waiting], *, together: bool) -> None:
         work = self._loop.run_in_executor(self._threads, self._answers, [one.asked for one in batch])

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from kernel.edges.public import Answer, Asked, text
 
-GATHERED = 1 << 13  # octets of a body that waits for others; what is longer is a piece of work by itself
-
 _HEALTHY = Answer(200, "application/json", b'{"status":"ok"}\n')
 
 
@@ -33,7 +31,7 @@ class EnrolmentSite:
 
     def together(self, asked: Asked) -> bool:
         route = self._route(asked)
-        return route is not None and route.together and len(asked.body) <= GATHERED
+        return route is not None and route.together
 
     def answer(self, asked: Sequence[Asked]) -> list[Answer]:
         """Each route answers what came to it as one piece of work."""

@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 
@@ -243,16 +244,34 @@ def test_who_asks_at_the_same_time_is_answered_together() -> None:
     assert max(site.sizes) <= public.TOGETHER
 
 
+def test_a_batch_has_only_so_many_octets() -> None:
+    """While the first is answered, five of three octets wait and one of nine, for which a batch of seven is too small."""
+    site = Batches()
+    site.go_on.clear()
+    with served(site, Bounds(batch=7, gathering=0)) as url, ThreadPoolExecutor(7) as clients:
+        for number, body in enumerate([b"aaa"] * 6 + [b"b" * 9], start=1):
+            clients.submit(ask, url, request("/many", body), pause=0)
+            while site.came < number:
+                time.sleep(0.01)
+        site.go_on.set()
+    assert site.sizes == [1, 2, 2, 1, 1]
+
+
 class Batches(Memory):
-    """Remembers how many were asked at once."""
+    """Remembers how many were asked at once; answers while it may go on."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.came = 0
         self.sizes: list[int] = []
+        self.go_on = threading.Event()
+        self.go_on.set()
 
     def together(self, asked: Asked) -> bool:
+        self.came += 1
         return True
 
     def answer(self, asked: Sequence[Asked]) -> list[Answer]:
         self.sizes.append(len(asked))
+        assert self.go_on.wait(30)
         return [Answer(200, "text/plain", one.path.encode()) for one in asked]
