@@ -176,7 +176,7 @@ def replicate(app: App, plan: str) -> None:
 )
 @pass_app
 def status(app: App) -> None:
-    app.out.rows([vars(place) for place in app.backup.status(app.principal)], _STATUS)
+    app.out.rows([vars(place) for place in app.backup.status(app.principal)], _STATUS, of="backup.replicas")
 
 
 @commands.command(
@@ -198,6 +198,7 @@ def verify(app: App, plan: str, site: str | None, level: str, budget: int | None
     app.out.rows(
         [_verification_row(one) for one in found],
         _VERIFIED,
+        of="backup.verifications",
     )
     if any(one.verdict is Verdict.FAIL for one in found):
         raise IntegrityFailed(

@@ -81,6 +81,7 @@ def poll(app: MonitorApp, names: tuple[str, ...]) -> int:
             N_("neighbours"),
             N_("gaps"),
         ),
+        of="monitor.devices",
     )
     return EXIT_PARTIAL if any(one.device.problem for one in polled) else 0
 
@@ -114,6 +115,7 @@ def status(app: MonitorApp) -> None:
             N_("temperature"),
             N_("thresholds"),
         ),
+        of="monitor.devices",
     )
 
 
@@ -190,6 +192,7 @@ def certificates(app: MonitorApp) -> None:
             N_("key"),
             N_("checked_at"),
         ),
+        of="monitor.endpoints",
     )
 
 
@@ -211,6 +214,7 @@ def traps(app: MonitorApp, limit: int) -> None:
             N_("count"),
             N_("varbinds"),
         ),
+        of="monitor.notifications",
     )
 
 

@@ -82,7 +82,9 @@ def list_systems(app: Any) -> None:
     found = app.policies.lists.systems(app.principal, Ask(limit=MOST)).items
     rows = [vars(system) | {"level": str(system.level)} for system in found]
     app.out.rows(
-        rows, (N_("id"), N_("name"), N_("unit"), N_("level"), N_("state"), N_("owner"), N_("filing_number"))
+        rows,
+        (N_("id"), N_("name"), N_("unit"), N_("level"), N_("state"), N_("owner"), N_("filing_number")),
+        of="policies.systems",
     )
 
 
@@ -178,6 +180,7 @@ def show_controls(app: Any, assessment: str, **wanted: Any) -> None:
     app.out.rows(
         rows,
         (N_("id"), N_("unit_id"), N_("item"), N_("object_name"), N_("outcome"), N_("state"), N_("reasons")),
+        of="policies.results",
     )
 
 

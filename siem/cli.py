@@ -321,7 +321,7 @@ def list_rules(app: SiemApp) -> None:
     found = app.siem.rules.all(app.principal)
     quiet = {rule.info.id for rule in found.rules if not rule.alerts}
     infos = [item.info for item in (*found.rules, *found.correlations)]
-    app.out.rows([rule_row(info, info.id not in quiet) for info in infos], _RULES)
+    app.out.rows([rule_row(info, info.id not in quiet) for info in infos], _RULES, of="siem.rules")
 
 
 @rules.command("check", help=N_("Check every rule file; exit status 1 when one is broken."))

@@ -194,7 +194,9 @@ def _anchor_row(found: Any) -> dict[str, Any]:
 def list_anchors(app: Any, ask: Any, state: str | None) -> None:
     page = app.ca.anchors.page(app.principal, ask.narrowed(state=state))
     app.out.page(
-        page.map(_anchor_row), (N_("id"), N_("name"), N_("state"), N_("fingerprint"), N_("not_after"))
+        page.map(_anchor_row),
+        (N_("id"), N_("name"), N_("state"), N_("fingerprint"), N_("not_after")),
+        of="ca.anchors",
     )
 
 

@@ -32,7 +32,7 @@ def list_accounts(app: Any, unused_since: str | None, unreviewed_since: str | No
         }
         for one in every(partial(app.identity.page, app.principal), ask)
     ]
-    app.out.rows(rows, columns)
+    app.out.rows(rows, columns, of="identity.accounts")
 
 
 @commands.command("units", help=N_("Your unit and those below it."))

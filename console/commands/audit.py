@@ -25,6 +25,7 @@ def find(app: Any, ask: Any, **filters: str | None) -> None:
     app.out.page(
         page.map(vars),
         (N_("seq"), N_("at"), N_("actor_name"), N_("action"), N_("target"), N_("outcome"), N_("reason")),
+        of="audit.records",
     )
 
 

@@ -30,7 +30,7 @@ def list_tokens(app: Any) -> None:
         N_("expires_at"),
         N_("last_used_at"),
     )
-    app.out.rows(rows, (*columns, N_("scope")))
+    app.out.rows(rows, (*columns, N_("scope")), of="identity.tokens")
 
 
 @commands.command("create", help=N_("Make a token of your own; it is shown once."))
