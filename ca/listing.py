@@ -6,14 +6,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, CompoundSelect, Connection, Select, false, select, union_all
 
-from ca.model import Certificate, Revocation
+from ca.model import Certificate
 from ca.store import (
     certificate_of,
     read_certificates,
-    read_revocations,
-    revocation_of,
 )
-from ca.tables import certificates, requests, revocations, words
+from ca.tables import certificates, requests, words
 from ca.words import LAST, terms_of
 from kernel.store.listing import Listing, equals, since, until
 
@@ -39,18 +37,6 @@ CERTIFICATES: Listing[Certificate] = Listing(
         "revoked_since": since(certificates.c.revoked_at),
     },
     facets={"state": certificates.c.state},
-)
-
-
-REVOCATIONS: Listing[Revocation] = Listing(
-    query=read_revocations(),
-    key=revocations.c.id,
-    orders={"proposed": revocations.c.id},
-    default="-proposed",
-    row=revocation_of,
-    text=(certificates.c.subject, revocations.c.serial),
-    filters={"state": equals(revocations.c.state), "serial": equals(revocations.c.serial)},
-    facets={"state": revocations.c.state},
 )
 
 

@@ -23,13 +23,11 @@ from ca.model import (
     AuthorityKind,
     AuthorityState,
     Certificate,
-    ProposalState,
     Reason,
     Request,
-    Revocation,
     State,
 )
-from ca.tables import authorities, certificates, lists, requests, revocations, services, words
+from ca.tables import authorities, certificates, lists, requests, services, words
 from ca.words import words_of
 from kernel.errors import NotFound
 from kernel.i18n import N_
@@ -227,41 +225,6 @@ def counts(connection: Connection, *seen: ColumnElement[bool]) -> dict[str, int]
     return {row[0]: row[1] for row in connection.execute(query.group_by(certificates.c.state))}
 
 
-# --- revocations of CA certificates
-def add_revocation(connection: Connection, revocation: Revocation) -> None:
-    row = {name: getattr(revocation, name) for name in _REVOCATION}
-    row |= {"reason": int(revocation.reason), "state": str(revocation.state)}
-    connection.execute(insert(revocations).values(row))
-
-
-def read_revocations() -> Select[Any]:
-    """Revocations with the subject of the certificate and the name of who proposed each."""
-    joined = revocations.join(certificates, certificates.c.serial == revocations.c.serial)
-    joined = joined.outerjoin(users, users.c.id == revocations.c.proposed_by)
-    columns = [revocations.c[name] for name in _REVOCATION]
-    return select(*columns, certificates.c.subject, users.c.name.label("proposer")).select_from(joined)
-
-
-def read_revocation(connection: Connection, revocation_id: str, *, lock: bool = False) -> Revocation:
-    query = read_revocations().where(revocations.c.id == revocation_id)
-    row = connection.execute(query.with_for_update(of=revocations) if lock else query).one_or_none()
-    if row is None:
-        raise NotFound(N_("There is no revocation %(id)s."), id=revocation_id[:60])
-    return revocation_of(row)
-
-
-def waiting_revocation(connection: Connection, serial: str) -> bool:
-    waiting = (revocations.c.serial == serial) & (revocations.c.state == str(ProposalState.PROPOSED))
-    return connection.execute(select(revocations.c.id).where(waiting)).first() is not None
-
-
-def decide_revocation(
-    connection: Connection, revocation_id: str, state: ProposalState, now: datetime
-) -> None:
-    decided = update(revocations).where(revocations.c.id == revocation_id)
-    connection.execute(decided.values(state=str(state), decided_at=now))
-
-
 # --- CRLs
 def newest_list_time(connection: Connection) -> datetime | None:
     """When the newest CRL of all CAs was made: no clock of ours may be behind it."""
@@ -327,18 +290,6 @@ _SIGNED = (
         tbs=b"",
         warrant=None,
     )
-)
-_REVOCATION = (
-    "id",
-    "serial",
-    "reason",
-    "note",
-    "invalid_since",
-    "state",
-    "approval",
-    "proposed_by",
-    "proposed_at",
-    "decided_at",
 )
 _CERTIFICATE = (
     "serial",
@@ -406,9 +357,3 @@ def certificate_of(row: Row[Any]) -> Certificate:
         "reason": None if row.reason is None else Reason(row.reason),
     }
     return Certificate(**values, unit_name=row.unit_name or "", authority_name=row.authority_name or "")
-
-
-def revocation_of(row: Row[Any]) -> Revocation:
-    values = {name: getattr(row, name) for name in _REVOCATION}
-    values |= {"reason": Reason(row.reason), "state": ProposalState(row.state)}
-    return Revocation(**values, subject=row.subject, proposer=row.proposer or "")

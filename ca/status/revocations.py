@@ -3,9 +3,10 @@
 from dataclasses import replace
 from datetime import datetime
 
-from ca import listing, store
+from ca import store
 from ca.encoding.decoded import is_authority
 from ca.model import Certificate, ProposalState, Reason, Revocation, State, move
+from ca.status import proposals
 from ca.status.lifecycle import check_revocation
 from ca.status.marking import Marking
 from kernel.audit.model import AuditAction
@@ -34,12 +35,12 @@ class Revocations:
         """What was proposed, newest first. Filters: state, serial."""
         self._access.require(principal, Permission.CA_READ)
         with self._database.read() as connection:
-            return listing.REVOCATIONS.page(connection, ask)
+            return proposals.REVOCATIONS.page(connection, ask)
 
     def show(self, principal: Principal, revocation_id: str) -> Revocation:
         self._access.require(principal, Permission.CA_READ)
         with self._database.read() as connection:
-            return store.read_revocation(connection, revocation_id)
+            return proposals.read(connection, revocation_id)
 
     def propose(
         self,
@@ -96,9 +97,7 @@ class Revocations:
                 self._marking.release(uow, principal, found, revocation.note)
             else:
                 self._marking.revoke(uow, principal, found, reason, revocation.note, since)
-            store.decide_revocation(
-                uow.connection, revocation.id, ProposalState.PERFORMED, self._marking.now()
-            )
+            proposals.decide(uow.connection, revocation.id, ProposalState.PERFORMED, self._marking.now())
         return self._marking.published(found)
 
     def reject(self, principal: Principal, revocation_id: str, reason: str) -> Revocation:
@@ -107,10 +106,8 @@ class Revocations:
         with self._database.begin() as uow:
             revocation = self._waiting(uow, revocation_id)
             self._approvals.decide(uow, revocation.approval, principal, approve=False, reason=reason)
-            store.decide_revocation(
-                uow.connection, revocation.id, ProposalState.REJECTED, self._marking.now()
-            )
-            return store.read_revocation(uow.connection, revocation.id)
+            proposals.decide(uow.connection, revocation.id, ProposalState.REJECTED, self._marking.now())
+            return proposals.read(uow.connection, revocation.id)
 
     def _check(self, uow: UnitOfWork, principal: Principal, found: Certificate, reason: Reason) -> None:
         if not self._access.covers(principal, found.unit):
@@ -125,7 +122,7 @@ class Revocations:
             move(found.serial, found.state, State.ISSUED)
         else:
             Marking.check(found)
-        if store.waiting_revocation(uow.connection, found.serial):
+        if proposals.is_waiting(uow.connection, found.serial):
             raise Conflict(
                 N_("Its revocation or release is proposed already."),
                 mend=N_("Another officer performs or rejects it."),
@@ -145,7 +142,7 @@ class Revocations:
             unit=unit,
         )
         proposed = replace(revocation, approval=approval.id)
-        store.add_revocation(uow.connection, proposed)
+        proposals.add(uow.connection, proposed)
         details = {"serial": proposed.serial, "reason": proposed.reason.name.lower()}
         release = proposed.reason is Reason.REMOVE_FROM_CRL
         uow.audit(
@@ -160,7 +157,7 @@ class Revocations:
 
     @staticmethod
     def _waiting(uow: UnitOfWork, revocation_id: str) -> Revocation:
-        found = store.read_revocation(uow.connection, revocation_id, lock=True)
+        found = proposals.read(uow.connection, revocation_id, lock=True)
         if found.state is not ProposalState.PROPOSED:
             raise Conflict(N_("This is decided already (%(state)s)."), place=found.id, state=found.state)
         return found
