@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row
 
 from ca import store as core
 from ca.encoding import crl as encoding
+from ca.hierarchy import false_ends
 from ca.model import Authority, AuthorityState, ProposalState, Reason
 from ca.resumption import store
 from ca.resumption.store import RESUMPTIONS, Ahead, Resumption
@@ -184,7 +185,7 @@ class Resumptions:
     # --- setting it right
     def _resume(self, uow: UnitOfWork, principal: Principal, one: Resumption, now: datetime) -> None:
         listed = _list_again(uow, one, now)
-        again = store.use_again(uow.connection, one)
+        again = false_ends.use_again(uow.connection, one)
         status.forget_ahead(uow.connection, one.authority, now)
         target = f"authority:{one.authority}"
         details = {
@@ -226,7 +227,7 @@ class Resumptions:
 
 def _list_again(uow: UnitOfWork, one: Resumption, now: datetime) -> int:
     """Put what lists may have left out on them, as changes of now; invalidity dates that were forgotten are lost."""
-    rows = store.falsely_unlisted(uow.connection, one)
+    rows = false_ends.falsely_unlisted(uow.connection, one)
     changed = [status.Changed(row.serial, row.crl_shard, row.not_after, _entry(row)) for row in rows]
     if changed:
         status.add_changes(uow.connection, one.authority, changed, False, now)

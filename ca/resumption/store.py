@@ -1,17 +1,16 @@
-"""Resumptions: what they are, the statements on their table, their list; and what was signed with a false time."""
+"""Resumptions: what they are, the statements on their table, their list."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, update
 
-from ca.model import ProposalState, Reason, State
+from ca.model import ProposalState
 from ca.resumption.tables import resumptions
-from ca.status.tables import changes, entries
 from ca.store import name_of
-from ca.tables import authorities, certificates, requests
+from ca.tables import authorities, certificates
 from kernel.errors import NotFound
 from kernel.i18n import N_
 from kernel.identity.store import approval_votes, users
@@ -149,49 +148,3 @@ def intended_ahead(connection: Connection, authority: str, moment: datetime) -> 
     count = connection.execute(select(func.count()).select_from(certificates).where(mine)).scalar_one()
     newest: datetime | None = connection.execute(select(func.max(certificates.c.intent_at))).scalar_one()
     return count, newest
-
-
-# --- what the false time has ended
-def falsely_unlisted(connection: Connection, one: Resumption) -> Sequence[Row[Any]]:
-    """What is revoked or suspended and ends in the false time: lists may have left it out since, and forgotten it.
-
-    Rows of ``serial``, ``crl_shard``, ``not_after``, ``revoked_at``, ``reason`` and the DER ``entry`` (None: forgotten).
-    """
-    cut_off = _in(State.REVOKED, State.HELD) | (_in(State.EXPIRED) & _HELD)
-    query = select(
-        certificates.c.serial,
-        certificates.c.crl_shard,
-        certificates.c.not_after,
-        certificates.c.revoked_at,
-        certificates.c.reason,
-        func.coalesce(entries.c.entry, changes.c.entry).label("entry"),
-    ).select_from(certificates.outerjoin(entries, _of(entries)).outerjoin(changes, _of(changes)))
-    wanted: Select[Any] = query.where(_ended(one), cut_off).order_by(certificates.c.serial)
-    return connection.execute(wanted).all()
-
-
-def use_again(connection: Connection, one: Resumption) -> int:
-    """Certificates that were marked as past their end are again what they were before; returns how many."""
-    newer = (requests.c.replaces == certificates.c.serial) & (requests.c.state == str(State.ISSUED))
-    renewed = select(requests.c.id).where(newer).exists()
-    before = ((State.HELD, _HELD), (State.SUPERSEDED, renewed), (State.ISSUED, true()))  # the rest
-    over = update(certificates).where(_ended(one), _in(State.EXPIRED))
-    return sum(
-        connection.execute(over.where(such).values(state=str(state))).rowcount for state, such in before
-    )
-
-
-_HELD = certificates.c.reason == int(Reason.CERTIFICATE_HOLD)
-
-
-def _in(*states: State) -> ColumnElement[bool]:
-    return certificates.c.state.in_([str(state) for state in states])
-
-
-def _of(table: Table) -> ColumnElement[bool]:
-    return (table.c.authority == certificates.c.authority) & (table.c.serial == certificates.c.serial)
-
-
-def _ended(one: Resumption) -> ColumnElement[bool]:
-    ends = (certificates.c.not_after > one.moment) & (certificates.c.not_after <= one.ahead_until)
-    return (certificates.c.authority == one.authority) & ends
