@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from console.problems import EXIT_CANCELLED, EXIT_STATUS, EXIT_USAGE
+from console.problems import EXIT_CANCELLED, EXIT_STATUS, EXIT_USAGE, no_database
 from kernel.edges.cli import FORMATS, Group, Output, Words
 from kernel.edges.plain import as_json_text, plain
 from kernel.edges.usage import usage_text
@@ -167,27 +167,15 @@ def _of_file(error: OSError) -> WeichengError:
     )
 
 
-def _no_database(error: Exception) -> bool:
-    from sqlalchemy.exc import OperationalError
-
-    return isinstance(error, OperationalError) and error.statement is None  # failed before any statement
-
-
 def _report(error: WeichengError, as_json: bool) -> int:
     _show(error, as_json)
     return EXIT_STATUS[error.code]
 
 
 def _internal(error: Exception, as_json: bool) -> int:
-    if _no_database(error):
-        return _report(
-            Unavailable(
-                N_("The database cannot be reached."),
-                mend=N_("Check the address and that the database is running."),
-                place="database_url",
-            ),
-            as_json,
-        )
+    gone = no_database(error)
+    if gone is not None:
+        return _report(gone, as_json)
     _log_internal(error)
     return _report(WeichengError(ErrorCode.INTERNAL, N_("An internal error happened; see the log.")), as_json)
 

@@ -1,6 +1,6 @@
 """The two tables that turn an error's code into what an edge answers, and nothing else does; what a status is called."""
 
-from kernel.errors import ErrorCode
+from kernel.errors import ErrorCode, Unavailable
 from kernel.i18n import N_
 
 HTTP_STATUS: dict[ErrorCode, int] = {
@@ -47,3 +47,10 @@ EXIT_STATUS: dict[ErrorCode, int] = {
 }
 EXIT_USAGE = 2
 EXIT_CANCELLED = 130
+
+
+def no_database(error: Exception) -> Unavailable | None:
+    """What is told when no connection to the database is to be had; None for any other error."""
+    from kernel.store.database import no_connection, unreachable
+
+    return unreachable() if no_connection(error) else None

@@ -5,6 +5,7 @@ from werkzeug.exceptions import HTTPException
 
 from console.api.answers import Problem
 from console.api.problems import MEDIA_TYPE, About, Refused, headers_of, internal, problem_of, refusal
+from console.problems import no_database
 from console.unread import BROKEN_BODY
 from kernel.errors import ErrorCode, WeichengError
 
@@ -16,7 +17,7 @@ def install(flask: Flask) -> None:
     flask.register_error_handler(HTTPException, _http)
     for broken in BROKEN_BODY:
         flask.register_error_handler(broken, lambda _error: _response(refusal(400, about())))
-    flask.register_error_handler(Exception, lambda error: _response(internal(error, about())))
+    flask.register_error_handler(Exception, _unexpected)
 
 
 def about() -> About:
@@ -30,6 +31,13 @@ def _known(error: WeichengError | Refused) -> Response:
     response = _response(problem_of(error, about()))
     response.headers.update(headers_of(error, authorized="Authorization" in request.headers))
     return response
+
+
+def _unexpected(error: Exception) -> Response:
+    """Recorded whole in any case, also when all that is told is that the database is away."""
+    told = internal(error, about())
+    gone = no_database(error)
+    return _response(told) if gone is None else _known(gone)
 
 
 def _http(error: HTTPException) -> Response:

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from console.problems import HTTP_STATUS, INTERNAL, TITLES
+from console.problems import HTTP_STATUS, INTERNAL, TITLES, no_database
 from console.unread import BROKEN_BODY, UNREAD
 from kernel.errors import ErrorCode, WeichengError
 from kernel.i18n import N_, translate
@@ -63,4 +63,5 @@ def _http(error: HTTPException) -> ResponseReturnValue:
 
 def _internal(error: Exception) -> ResponseReturnValue:
     structlog.get_logger("web").error("request failed", path=request.path, exc_info=error)
-    return page(500, translate(INTERNAL))
+    gone = no_database(error)
+    return page(500, translate(INTERNAL)) if gone is None else _known(gone)

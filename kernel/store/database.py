@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from kernel.audit.model import AuditAction, AuditEntry
 from kernel.clock import Clock
@@ -211,11 +212,28 @@ def _engine(url: str) -> Engine:
     return engine
 
 
+def unreachable() -> Unavailable:
+    """What is told when no connection is to be had."""
+    return Unavailable(
+        N_("The database cannot be reached."),
+        mend=N_("Check the address and that the database is running."),
+        place="database_url",
+    )
+
+
+def no_connection(error: Exception) -> bool:
+    """Whether the error came before any statement: the database did not answer at all."""
+    return isinstance(error, OperationalError) and error.statement is None
+
+
 def _make_private(_dialect: Any, _record: Any, arguments: list[Any], _named: Any) -> None:
     """A new file is 0600 before SQLite opens it: its write-ahead log and shared memory get the mode of the file."""
     file = Path(arguments[0])
     if arguments[0] != ":memory:" and not file.exists():
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        try:
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            raise unreachable() from error
 
 
 def _bind_storable(
