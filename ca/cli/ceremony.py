@@ -7,7 +7,7 @@ import click
 
 from ca.cli.base import NEW_FILE, OLD_FILE, authority_row, commands
 from kernel.edges.cli import list_options, pass_app, reason_option
-from kernel.i18n import N_, current_language
+from kernel.i18n import N_, current_language, translate
 
 _COLUMNS = (N_("id"), N_("kind"), N_("title"), N_("state"), N_("proposer"), N_("proposed_at"))
 _YEARS = click.IntRange(1, 30)
@@ -196,7 +196,10 @@ def _step_row(step: Any) -> dict[str, Any]:
 
 
 def _told(found: Any) -> dict[str, Any]:
-    return {"title": found.title, "state": str(found.state), "digest": found.digest}
+    from ca.resources.labels import CEREMONY_STATES
+
+    state = translate(CEREMONY_STATES[str(found.state)].text)
+    return {"title": found.title, "state": state, "digest": found.digest}
 
 
 def _tell_next(app: Any, found: Any) -> None:

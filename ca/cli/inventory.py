@@ -133,7 +133,12 @@ def endpoints(app: Any, ask: Any, fault: str | None, origin: str | None) -> None
     app.out.page(page.map(_endpoint_row), _ENDPOINT, of="ca.endpoints")
 
 
-@inventory.command("show", help=N_("What an endpoint (ADDRESS:PORT) presents."))
+@inventory.command(
+    "show",
+    help=N_(
+        "What an endpoint presents: ADDRESS:PORT; with ~rsa or ~ecdsa its certificate for the other kind of key."
+    ),
+)
 @click.argument("endpoint")
 @pass_app
 def show(app: Any, endpoint: str) -> None:

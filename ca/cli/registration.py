@@ -72,7 +72,12 @@ def request(
         papers=handed_in(papers),
         phrase=hidden(N_("Pass-phrase"), twice=True) if phrase else None,
     )
-    app.out.record(request_row(filed), of="ca.requests")
+    _tell_filed(app, filed.id)
+
+
+def _tell_filed(app: Any, request_id: str) -> None:
+    """As it is stored: with names, and whether a key waits."""
+    app.out.record(request_row(app.ca.registration.show(app.principal, request_id)), of="ca.requests")
 
 
 @commands.command("renew", help=N_("File a request for a newer certificate of the same subject."))
@@ -82,9 +87,7 @@ def request(
 @pass_app
 def renew(app: Any, serial: str, evidence: str, csr: Path | None) -> None:
     octets = csr.read_bytes() if csr else None
-    app.out.record(
-        request_row(app.ca.registration.renew(app.principal, serial, evidence=evidence, csr=octets))
-    )
+    _tell_filed(app, app.ca.registration.renew(app.principal, serial, evidence=evidence, csr=octets).id)
 
 
 @commands.command(

@@ -107,7 +107,8 @@ def enroll(
     except WeichengError:
         token.remove_key(place, made.id)
         raise
-    app.out.record(request_row(filed) | {"key": made.id}, of="ca.requests")
+    stored = app.ca.registration.show(app.principal, filed.id)
+    app.out.record(request_row(stored) | {"key": made.id}, of="ca.requests")
 
 
 @tokens.command("install", help=N_("Write the issued certificate onto the token that holds its key."))

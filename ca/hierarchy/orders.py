@@ -199,7 +199,10 @@ def der_of_key(certificate: Any) -> bytes:
 def _loaded(encoded: bytes) -> Any:
     from cryptography import x509
 
-    return x509.load_der_x509_certificate(encoded)
+    try:
+        return x509.load_der_x509_certificate(encoded)
+    except x509.InvalidVersion as error:
+        raise _foreign() from error
 
 
 def _foreign() -> IntegrityFailed:

@@ -38,6 +38,16 @@ def given_to(authority: Authority, given: bytes, now: datetime) -> list[bytes]:
     return [one.public_bytes(Encoding.DER) for one in found]
 
 
+_UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.UnsupportedGeneralNameType,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+)
+
+
 def _read(given: bytes) -> list[x509.Certificate]:
     """The certificates of a PEM or PKCS#7 file; Invalid without any."""
     from cryptography.hazmat.primitives.serialization import pkcs7
@@ -51,7 +61,7 @@ def _read(given: bytes) -> list[x509.Certificate]:
             der_of_key(one)
             list(one.extensions)
             _ = one.subject, one.issuer, one.not_valid_after_utc
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType) as error:
+    except _UNREADABLE as error:
         raise Invalid(
             N_("These are no certificates."), mend=N_("Give PEM, or PKCS#7 in DER."), place="file"
         ) from error

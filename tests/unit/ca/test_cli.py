@@ -64,10 +64,12 @@ def test_from_request_to_revocation(world: World, at: Any, tmp_path: Path) -> No
 
 
 def test_a_key_made_here_is_delivered_to_a_private_file(world: World, at: Any, tmp_path: Path) -> None:
-    filed = world.request()
-    at(world.officer).run("approve", filed.id)
-    at(world.registrar).run("deliver", filed.id, str(tmp_path / "chen.p12"))
-    told = at(world.officer).run("password", filed.id)
+    who = ("-s", "O=临江县大数据中心", "-s", "CN=陈晓明", "--unit", "u_county", "--evidence", "身份证")
+    filed = at(world.registrar).run("request", "person", *who)
+    assert (filed["key_waiting"], filed["own_key"], filed["unit_name"] != "") == (True, False, True)
+    at(world.officer).run("approve", filed["id"])
+    at(world.registrar).run("deliver", filed["id"], str(tmp_path / "chen.p12"))
+    told = at(world.officer).run("password", filed["id"])
     assert (tmp_path / "chen.p12").stat().st_mode & 0o077 == 0
     opened = ["openssl", "pkcs12", "-in", str(tmp_path / "chen.p12"), "-passin", "stdin", "-nokeys"]
     done = subprocess.run(opened, input=told["password"].encode(), capture_output=True, check=True)
