@@ -36,7 +36,7 @@ from kernel.identity.model import Principal
 from kernel.store import Database
 from kernel.store.listing import Ask
 from tests.support.hierarchy import one_ca
-from tests.unit.ca.conftest import build
+from tests.unit.ca.conftest import Terminal, build
 
 
 @dataclass
@@ -92,6 +92,23 @@ def town(empty: Town) -> Town:
     empty.carry()
     empty.carry()
     return empty
+
+
+def test_who_performs_is_told_what_to_carry(empty: Town) -> None:
+    (ceremony,) = empty.ca.ceremonies.page(empty.officer, Ask()).items
+    waiting = empty.waiting()
+    terminal = Terminal(empty.ca, empty.clock, empty.second, Output("table"))
+    done = CliRunner().invoke(
+        commands, ["ceremony", "perform", ceremony.id], obj=terminal, catch_exceptions=False
+    )
+    assert f"weicheng ca offline export {waiting}" in done.stderr
+    empty.carry()
+    empty.carry()
+    done = CliRunner().invoke(
+        commands, ["ceremony", "show", ceremony.id], obj=terminal, catch_exceptions=False
+    )
+    assert "offline export" not in done.stderr
+    assert "已由两名安全保密管理员执行" in done.stderr
 
 
 def test_the_roots_key_is_never_here(town: Town) -> None:
