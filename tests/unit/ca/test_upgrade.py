@@ -12,6 +12,7 @@ from ca.authorities import authority_for
 from ca.registration.service import Registration
 from console.commands.db import alembic_config, upgrade_database
 from kernel.clock import FixedClock
+from kernel.errors import Unavailable
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.identity.store import units
@@ -66,3 +67,35 @@ def _order(table: Table) -> list[ColumnElement[Any]]:
     """Superiors before those below them."""
     parent = table.c.get("parent")
     return [] if parent is None else [parent.is_not(None), parent]
+
+
+def test_what_waited_for_the_signer_keeps_what_it_is_sent(
+    world: World, url: str, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(world.signer, "sign", away)
+        with pytest.raises(Unavailable):
+            world.ca.registration.approve(world.officer, world.request().id)
+    command.upgrade(alembic_config(url), "0023")
+    copy(world.ca.database, url, clock)
+    database, c = Database(url, clock), tables.certificates.c
+    with world.ca.database.read() as connection:
+        serial, warrant = connection.execute(
+            sa.select(c.serial, c.warrant).where(c.warrant.is_not(None))
+        ).one()
+    kept = {"serial": serial, "warrant": warrant}
+    with database.begin() as uow:
+        uow.execute(text("INSERT INTO ca_warrants (serial, warrant) VALUES (:serial, :warrant)"), kept)
+    upgrade_database(url)
+    with database.read() as connection:
+        rows = connection.execute(sa.select(c.serial, c.warrant)).all()
+    assert {row.serial: row.warrant for row in rows if row.warrant} == {serial: warrant}
+    assert len(rows) > 1
+    command.downgrade(alembic_config(url), "0023")
+    with database.read() as connection:
+        assert [row._asdict() for row in connection.execute(text("SELECT * FROM ca_warrants"))] == [kept]
+    database.close()
+
+
+def away(*_: object) -> bytes:
+    raise Unavailable("The signer does not answer.")
