@@ -355,6 +355,24 @@ def test_the_new_log_is_sound_also_when_the_signer_is_away_at_its_beginning(
     assert world.ca.log.head().head.size > 0
 
 
+@on_both
+def test_the_tree_of_a_long_log_is_made_anew_piece_by_piece(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_REBUILT", 2)
+    monkeypatch.setattr(store, "_STREAMED", 3)
+    for _ in range(5):
+        world.issue()
+    world.ca.log.sequencer.run()
+    before = world.ca.log.head().head
+    world.ca.log.sequencer.alarm(Fault.DAMAGED)
+    begin_anew(world, "存储故障")
+    world.ca.log.sequencer.run()
+    after = world.ca.log.head().head
+    assert (after.size, after.root) == (before.size, before.root)
+    assert _report(world) == set()
+
+
 def test_at_two_terminals_the_log_begins_anew(world: World, at: Any) -> None:
     world.ca.log.sequencer.run()
     world.ca.log.sequencer.alarm(Fault.ROLLED_BACK)
