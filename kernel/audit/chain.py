@@ -22,9 +22,12 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.exc import IntegrityError
 
 from kernel.audit.model import AuditEntry
 from kernel.canonical import canonical_json, sha256_hex
+from kernel.errors import IntegrityFailed
+from kernel.i18n import N_
 from kernel.store.base import UtcDateTime, insert_rows, metadata
 
 GENESIS = "0" * 64
@@ -88,7 +91,10 @@ _MOVE_HEAD = audit_head.update().values(seq=bindparam("seq"), hash=bindparam("ha
 
 
 def append_entries(connection: Connection, entries: Sequence[AuditEntry]) -> None:
-    """Lock the chain, then add the entries; the lock is held until the transaction ends."""
+    """Lock the chain, then add the entries; the lock is held until the transaction ends.
+
+    IntegrityFailed when a record stands already where the next one belongs: nothing is done any more that can not be audited.
+    """
     seq, previous = lock_head(connection)
     if not entries:
         return
@@ -101,7 +107,14 @@ def append_entries(connection: Connection, entries: Sequence[AuditEntry]) -> Non
         chained = {"seq": seq, "at": entry.at, "body": body, "previous": previous, "hash": digest}
         rows.append(columns_of(said) | chained)
         previous = digest
-    insert_rows(connection, audit_records, rows)
+    try:
+        insert_rows(connection, audit_records, rows)
+    except IntegrityError as error:
+        raise IntegrityFailed(
+            N_("The audit trail holds a record behind its end that the suite has not written."),
+            mend=N_("Look for who wrote into the database: weicheng audit verify names the record."),
+            place=f"audit_records {rows[0]['seq']}",
+        ) from error
     connection.execute(_MOVE_HEAD, {"seq": seq, "hash": previous})
 
 

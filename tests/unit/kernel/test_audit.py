@@ -12,7 +12,7 @@ from kernel.audit.chain import chain_hash
 from kernel.audit.model import AuditAction, FaultKind
 from kernel.audit.trail import AuditTrail, verify_chain
 from kernel.clock import FixedClock
-from kernel.errors import NotFound, NotPermitted
+from kernel.errors import IntegrityFailed, NotFound, NotPermitted
 from kernel.identity.access import Access
 from kernel.identity.model import Principal
 from kernel.jobs.queue import JobQueue
@@ -94,6 +94,18 @@ def test_tampering_is_found_and_named(
         for statement in statements:
             uow.execute(text(statement))
     assert (kind, seq) in faults(any_database)
+
+
+def test_nothing_is_done_behind_a_record_that_was_put_there(
+    any_database: Database, sysadmin: Principal
+) -> None:
+    write(any_database, sysadmin, 5)
+    with any_database.begin() as uow:
+        uow.execute(text(COPY[0]))
+    with pytest.raises(IntegrityFailed, match="behind its end") as refused:
+        write(any_database, sysadmin, 1)
+    assert refused.value.place == "audit_records 6"
+    assert (FaultKind.REORDERED, 6) in faults(any_database)
 
 
 def test_a_forged_record_with_a_right_hash_of_its_own_is_found(
