@@ -22,6 +22,14 @@ _COLUMNS = (
     N_("message"),
     N_("error"),
 )
+FIELDS = (  # of a job that is told whole: named here so that they have names in each language
+    N_("payload"),
+    N_("max_attempts"),
+    N_("worker"),
+    N_("lease_until"),
+    N_("cancel_requested"),
+    N_("asker"),
+)
 
 
 @commands.command("list", help=N_("Jobs, newest first."))
