@@ -11,16 +11,15 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from email.utils import formatdate
-from functools import lru_cache
 from pathlib import Path
-from time import monotonic, time
+from time import monotonic
 from typing import NamedTuple, cast
 
 import httptools
 import structlog
 
 from console.public_bounds import Bounds
+from console.public_head import head_of, unchanged
 from kernel.edges.public import Answer, Asked, Site, text
 
 MAX_HEAD = 16_384  # octets of request line and headers; an OCSP request may be in the path
@@ -340,7 +339,7 @@ class Connection(asyncio.Protocol):
         if transport is None:
             return
         if answer.etag and answer.etag in asked.headers.get("if-none-match", ""):
-            answer = _unchanged(answer)
+            answer = unchanged(answer)
         head = head_of(answer, keep=keep)
         self.until = monotonic() + IDLE_SECONDS
         if asked.method == "HEAD" or not answer.size:
@@ -383,26 +382,3 @@ class Connection(asyncio.Protocol):
             self.last = True
             self._transport.write(head_of(answer, keep=False) + bytes(cast(bytes, answer.body)))
             self._transport.close()
-
-
-def _unchanged(answer: Answer) -> Answer:
-    """304: the client has it already (RFC 9110 section 15.4.5)."""
-    return Answer(304, answer.media_type, b"", answer.max_age, answer.etag, answer.headers)
-
-
-def head_of(answer: Answer, *, keep: bool) -> bytes:
-    """What goes before the body; ``keep``: the connection is kept for another request."""
-    return (
-        answer.head + _age(int(time()), answer.max_age) + (b"\r\n" if keep else b"Connection: close\r\n\r\n")
-    )
-
-
-@lru_cache(maxsize=64)
-def _age(now: int, max_age: int) -> bytes:
-    """Date, and for how long a cache may keep the answer (RFC 9111, RFC 5019 section 6.2)."""
-    date = f"Date: {formatdate(now, usegmt=True)}\r\n"
-    if not max_age:
-        return f"{date}Cache-Control: no-store\r\n".encode()
-    kept = f"max-age={max_age}, public, no-transform, must-revalidate"
-    expires = formatdate(now + max_age, usegmt=True)
-    return f"{date}Cache-Control: {kept}\r\nExpires: {expires}\r\n".encode()

@@ -13,8 +13,9 @@ from typing import Any
 import httptools
 import structlog
 
-from console.public import Connection, Front, head_of
+from console.public import Connection, Front
 from console.public_accept import Accepting
+from console.public_head import head_of
 from kernel.edges.public import Asked, Site
 
 _FIRST = 16_384  # octets read at once
