@@ -160,7 +160,6 @@ def _request(n: int) -> Row:
         "subject": {"CN": f"用户{n % 5000}", "O": "卫城市"},
         "names": [f"email:u{n}@city.gov.cn"],
         "unit": "u_city",
-        "spki_digest": digest(n),
         "state": one_of(n, "issued", "requested", "rejected"),
         "requested_by": f"usr_{n % 50}",
         "filed_at": ago(n),

@@ -63,18 +63,16 @@ def read_authorities(connection: Connection) -> list[Authority]:
 
 
 # --- requests
-def add_requests(
-    connection: Connection, filed: Sequence[tuple[Request, bytes | None, str, str | None]]
-) -> None:
-    """Keep requests, each with its CSR, the digest of its key and the sealed key that was made for it."""
+def add_requests(connection: Connection, filed: Sequence[tuple[Request, bytes | None, str | None]]) -> None:
+    """Keep requests, each with its CSR, or the sealed key that was made for it."""
     rows = [
         {name: getattr(request, name) for name in _REQUEST}
         | {"subject": dict(request.subject), "names": list(request.names), "state": str(request.state)}
-        | {"csr": csr, "spki_digest": digest, "sealed_key": sealed}
-        for request, csr, digest, sealed in filed
+        | {"csr": csr, "sealed_key": sealed}
+        for request, csr, sealed in filed
     ]
     insert_rows(connection, requests, rows)
-    texts = {one.id: [one.id, *one.subject.values(), *one.names] for one, _, _, _ in filed}
+    texts = {one.id: [one.id, *one.subject.values(), *one.names] for one, _, _ in filed}
     add_words(connection, texts)
 
 

@@ -47,7 +47,6 @@ requests = Table(
     Column("unit", String(80), nullable=False),
     Column("csr", LargeBinary),
     Column("spki", LargeBinary, nullable=False),
-    Column("spki_digest", String(64), nullable=False, index=True),
     Column("sealed_key", Text),
     Column("state", String(20), nullable=False),
     Column("requested_by", String(80), nullable=False),

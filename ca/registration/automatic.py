@@ -18,7 +18,6 @@ from ca.model import Certificate, State
 from ca.profiles import Profile
 from ca.registration.filing import Application, Draft, Filing, check_key_histories
 from ca.signer.model import ApprovalRules
-from kernel.canonical import sha256_hex
 from kernel.errors import Invalid, NeedsApproval, WeichengError
 from kernel.i18n import N_
 from kernel.identity.model import Principal
@@ -142,9 +141,7 @@ class Automatic:
                 else:
                     drawn[at] = made
         kept = [drafts[at].draft for at in drawn]
-        store.add_requests(
-            uow.connection, [(one.request, one.csr, sha256_hex(one.request.spki), None) for one in kept]
-        )
+        store.add_requests(uow.connection, [(one.request, one.csr, None) for one in kept])
         return dict(zip(drawn, self._issuance.intend(uow, list(drawn.values())), strict=True))
 
     def _drawn(

@@ -180,7 +180,7 @@ class Filing:
         """Keep an admitted request whose approval is asked for elsewhere, as that of a batch."""
         filed = draft.request
         target = f"request:{filed.id}"
-        store.add_requests(uow.connection, [(filed, draft.csr, sha256_hex(filed.spki), draft.sealed_key)])
+        store.add_requests(uow.connection, [(filed, draft.csr, draft.sealed_key)])
         details = {**_bound(filed), "evidence": filed.evidence}
         uow.audit(by, AuditAction.CA_REQUEST_FILE, target, unit=filed.unit, details=details)
         uow.emit(Event(EventKind.CERTIFICATE_REQUESTED, target, _bound(filed), unit=filed.unit))
