@@ -15,6 +15,9 @@ from kernel.pki.algorithms import Algorithm
 _DATA = "1.2.840.113549.1.7.1"  # id-data, RFC 5652 section 4
 _TST_INFO = "1.2.840.113549.1.9.16.1.4"  # id-ct-TSTInfo, RFC 3161 section 2.4.2
 _CONTENT_TYPE, _MESSAGE_DIGEST = "1.2.840.113549.1.9.3", "1.2.840.113549.1.9.4"
+_BASIC_CONSTRAINTS = b"\x55\x1d\x13"  # 2.5.29.19
+_NO_AUTHORITY = der.sequence()  # what DER leaves of cA FALSE
+_EXTENSIONS = 0xA3
 FAULTS = (ValueError, TypeError, KeyError, x509.InvalidVersion, x509.ExtensionNotFound, der.MalformedDer)
 
 
@@ -49,9 +52,33 @@ def _signed_shape(algorithm: Algorithm, tbs: bytes) -> bytes:
 def _certificate(key: KeyInfo, algorithm: Algorithm, tbs: bytes) -> bool:
     """A root signs CA certificates only, an issuing key none; what is said of keys elsewhere can not break this."""
     certificate = read_certificate(algorithm, tbs)
+    if key.role is not KeyRole.ROOT:
+        return certificate.serial_number > 0 and _constraints(tbs) == [_NO_AUTHORITY]
     constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-    right_kind = constraints.ca == (key.role is KeyRole.ROOT)
-    return right_kind and certificate.serial_number > 0 and certificate.subject is not None
+    return constraints.ca and certificate.serial_number > 0 and certificate.subject is not None
+
+
+def _constraints(tbs: bytes) -> list[bytes]:
+    """The values of basicConstraints (RFC 5280 4.2.1.9) in a tbsCertificate, read without the other extensions; MalformedDer
+    for one of them that is given twice."""
+    fields = der.Reader(tbs, "tbsCertificate").enter(der.SEQUENCE)
+    while fields.peek() != _EXTENSIONS:
+        fields.element()
+    listed = fields.enter(_EXTENSIONS).enter(der.SEQUENCE)
+    found: list[bytes] = []
+    names: set[bytes] = set()
+    while not listed.empty:
+        one = listed.enter(der.SEQUENCE)
+        name = one.content(der.OID)
+        if name in names:
+            raise der.malformed("tbsCertificate")
+        names.add(name)
+        if name == _BASIC_CONSTRAINTS:
+            if one.peek() == der.BOOLEAN:
+                one.element()
+            found.append(one.content(der.OCTET_STRING))
+            one.finish()
+    return found
 
 
 def _crl(key: KeyInfo, algorithm: Algorithm, tbs: bytes) -> bool:
