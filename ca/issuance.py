@@ -173,7 +173,7 @@ class Issuance:
             request=wanted.request,
             profile=profile.id,
             profile_version=profile.version,
-            subject=draft.name.rfc4514_string(),
+            subject=wanted.written,
             unit=wanted.unit,
             not_before=draft.not_before,
             not_after=draft.not_after,

@@ -48,6 +48,11 @@ class Wanted:
         """The subject; a foreign one as it is."""
         return self.called or naming.name(self.subject)
 
+    @property
+    def written(self) -> str:
+        """As ``name``, in text (RFC 4514)."""
+        return self.called.rfc4514_string() if self.called else naming.written(self.subject)
+
 
 @dataclass(frozen=True)
 class Draft:

@@ -6,7 +6,6 @@ Every certificate passes here before its intent is stored. Nothing may be missin
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from hashlib import sha1
 from ipaddress import ip_address
 
@@ -16,19 +15,20 @@ from ca.encoding.names import ATTRIBUTES
 from kernel.pki import der
 
 _PLACE = "tbsCertificate"
-_KEY_ID, _NAMES = "2.5.29.14", "2.5.29.17"
-_OIDS = {key: oid.dotted_string for key, oid in ATTRIBUTES.items()}
+_KEY_ID, _NAMES = b"\x55\x1d\x0e", b"\x55\x1d\x11"  # 2.5.29.14 and 17: OIDs stand here as their octets
+_OIDS = {key: der.oid(oid.dotted_string)[2:] for key, oid in ATTRIBUTES.items()}
 _KINDS = {"email": 0x81, "dns": 0x82, "uri": 0x86, "ip": 0x87}  # GeneralName, RFC 5280 4.2.1.6
 _PRINTABLE = 0x13
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What all certificates of one profile under one CA have to show; ``extensions``: OID -> (critical, DER of the value)."""
+    """What all certificates of one profile under one CA have to show; ``extensions``: octets of the OID -> (critical, DER of
+    the value)."""
 
     signature: bytes
     issuer: bytes
-    extensions: Mapping[str, tuple[bool, bytes]]
+    extensions: Mapping[bytes, tuple[bool, bytes]]
 
 
 @dataclass(frozen=True)
@@ -78,22 +78,25 @@ def differences(tbs: bytes, expected: Expected, asked: Asked) -> list[str]:
 
 
 def _extension_differences(
-    found: dict[str, tuple[bool, bytes]] | None, expected: Expected, asked: Asked
+    found: dict[bytes, tuple[bool, bytes]] | None, expected: Expected, asked: Asked
 ) -> list[str]:
     if found is None:
         return ["extensions"]
     key = der.octet_string(sha1(der.key_bits(asked.spki), usedforsecurity=False).digest())
     wanted = {**expected.extensions, **_encoded(asked.more), _KEY_ID: (False, key)}
     names = found.pop(_NAMES, None)
-    wrong = [oid for oid in wanted.keys() | found.keys() if wanted.get(oid) != found.get(oid)]
+    wrong = [] if found == wanted else [oid for oid in wanted | found if wanted.get(oid) != found.get(oid)]
     critical, listed = (names[0], _general_names(names[1])) if names else (False, [])
     if critical or listed != [_general_name(text) for text in asked.names]:
         wrong.append(_NAMES)
-    return wrong
+    return [_dotted(oid) for oid in wrong]
 
 
-def _encoded(extensions: Sequence[tuple[x509.ExtensionType, bool]]) -> dict[str, tuple[bool, bytes]]:
-    return {value.oid.dotted_string: (critical, value.public_bytes()) for value, critical in extensions}
+def _encoded(extensions: Sequence[tuple[x509.ExtensionType, bool]]) -> dict[bytes, tuple[bool, bytes]]:
+    return {
+        der.oid(value.oid.dotted_string)[2:]: (critical, value.public_bytes())
+        for value, critical in extensions
+    }
 
 
 def _times(validity: der.Reader) -> tuple[datetime, datetime]:
@@ -132,26 +135,26 @@ def _subject(fields: der.Reader, asked: Mapping[str, str] | bytes) -> bool:
     ]
 
 
-def _name(names: der.Reader) -> list[tuple[str, str]]:
+def _name(names: der.Reader) -> list[tuple[bytes, str]]:
     """(OID, value) of each attribute; each stands in a set of its own."""
     found = []
     while not names.empty:
         alone = names.enter(der.SET)
         attribute = alone.enter(der.SEQUENCE)
         alone.finish()
-        oid = _oid(attribute)
+        oid = attribute.content(der.OID)
         tag = _PRINTABLE if attribute.peek() == _PRINTABLE else der.UTF8_STRING
         found.append((oid, attribute.content(tag).decode("utf-8", "replace")))
         attribute.finish()
     return found
 
 
-def _extensions(fields: der.Reader) -> dict[str, tuple[bool, bytes]] | None:
+def _extensions(fields: der.Reader) -> dict[bytes, tuple[bool, bytes]] | None:
     """OID -> (critical, value); None when one stands there twice."""
-    found: dict[str, tuple[bool, bytes]] = {}
+    found: dict[bytes, tuple[bool, bytes]] = {}
     while not fields.empty:
         one = fields.enter(der.SEQUENCE)
-        oid = _oid(one)
+        oid = one.content(der.OID)
         critical = one.peek() == der.BOOLEAN
         if critical and one.content(der.BOOLEAN) != b"\xff":
             raise der.malformed(_PLACE)
@@ -178,11 +181,6 @@ def _general_name(text: str) -> tuple[int, bytes]:
     return _KINDS[kind], ip_address(value).packed if kind == "ip" else value.encode()
 
 
-def _oid(fields: der.Reader) -> str:
-    return _dotted(fields.content(der.OID))
-
-
-@lru_cache(maxsize=1024)  # there are few
 def _dotted(content: bytes) -> str:
     """The dotted form of an OBJECT IDENTIFIER (X.690 8.19)."""
     if not content or content[-1] & 0x80:

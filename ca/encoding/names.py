@@ -37,13 +37,28 @@ _KINDS: Mapping[type[x509.GeneralName], str] = {
 
 def name(subject: Mapping[str, str]) -> x509.Name:
     """Values in UTF8String, country in PrintableString; Invalid for an unknown attribute or a value that does not fit."""
+    return _made(subject)[0]
+
+
+def written(subject: Mapping[str, str]) -> str:
+    """As ``name``, in text (RFC 4514)."""
+    return _made(subject)[1]
+
+
+def _made(subject: Mapping[str, str]) -> tuple[x509.Name, str]:
     if not subject.keys() <= ATTRIBUTES.keys():
         unknown = sorted(subject.keys() - ATTRIBUTES.keys())
         raise Invalid(N_("A name has no attribute %(attribute)s."), attribute=unknown[0][:40])
+    return _named(tuple((key, subject[key]) for key in ATTRIBUTES if key in subject))
+
+
+@lru_cache(maxsize=1024)  # asked several times on the way of a request
+def _named(attributes: tuple[tuple[str, str], ...]) -> tuple[x509.Name, str]:
     try:
-        return x509.Name([_attribute(key, subject[key]) for key in ATTRIBUTES if key in subject])
+        made = x509.Name([_attribute(key, value) for key, value in attributes])
     except ValueError as error:
         raise Invalid(N_("The name can not be encoded: %(detail)s"), detail=str(error)[:200]) from error
+    return made, made.rfc4514_string()
 
 
 @lru_cache(maxsize=4096)  # country and organisation are those of many

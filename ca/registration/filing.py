@@ -238,7 +238,7 @@ def check_key_histories(
     certified, revoked = store.history_of_keys(connection, digests)
     found: list[Conflict | None] = []
     for digest, (_, subject) in zip(digests, asked, strict=True):
-        called = naming.name(subject).rfc4514_string()
+        called = naming.written(subject)
         if digest in revoked:
             found.append(_taken(N_("This key belongs to a revoked certificate.")))
         elif certified.setdefault(digest, {called}) - {called}:
@@ -277,7 +277,7 @@ def _check_replaced(connection: Connection, request: Request) -> None:
     if request.replaces is None:
         return
     old = store.read_certificate(connection, request.replaces)
-    wanted = (request.profile, request.unit, naming.name(request.subject).rfc4514_string())
+    wanted = (request.profile, request.unit, naming.written(request.subject))
     if (old.profile, old.unit, old.subject) != wanted or State.SUPERSEDED not in TRANSITIONS[old.state]:
         raise Conflict(
             N_("Certificate %(serial)s can not be renewed by this request."),
