@@ -195,9 +195,8 @@ def _engine(url: str) -> Engine:
         options: dict[str, Any] = {}
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            options["pool_use_lifo"] = (
-                True  # what one connection has read and written is not at hand for another
-            )
+            # what one connection has read and written is not at hand for another
+            options["pool_use_lifo"] = True
         arguments = {"check_same_thread": False}
         engine = create_engine(url, connect_args=arguments, json_serializer=_json_of_storable, **options)
         event.listen(engine, "do_connect", _make_private)
