@@ -4,6 +4,7 @@ The file is written after the head is stored. A crash between the two leaves an 
 brings forward; the file is never ahead of a database that was not set back.
 """
 
+import os
 from pathlib import Path
 
 from ca.encoding.log import TreeHead, read_head
@@ -30,6 +31,11 @@ class KeptHead:
         write_private(self._file, text)
 
     def put_aside(self, label: str) -> None:
-        """Keep what it holds under another name: it is the proof of what was signed once."""
+        """Keep what it holds under another name, on the disk: it is the proof of what was signed once."""
         if self._file.exists():
             self._file.rename(self._file.with_name(f"{self._file.stem}-{label}{self._file.suffix}"))
+            folder = os.open(self._file.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)

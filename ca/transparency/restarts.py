@@ -109,7 +109,8 @@ class Restarts:
             restartstore.decide(uow.connection, one.id, ProposalState.PERFORMED, self._clock.now(), begun)
             details = {**_bound(one), "begun": begun, "fault": str(one.fault)}
             uow.audit(principal, AuditAction.CA_LOG_RESTART, "log", reason=one.note, details=details)
-        self._kept.put_aside(one.log)
+            # before the commit: the other way round a power cut would leave the new log measured by the old one's head
+            self._kept.put_aside(one.log)
         return self.show(principal, restart_id)
 
     def reject(self, principal: Principal, restart_id: str, reason: str) -> Restart:

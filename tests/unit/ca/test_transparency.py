@@ -16,7 +16,7 @@ from ca.model import Reason
 from ca.tables import certificates
 from ca.transparency import offline, public, sequencing, store, tiles
 from ca.transparency.checking import Finding
-from ca.transparency.model import Fault, Restart
+from ca.transparency.model import Fault, Restart, SignedHead
 from ca.transparency.tables import entries, heads, queue, restarts
 from ca.transparency.tables import tiles as tile_rows
 from kernel.clock import FixedClock
@@ -244,14 +244,7 @@ def test_a_tile_that_is_not_that_of_the_entries_is_found_and_made_anew(world: Wo
 
 def test_a_database_set_back_is_found_and_needs_an_officer(world: World) -> None:
     """As after a restore: the newest entries and heads are gone, and only the file beside the database knows them."""
-    world.ca.log.sequencer.run()
-    before = world.ca.log.head()
-    lost = world.issue()
-    world.ca.log.sequencer.run()
-    with world.ca.database.begin() as uow:
-        uow.execute(delete(heads).where(heads.c.number > before.number))
-        uow.execute(delete(entries).where(entries.c.serial == lost.serial))
-        uow.execute(update(store.state).values(size=before.head.size))
+    before = _set_back(world)
     world.issue()
     for _ in range(2):
         assert world.ca.log.sequencer.run() == 0
@@ -264,6 +257,30 @@ def test_a_database_set_back_is_found_and_needs_an_officer(world: World) -> None
     assert world.ca.log.sequencer.run() == 1
     assert world.ca.log.head().head.log == done.begun != before.head.log
     assert world.ca.log.restarts.page(AUDITOR, Ask(filters={"state": ("performed",)})).total == 1
+
+
+@pytest.mark.parametrize("moved", [True, False], ids=["after the file was moved", "before"])
+def test_a_power_cut_while_it_begins_anew_leaves_it_to_be_done_again(world: World, moved: bool) -> None:
+    _set_back(world)
+    world.ca.log.sequencer.run()
+    proposed = world.ca.log.restarts.propose(world.officer, "数据库已从备份恢复")
+    kept = world.ca.log.restarts._kept
+    put_aside = kept.put_aside
+
+    def cut(label: str) -> None:
+        if moved:
+            put_aside(label)
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(kept, "put_aside", cut)
+        with pytest.raises(Killed):
+            world.ca.log.restarts.perform(world.second, proposed.id)
+    assert world.ca.log.sequencer.run() == 0
+    assert world.ca.log.state(AUDITOR).fault is Fault.ROLLED_BACK
+    done = world.ca.log.restarts.perform(world.second, proposed.id)
+    world.ca.log.sequencer.run()
+    assert (world.ca.log.state(AUDITOR).fault, world.ca.log.head().head.log) == (Fault.NONE, done.begun)
 
 
 def test_a_log_without_fault_is_not_begun_anew(world: World) -> None:
@@ -520,6 +537,19 @@ def test_a_tree_appended_to_in_any_pieces_is_the_same(database: Database, batche
 
 
 # --- helpers
+def _set_back(world: World) -> SignedHead:
+    """As after a restore: the newest head that the database still has."""
+    world.ca.log.sequencer.run()
+    before = world.ca.log.head()
+    lost = world.issue()
+    world.ca.log.sequencer.run()
+    with world.ca.database.begin() as uow:
+        uow.execute(delete(heads).where(heads.c.number > before.number))
+        uow.execute(delete(entries).where(entries.c.serial == lost.serial))
+        uow.execute(update(store.state).values(size=before.head.size))
+    return before
+
+
 def _waiting(world: World) -> int:
     with world.ca.database.read() as connection:
         return len(store.waiting(connection, 10_000))
